@@ -1,0 +1,207 @@
+"""A study file (TOML) -> one frozen Config; every unknown key is an error that names the near miss."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+import tomli_w
+
+from lstmopt.data import DataOptions
+from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.training import TrainingOptions
+
+Pick = Literal["knee", "best", "fastest"]
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class TaskOptions(_Table):
+    """What is forecast from what: input and forecast steps, in rows."""
+
+    window: int = 24
+    horizon: int = 1
+
+
+class SplitOptions(_Table):
+    """Fractions of the rows, in time's order; the rest is the test part."""
+
+    train: float = 0.7
+    validation: float = 0.15
+
+
+class BudgetOptions(_Table):
+    """When the search ends: trials in all, and seconds of one call (also "10m", "1h")."""
+
+    trials: int = 50
+    timeout: float | str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.timeout is None else parse_duration(self.timeout)
+
+
+class FinalistOptions(_Table):
+    """How the front is refitted and one candidate chosen."""
+
+    seeds: int = 3
+    pick: Pick = "knee"
+
+
+class WarmStartOptions(_Table):
+    """Which earlier runs (folders) a study learns from, and how."""
+
+    name: str = "best"
+    runs: tuple[str, ...] = ()
+
+
+class Config(_Table):
+    """Everything in force in one run."""
+
+    name: str = "study"
+    seed: int = 0
+    objectives: tuple[str, ...] = ("val_loss", "latency_ms")
+    workers: int = 0
+    device: str = "auto"
+    storage: str = ""
+    plugins: tuple[str, ...] = ()
+    data: DataOptions = DataOptions()
+    task: TaskOptions = TaskOptions()
+    split: SplitOptions = SplitOptions()
+    training: TrainingOptions = TrainingOptions()
+    space: dict[str, Any] = {}
+    sampler: dict[str, Any] = {"name": "tpe"}
+    pruner: dict[str, Any] = {"name": "median"}
+    warm_start: WarmStartOptions = WarmStartOptions()
+    budget: BudgetOptions = BudgetOptions()
+    finalists: FinalistOptions = FinalistOptions()
+
+
+def read_config(path: Path) -> Config:
+    """Read a study file; a relative data path is taken from the file's folder."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LstmoptError(f"a study is a TOML file, found none at {path}: mend the path") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LstmoptError(f"a study is a TOML file, found in {path}: {error}; mend it") from error
+    config = make_config({"name": path.stem, **content}, str(path))
+    if config.data.path:
+        place = (path.parent / config.data.path).resolve()
+        config = replace(config, data=replace(config.data, path=str(place)))
+    return config
+
+
+def make_config(content: dict[str, Any], source: str = "the study") -> Config:
+    """Turn plain values into a checked Config. Raises LstmoptError naming the key at fault."""
+    try:
+        config = msgspec.convert(content, Config)
+    except msgspec.ValidationError as error:
+        raise LstmoptError(_explain(str(error), source)) from error
+    check(config)
+    return config
+
+
+def check(config: Config) -> None:
+    """Refuse what no type can: numbers out of range, names of unknown devices."""
+    limits = (
+        ("name is a plain folder name", re.fullmatch(r"[\w.-]+", config.name), config.name),
+        ("seed is at least 0", config.seed >= 0, config.seed),
+        ("workers is at least 0 (0: one a core)", config.workers >= 0, config.workers),
+        (
+            "device is auto, cpu or cuda",
+            re.fullmatch(r"auto|cpu|cuda(:\d+)?", config.device),
+            config.device,
+        ),
+        ("task.window is at least 1", config.task.window >= 1, config.task.window),
+        ("task.horizon is at least 1", config.task.horizon >= 1, config.task.horizon),
+        ("split.train lies between 0 and 1", 0 < config.split.train < 1, config.split.train),
+        (
+            "split.train + split.validation stays below 1, so that a test part is left",
+            config.split.validation > 0 and config.split.train + config.split.validation < 1,
+            (config.split.train, config.split.validation),
+        ),
+        ("training.epochs is at least 1", config.training.epochs >= 1, config.training.epochs),
+        (
+            "training.patience is at least 1",
+            config.training.patience >= 1,
+            config.training.patience,
+        ),
+        (
+            "training.clip_norm is above 0",
+            config.training.clip_norm > 0,
+            config.training.clip_norm,
+        ),
+        (
+            "training.targets_per_window is at least 1",
+            config.training.targets_per_window >= 1,
+            config.training.targets_per_window,
+        ),
+        ("budget.trials is at least 1", config.budget.trials >= 1, config.budget.trials),
+        ("finalists.seeds is at least 1", config.finalists.seeds >= 1, config.finalists.seeds),
+    )
+    for rule, holds, found in limits:
+        if not holds:
+            raise LstmoptError(f"{rule}, found {found!r}: change it")
+    if config.budget.seconds is not None and config.budget.seconds <= 0:
+        raise LstmoptError(
+            f"a timeout is above 0 seconds, found {config.budget.timeout!r}: change it"
+        )
+    for kind, table in (("sampler", config.sampler), ("pruner", config.pruner)):
+        if not isinstance(table.get("name"), str):
+            raise LstmoptError(
+                f'[{kind}] needs a name, found none: add name = "tpe"'
+                if kind == "sampler"
+                else f'[{kind}] needs a name, found none: add name = "median"'
+            )
+
+
+def replace(config: Any, **changes: Any) -> Any:
+    """Return a frozen options value with some fields changed."""
+    return msgspec.structs.replace(config, **changes)
+
+
+def write_config(config: Config) -> str:
+    """Return the study file that says the same; empty values are left out."""
+    content = msgspec.to_builtins(config)
+    return tomli_w.dumps(_without_none(content))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(value: float | str) -> float:
+    """Return seconds from a number or a text such as "90s", "10m", "1.5h"."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(value).lower())
+    if match is None or match[2] not in _UNITS:
+        raise LstmoptError(
+            f"a duration is a number with s, m, h or d, found {value!r}: write for instance 10m"
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _explain(message: str, source: str) -> str:
+    """Turn a validation message into one sentence with the near miss of an unknown key."""
+    path = found[1] if (found := re.search(r"at `\$\.?([^`]*)`", message)) else ""
+    if unknown := re.search(r"unknown field `([^`]*)`", message):
+        struct: Any = Config
+        for part in filter(None, path.split(".")):
+            field = next(f for f in msgspec.structs.fields(struct) if f.name == part)
+            options = (field.type, *get_args(field.type))
+            struct = next(t for t in options if isinstance(t, type(msgspec.Struct)))
+        where = f"[{path}] in {source}" if path else source
+        hint = near_miss(unknown[1], [f.name for f in msgspec.structs.fields(struct)])
+        return f"{where} holds known keys only, found {unknown[1]!r}: {hint}"
+    rule = message.split(" - at ")[0]
+    return f"{path or 'every key'} in {source} has a fixed type, found otherwise: {rule}"

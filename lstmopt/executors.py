@@ -1,0 +1,123 @@
+"""Where ``advance`` runs: this process, or N local processes.
+
+Both are a ``concurrent.futures.Executor``; the driver sees only futures. Workers hold the shared
+workload and nothing that could not be lost.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from lstmopt.space import Candidate
+from lstmopt.training import Progress, TrainingOptions, Workload, advance
+from lstmopt.windows import Part
+
+T = TypeVar("T")
+
+
+class InProcess(Executor):
+    """Runs every task at once in the calling process."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class LocalProcesses(Executor):
+    """Runs tasks in processes that live on; one that dies takes only its own task with it."""
+
+    def __init__(
+        self, workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
+    ) -> None:
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else None
+        context = multiprocessing.get_context(method or "spawn")
+        if method:
+            context.set_forkserver_preload(["lstmopt.executors"])  # torch is imported once
+        self._pool = ProcessPool(
+            workers, initializer=initializer, initargs=initargs, context=context
+        )
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = self._pool.schedule(fn, args=list(args), kwargs=kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        if cancel_futures:
+            self._pool.stop()
+        else:
+            self._pool.close()
+        if wait:
+            self._pool.join()
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An executor bound to one workload."""
+
+    executor: Executor
+    workers: int
+    call: Callable[[Candidate, bytes | None, int], Progress]
+
+    def submit(
+        self, candidate: Candidate, checkpoint: bytes | None, epochs: int
+    ) -> Future[Progress]:
+        return self.executor.submit(self.call, candidate, checkpoint, epochs)
+
+
+@contextmanager
+def open_engine(
+    train: Part, validation: Part, options: TrainingOptions, device: str, workers: int
+) -> Iterator[Engine]:
+    """Start ``workers`` local processes, or use this process when there is one worker."""
+    if workers == 1:
+        workload = Workload(train, validation, options, device)
+        yield Engine(InProcess(), 1, partial(advance, workload))
+        return
+    pool = LocalProcesses(workers, _load, (train, validation, options, device))
+    try:
+        yield Engine(pool, workers, _advance_loaded)
+    finally:
+        # nothing that still runs is wanted: finished segments are recorded as they come
+        pool.shutdown(cancel_futures=True)
+
+
+def worker_died(error: BaseException | None) -> bool:
+    """Say whether a future failed because its worker went away."""
+    return isinstance(error, ProcessExpired | BrokenExecutor)
+
+
+def default_workers(device: str) -> int:
+    """One worker a core on the CPU; one on an accelerator."""
+    if device != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_loaded: Workload | None = None
+"""The workload of this worker process; sent once, when the process starts."""
+
+
+def _load(train: Part, validation: Part, options: TrainingOptions, device: str) -> None:
+    global _loaded
+    # Ctrl-C reaches the whole process group: the driver alone answers it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _loaded = Workload(train, validation, options, device)
+
+
+def _advance_loaded(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:
+    assert _loaded is not None, "the worker was not initialised"
+    return advance(_loaded, candidate, checkpoint, epochs)

@@ -1,0 +1,83 @@
+"""What is measured: static (known before training) or learned (known epoch by epoch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lstmopt.errors import LstmoptError
+
+if TYPE_CHECKING:
+    from lstmopt.registry import Objective
+    from lstmopt.training import Epoch
+
+
+@dataclass(frozen=True)
+class ForecastCost:
+    """What one forecast of an architecture costs; what static objectives measure."""
+
+    hidden_size: int
+    num_layers: int
+    latency_ms: float
+    latency_spread_ms: float
+    parameters: int
+
+    @property
+    def model_mb(self) -> float:
+        """Size of the float32 weights in megabytes (10^6 bytes)."""
+        return self.parameters * 4 / 1e6
+
+
+@dataclass(frozen=True)
+class Goals:
+    """The objectives of a study, in the order of the values that a trial is told."""
+
+    objectives: tuple[Objective, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [o.name for o in self.objectives]
+
+    @property
+    def directions(self) -> list[str]:
+        return [o.direction for o in self.objectives]
+
+    @property
+    def learned(self) -> list[Objective]:
+        return [o for o in self.objectives if o.kind == "learned"]
+
+    @property
+    def static(self) -> list[Objective]:
+        return [o for o in self.objectives if o.kind == "static"]
+
+    def static_values(self, cost: ForecastCost) -> dict[str, float]:
+        return {o.name: o.measure(cost) for o in self.static}
+
+    def values(self, cost: ForecastCost, curve: tuple[Epoch, ...]) -> dict[str, float]:
+        """Measure a trained candidate at the epoch whose weights are kept: the best one."""
+        best = min(curve, key=lambda epoch: epoch.val_loss)
+        return {o.name: o.measure(cost if o.kind == "static" else best) for o in self.objectives}
+
+    def notices(self) -> list[str]:
+        if {"val_loss", "val_r2"} <= set(self.names):
+            return [
+                "val_loss and val_r2 are one objective in two units (R² = 1 - MSE / variance): "
+                "the front will be a single point"
+            ]
+        return []
+
+
+def make_goals(objectives: list[Objective]) -> Goals:
+    """Check a study's objectives: at least one, none twice, at least one learned."""
+    names = [o.name for o in objectives]
+    if twice := [n for n in names if names.count(n) > 1]:
+        raise LstmoptError(
+            f"an objective counts once, found {twice[0]!r} {names.count(twice[0])} times: "
+            "name it once"
+        )
+    if not any(o.kind == "learned" for o in objectives):
+        raise LstmoptError(
+            f"a study needs an objective that is learned, found only {', '.join(names) or 'none'}: "
+            "add val_loss"
+        )
+    return Goals(tuple(objectives))

@@ -1,0 +1,242 @@
+"""What a run leaves on disk, and reading it back."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+
+from lstmopt.errors import LstmoptError
+from lstmopt.front import front_mask
+from lstmopt.objectives import Goals
+from lstmopt.space import Params
+from lstmopt.training import Epoch
+
+if TYPE_CHECKING:
+    import optuna
+
+SCHEMA = 1
+SEGMENT = "segment_"
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A closed trial.
+
+    ``values`` by objective name; a learned one is None unless the trial is complete. ``curve`` is
+    what the pruner saw; ``epochs_trained`` may be a few more.
+    """
+
+    number: int
+    state: str
+    params: Params
+    values: dict[str, float | None]
+    curve: tuple[Epoch, ...]
+    epochs_trained: int
+    seconds: float
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        content = asdict(self)
+        content["epochs"] = len(self.curve)
+        return content
+
+
+def read_curve(trial: optuna.trial.FrozenTrial) -> tuple[Epoch, ...]:
+    """Read the epochs that a trial's segments recorded, in order, each once.
+
+    A candidate that was begun anew records the same epochs again, in segments of other sizes.
+    """
+    segments = sorted(name for name in trial.user_attrs if name.startswith(SEGMENT))
+    rows = (Epoch(*row) for name in segments for row in trial.user_attrs[name])
+    by_number = {epoch.number: epoch for epoch in rows}
+    return tuple(by_number[number] for number in sorted(by_number))
+
+
+def segment_rows(epochs: Iterable[Epoch]) -> list[tuple[float, ...]]:
+    return [astuple(epoch) for epoch in epochs]
+
+
+def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
+    """Turn a trial of the storage into a record."""
+    attrs = trial.user_attrs
+    curve = read_curve(trial)
+    values: dict[str, float | None] = {o.name: None for o in goals.objectives}
+    values |= attrs.get("static", {})
+    if trial.values is not None and trial.state.name == "COMPLETE":
+        values = dict(zip(goals.names, trial.values, strict=True))
+    return TrialRecord(
+        trial.number,
+        STATES[trial.state.name],
+        dict(trial.params),
+        values,
+        curve[: attrs.get("epochs", len(curve))],
+        attrs.get("epochs_trained", 0),
+        sum(epoch.seconds for epoch in curve),
+        attrs.get("reason", ""),
+    )
+
+
+def closed_trials(study: optuna.Study, goals: Goals) -> list[TrialRecord]:
+    """List the records of every closed trial, by number."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial_record(t, goals) for t in trials if t.state.name in STATES]
+
+
+def front_of(trials: Sequence[TrialRecord], goals: Goals) -> list[TrialRecord]:
+    """List the complete trials on the front, best first objective first; equals count once."""
+    complete = [t for t in trials if t.state == "complete"]
+    points = [minimised(trial, goals) for trial in complete]
+    best: dict[tuple[float, ...], TrialRecord] = {}
+    for trial, point, kept in zip(complete, points, front_mask(points), strict=True):
+        if kept:
+            best.setdefault(tuple(point), trial)
+    return [best[point] for point in sorted(best)]
+
+
+def minimised(trial: TrialRecord, goals: Goals) -> list[float]:
+    """Return a complete trial's values, each turned so that lower is better."""
+    told = told_values(trial, goals)
+    return [o.minimised(value) for o, value in zip(goals.objectives, told, strict=True)]
+
+
+def told_values(trial: TrialRecord, goals: Goals) -> list[float]:
+    """Return the values that a complete trial was told, in the goals' order."""
+    values = [trial.values[name] for name in goals.names]
+    return [value for value in values if value is not None]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run and the names in it."""
+
+    path: Path
+
+    @property
+    def study_file(self) -> Path:
+        return self.path / "study.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.log"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "optimization_results.json"
+
+    @property
+    def front_csv(self) -> Path:
+        return self.path / "front.csv"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "best_optimized_lstm_model.pth"
+
+    @property
+    def model(self) -> Path:
+        return self.weights.with_suffix(".json")
+
+    def _checkpoint(self, number: int, epochs: int | str) -> Path:
+        return self.path / "checkpoints" / f"trial_{number}_epoch_{epochs}.pt"
+
+    def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
+        """Return the checkpoint of a trial after exactly ``epochs`` epochs, if it is there."""
+        path = self._checkpoint(number, epochs)
+        return path.read_bytes() if path.is_file() else None
+
+    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
+        self.write(self._checkpoint(number, epochs), checkpoint)
+
+    def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
+        """Remove a trial's checkpoints but the one after ``keep`` epochs."""
+        pattern = self._checkpoint(number, "*")
+        for path in pattern.parent.glob(pattern.name):
+            if keep is None or path != self._checkpoint(number, keep):
+                path.unlink(missing_ok=True)
+
+    def write(self, path: Path, content: str | bytes) -> None:
+        """Write a whole file or nothing: a reader never sees half of it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for one driver; a second is refused, with the name of the first."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.path / ".lock", timeout=0)
+        holder = self.path / ".driver.json"
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise LstmoptError(
+                f"one driver runs a study at a time, found {_read_holder(holder)} in {self.path}: "
+                "wait for it or stop it"
+            ) from None
+        try:
+            since = time.strftime("%Y-%m-%d %H:%M:%S")
+            content = {"host": socket.gethostname(), "process": os.getpid(), "since": since}
+            self.write(holder, json.dumps(content))
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def read_results(self) -> dict[str, Any]:
+        """Return the result document of a finished run."""
+        try:
+            content: dict[str, Any] = json.loads(self.results.read_text())
+        except (OSError, ValueError):
+            raise LstmoptError(
+                f"a finished run holds {self.results.name}, found none that can be read in "
+                f"{self.path}: run the study to its end, or name another folder"
+            ) from None
+        if content.get("schema") != SCHEMA:
+            raise LstmoptError(
+                f"this version reads results of schema {SCHEMA}, found {content.get('schema')!r} "
+                f"in {self.results}: run the study again"
+            )
+        return content
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        holder = json.loads(path.read_text())
+        return f"process {holder['process']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"
+
+
+def finite(value: Any) -> Any:
+    """Replace what JSON cannot say (NaN, infinity) by None, all the way down."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def repair_journal(path: Path) -> bool:
+    """Cut off a torn last line, before anything is written after it. Say whether there was one."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        with path.open("r+b") as file:
+            file.truncate(end)
+        return True
+    return False
+
+

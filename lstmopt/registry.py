@@ -1,0 +1,219 @@
+"""Finds plug-ins, checks them, names them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pluggy
+
+from lstmopt import hookspecs
+from lstmopt.errors import LstmoptError, near_miss
+
+GROUP = "lstmopt"
+CONTEXT = ("seed", "space")
+"""Keywords of ``make`` that the driver fills where the signature has them; never options."""
+
+Kind = Literal["sampler", "pruner", "warm-start", "objective"]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A named way to do something, and what it can do.
+
+    The keyword signature of ``make`` is its option schema: names, defaults and annotated types
+    (int, float, str, bool). ``make`` may also take ``seed`` (int) and ``space`` (space.Space).
+    A sampler that supports resume keeps its state in the study alone: it is made anew, with a
+    seed of its own, for every trial.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    summary: str
+    reference: str
+    multi_objective: bool = True
+    continuous: bool = True
+    conditional: bool = True
+    parallel: bool = True
+    resume: bool = True
+
+    @property
+    def supports(self) -> list[str]:
+        flags = ("multi_objective", "continuous", "conditional", "parallel", "resume")
+        return [f.replace("_", "-") for f in flags if getattr(self, f)]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing a study optimises.
+
+    A ``static`` objective is known before training: ``measure(forecast_cost)`` gets an
+    ``objectives.ForecastCost``. A ``learned`` one is known epoch by epoch: ``measure(epoch)`` gets
+    a ``training.Epoch``. ``scale`` is how the axis is best read.
+    """
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+    kind: Literal["static", "learned"]
+    measure: Callable[[Any], float]
+    summary: str = ""
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+
+    def minimised(self, value: float) -> float:
+        """Turn a value of this objective into one that is better the lower it is, and back."""
+        return value if self.direction == "minimize" else -value
+
+
+Entry = TypeVar("Entry", Strategy, Objective)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A strategy or objective with the distribution that brought it."""
+
+    kind: Kind
+    package: str
+    item: Strategy | Objective
+
+
+class Registry:
+    """Every plug-in that could be loaded, by kind and name."""
+
+    def __init__(self, manager: pluggy.PluginManager, packages: Mapping[str, str]) -> None:
+        self.hook = manager.hook
+        self.entries: dict[tuple[Kind, str], Registered] = {}
+        kinds: tuple[tuple[Kind, Any], ...] = (
+            ("sampler", manager.hook.lstmopt_samplers),
+            ("pruner", manager.hook.lstmopt_pruners),
+            ("warm-start", manager.hook.lstmopt_warm_starts),
+            ("objective", manager.hook.lstmopt_objectives),
+        )
+        for kind, hook in kinds:
+            for implementation in hook.get_hookimpls():
+                for item in implementation.function():
+                    self._add(Registered(kind, packages[implementation.plugin_name], item))
+
+    def _add(self, new: Registered) -> None:
+        key = (new.kind, new.item.name)
+        if old := self.entries.get(key):
+            raise LstmoptError(
+                f"a {new.kind} name belongs to one package, found {new.item.name!r} in both "
+                f"{old.package} and {new.package}: uninstall one of them"
+            )
+        self.entries[key] = new
+
+    def names(self, kind: Kind) -> list[str]:
+        return [name for k, name in self.entries if k == kind]
+
+    def _find(self, kind: Kind, name: str) -> Strategy | Objective:
+        if found := self.entries.get((kind, name)):
+            return found.item
+        raise LstmoptError(
+            f"a {kind} is chosen by its registered name, found {name!r}: "
+            f"{near_miss(name, self.names(kind))}"
+        )
+
+    def strategy(self, kind: Kind, name: str) -> Strategy:
+        found = self._find(kind, name)
+        assert isinstance(found, Strategy)
+        return found
+
+    def objective(self, name: str) -> Objective:
+        found = self._find("objective", name)
+        assert isinstance(found, Objective)
+        return found
+
+
+def load_registry(files: tuple[Path, ...] = ()) -> Registry:
+    """Load every plug-in of the entry-point group ``lstmopt`` and the given Python files.
+
+    A plug-in that fails to import costs a warning that names it; two packages that claim one
+    name are an error that names both.
+    """
+    manager = pluggy.PluginManager("lstmopt")
+    manager.add_hookspecs(hookspecs)
+    packages: dict[str, str] = {}
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        package = entry.dist.name if entry.dist else "unknown"
+        _register(manager, packages, entry.name, package, entry.load)
+    for file in files:
+        _register(manager, packages, str(file), str(file), lambda f=file: _import_file(f))
+    return Registry(manager, packages)
+
+
+def _register(
+    manager: pluggy.PluginManager,
+    packages: dict[str, str],
+    name: str,
+    package: str,
+    load: Callable[[], Any],
+) -> None:
+    unique = f"{package}:{name}"
+    if unique in packages:  # one distribution seen twice on the path
+        return
+    try:
+        manager.register(load(), unique)
+        packages[unique] = package
+    except LstmoptError:
+        raise
+    except Exception as error:
+        warnings.warn(f"plug-in {name!r} of {package} was left out: {error!r}", stacklevel=2)
+
+
+def _import_file(path: Path) -> Any:
+    if not path.is_file():
+        raise LstmoptError(f"--plugin takes a Python file, found none at {path}: mend the path")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise LstmoptError(f"--plugin takes a Python file, found {path}: give one ending in .py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: Any) -> Any:
+    """Call ``strategy.make`` with checked options and the parts of ``context`` it asks for."""
+    signature = inspect.signature(strategy.make, eval_str=True).parameters
+    schema = {name: p for name, p in signature.items() if name not in CONTEXT}
+    checked = {}
+    for name, value in options.items():
+        if name not in schema:
+            raise LstmoptError(
+                f"{kind} {strategy.name!r} takes its own options only, found {name!r}: "
+                f"{near_miss(name, list(schema))}"
+            )
+        checked[name] = _coerce(f"{kind} option {name}", value, schema[name].annotation)
+    filled = {name: context[name] for name in CONTEXT if name in signature and name in context}
+    try:
+        return strategy.make(**checked, **filled)
+    except (ValueError, TypeError) as error:
+        raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error
+
+
+_TYPES: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+_WORDS = {"true": True, "false": False}
+
+
+def _coerce(where: str, value: Any, wanted: Any) -> Any:
+    """Read a value from TOML or the command line (text) as the annotated type."""
+    try:
+        if wanted is bool:
+            return value if isinstance(value, bool) else _WORDS[str(value).lower()]
+        if wanted is int:
+            if isinstance(value, bool) or int(value) != float(value):
+                raise ValueError
+            return int(value)
+        if wanted is float:
+            return float(value)
+    except (ValueError, KeyError, TypeError):
+        raise LstmoptError(
+            f"{where} takes {_TYPES[wanted]}, found {value!r}: change it"
+        ) from None
+    return value

@@ -1,0 +1,348 @@
+"""The main job: data -> study -> front -> finalists -> record."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+import torch
+
+from lstmopt.config import Config, replace, write_config
+from lstmopt.data import Series, read_series
+from lstmopt.errors import LstmoptError, MachineError
+from lstmopt.executors import Engine, default_workers, open_engine
+from lstmopt.finalists import Verdict, choose, open_test, refit, summarise
+from lstmopt.forecaster import Forecaster, describe_inputs
+from lstmopt.latency import Setting, forecast_costs
+from lstmopt.objectives import ForecastCost, Goals, make_goals
+from lstmopt.past import read_past
+from lstmopt.pruning import as_pruner
+from lstmopt.record import SCHEMA, RunFolder, TrialRecord, closed_trials, finite, front_of
+from lstmopt.registry import Registry, load_registry, make
+from lstmopt.space import Architecture, Space, parse_space
+from lstmopt.study import (
+    Driver,
+    FiniteSampler,
+    Observer,
+    Plan,
+    StoredStudy,
+    check_support,
+    cost_table,
+    open_study,
+)
+from lstmopt.windows import Shape, Split, split_series
+
+
+@dataclass(frozen=True)
+class Job:
+    """A checked study with its data: everything that a run, or a refit of one, needs."""
+
+    config: Config
+    registry: Registry
+    plan: Plan
+    series: Series
+    split: Split
+    device: str
+    workers: int
+    folder: RunFolder
+
+    @property
+    def goals(self) -> Goals:
+        return self.plan.goals
+
+    def identity(self) -> dict[str, Any]:
+        """Say what must not change between calls of one run, by a user's words."""
+        config = self.config
+        return {
+            "data file": self.series.fingerprint,
+            "objectives": list(config.objectives),
+            "space": msgspec.to_builtins(_plain_space(self.plan.space)),
+            "task or split": msgspec.to_builtins([config.task, config.split]),
+            "training": msgspec.to_builtins(config.training),
+            "seed": config.seed,
+        }
+
+
+def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Job:
+    """Check everything that can be wrong before any work is done."""
+    registry = load_registry(tuple(Path(p) for p in config.plugins))
+    goals = make_goals([registry.objective(name) for name in config.objectives])
+    space = parse_space(config.space)
+    sampler_name, sampler_options = _named(config.sampler)
+    pruner_name, pruner_options = _named(config.pruner)
+    sampler = registry.strategy("sampler", sampler_name)
+    check_support(sampler, space, goals)
+    pruner = make(registry.strategy("pruner", pruner_name), "pruner", pruner_options)
+    plan = Plan(
+        config.seed,
+        space,
+        goals,
+        sampler,
+        sampler_options,
+        as_pruner(pruner, pruner_name),
+        config.budget.trials,
+        config.budget.seconds,
+    )
+    plan.make_sampler(0)
+    device = choose_device(config.device)
+    if source is None and not config.data.path:
+        raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
+    series = read_series(config.data.path if source is None else source, config.data)
+    shape = Shape(config.task.window, config.task.horizon)
+    split = split_series(series, shape, (config.split.train, config.split.validation))
+    _check_training_windows(split, config)
+    workers = config.workers or default_workers(device)
+    return Job(config, registry, plan, series, split, device, workers, RunFolder(out))
+
+
+def run(
+    config: Config,
+    out: Path,
+    source: pd.DataFrame | None = None,
+    observer: Observer | None = None,
+) -> dict[str, Any]:
+    """Run a study in the folder ``out``, or go on with the one there; return the result document.
+
+    ``source`` is a table in place of the file that ``config.data`` names. Raises LstmoptError for
+    what the user can mend; KeyboardInterrupt leaves everything finished in the folder.
+    """
+    observer = observer or Observer()
+    start = time.perf_counter()
+    job = prepare(config, out, source)
+    with job.folder.lock():
+        stored = begin(job, observer)
+        costs = measure_costs(job, observer)
+        with start_engine(job) as engine:
+            driver = Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer)
+            trials = driver.search()
+            front = front_of(trials, job.goals)
+            if not front:
+                raise MachineError(no_front(trials))
+            verdict = finish(job, front, costs, engine)
+        return write_record(job, trials, costs, verdict, time.perf_counter() - start)
+
+
+def refit_trial(
+    config: Config, out: Path, number: int | None, observer: Observer | None = None
+) -> dict[str, Any]:
+    """Refit one trial of a run (None: choose again), test it and save it in place of the choice."""
+    start = time.perf_counter()
+    job = prepare(config, out)
+    with job.folder.lock():
+        stored = _open(job)
+        trials = closed_trials(stored.study, job.goals)
+        candidates = front_of(trials, job.goals)
+        if number is not None:
+            candidates = [t for t in trials if t.number == number and t.state == "complete"]
+        if not candidates:
+            complete = ", ".join(str(t.number) for t in trials if t.state == "complete")
+            raise LstmoptError(
+                f"a complete trial can be fitted, found trial {number} not among them: "
+                f"choose one of {complete or 'none yet'}"
+            )
+        costs = measure_costs(job, observer or Observer())
+        with start_engine(job) as engine:
+            verdict = finish(job, candidates, costs, engine)
+        return write_record(job, trials, costs, verdict, time.perf_counter() - start)
+
+
+def begin(job: Job, observer: Observer) -> StoredStudy:
+    """Open the study and, when it is new, write its file and enqueue the warm start."""
+    stored = _open(job)
+    for notice in (*job.series.notices, *job.goals.notices(), *stored.notices):
+        observer.notice(notice)
+    sampler = job.plan.make_sampler(0)
+    if isinstance(sampler, FiniteSampler):
+        left = sampler.remaining(stored.study)
+        observer.notice(f"the grid holds {sampler.size()} candidates, {left} of them not tried yet")
+    if not job.folder.study_file.is_file():
+        _warm_start(job, stored, observer)
+    job.folder.write(job.folder.study_file, write_config(replace(job.config, workers=job.workers)))
+    return stored
+
+
+def _open(job: Job) -> StoredStudy:
+    return open_study(
+        job.config.name, job.config.storage, job.folder, job.goals, job.identity()
+    )
+
+
+def _warm_start(job: Job, stored: StoredStudy, observer: Observer) -> None:
+    options = job.config.warm_start
+    if not options.runs:
+        return
+    past = [read_past(Path(run), job.goals) for run in options.runs]
+    strategy = job.registry.strategy("warm-start", options.name)
+    beginning = make(strategy, "warm-start", {}).begin(job.plan.space, past)
+    for notice in beginning.notices:
+        observer.notice(notice)
+    for params in beginning.candidates:
+        stored.study.enqueue_trial(params)
+    observer.notice(f"{len(beginning.candidates)} candidates of earlier runs are tried first")
+
+
+def measure_costs(job: Job, observer: Observer) -> dict[Architecture, ForecastCost]:
+    """Measure every architecture of the space alone on the machine, before workers start."""
+    features = job.split.train.inputs.shape[1]
+    setting = Setting(features, job.config.task.window, job.config.task.horizon, job.device)
+    architectures = job.plan.space.architectures()
+    return forecast_costs(
+        architectures,
+        setting,
+        measured=lambda a, latency: observer.measured(a, latency.median_ms),
+    )
+
+
+@contextmanager
+def start_engine(job: Job) -> Iterator[Engine]:
+    """Start the workers; they are given the training and validation parts and nothing else."""
+    split, options = job.split, job.config.training
+    with open_engine(split.train, split.validation, options, job.device, job.workers) as engine:
+        yield engine
+
+
+def finish(
+    job: Job,
+    candidates: Sequence[TrialRecord],
+    costs: Mapping[Architecture, ForecastCost],
+    engine: Engine,
+) -> Verdict:
+    """Refit the candidates, choose one on validation, open the test part, save the model."""
+    options = job.config.finalists
+    epochs = job.config.training.epochs
+    finalists = refit(
+        candidates, job.goals, costs, engine, job.config.seed, options.seeds, epochs
+    )
+    chosen = choose(finalists, job.goals, options.pick)
+    verdict = open_test(chosen, job.split, job.series.season)
+    deployed = verdict.deployed
+    Forecaster(
+        deployed.weights,
+        deployed.candidate.architecture,
+        job.split.train.inputs.shape[1],
+        job.split.train.shape,
+        job.split.scaling,
+        job.series.step,
+        describe_inputs(job.series, job.config.data),
+    ).save(job.folder.weights)
+    return verdict
+
+
+def write_record(
+    job: Job,
+    trials: Sequence[TrialRecord],
+    costs: Mapping[Architecture, ForecastCost],
+    verdict: Verdict,
+    seconds: float,
+) -> dict[str, Any]:
+    """Write and return ``optimization_results.json``; write ``front.csv``."""
+    goals, std = job.goals, job.split.scaling.target_std
+    front = front_of(trials, goals)
+    chosen = verdict.chosen
+    document = finite(
+        {
+            "schema": SCHEMA,
+            "study": {
+                "name": job.config.name,
+                "sampler": job.plan.sampler.name,
+                "pruner": job.config.pruner["name"],
+                "seed": job.config.seed,
+                "device": job.device,
+                "target": job.series.target,
+                "versions": versions(),
+                "data": job.series.fingerprint,
+            },
+            "objectives": [
+                {"name": o.name, "direction": o.direction, "kind": o.kind}
+                for o in goals.objectives
+            ],
+            "architectures": cost_table(costs),
+            "trials": [trial.as_json() for trial in trials],
+            "front": [trial.number for trial in front],
+            "chosen": {
+                "trial": chosen.trial.number,
+                "params": chosen.trial.params,
+                "validation": chosen.values,
+                "test": summarise(verdict.test, std),
+                "latency_ms": costs[verdict.deployed.candidate.architecture].latency_ms,
+            },
+            "baselines": {
+                name: None if scores is None else summarise([scores], std)
+                for name, scores in verdict.baselines.items()
+            },
+            "budget": {
+                "trials": len(trials),
+                "epochs_trained": sum(t.epochs_trained for t in trials),
+                "epochs_saved": sum(
+                    job.config.training.epochs - len(t.curve)
+                    for t in trials
+                    if t.state == "pruned"
+                ),
+                "seconds": seconds,
+            },
+            "warnings": [*job.series.notices, *goals.notices()],
+        }
+    )
+    job.folder.write(job.folder.results, msgspec.json.format(msgspec.json.encode(document)))
+    job.folder.write(job.folder.front_csv, front_table(front, goals).to_csv(index=False))
+    content: dict[str, Any] = document
+    return content
+
+
+def front_table(front: Sequence[TrialRecord], goals: Goals) -> pd.DataFrame:
+    """Tabulate a front: a row a trial, with its objectives and hyperparameters."""
+    rows = [{"trial": t.number, **t.values, **t.params} for t in front]
+    return pd.DataFrame(rows, columns=None if rows else ["trial", *goals.names])
+
+
+def no_front(trials: Sequence[TrialRecord]) -> str:
+    """Say why a study has no front to choose from."""
+    failed = [t for t in trials if t.state == "failed"]
+    if trials and len(failed) == len(trials):
+        return (
+            f"a study needs a trial that ends well, found that all {len(trials)} failed, the first "
+            f"because {failed[0].reason}: mend that and run again"
+        )
+    return (
+        f"a study needs a trial that runs to its end, found {len(trials)} trials and none complete:"
+        " give more trials or a longer timeout and run again"
+    )
+
+
+def choose_device(name: str) -> str:
+    """Turn ``auto`` into ``cuda`` where there is one; refuse a device that is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise LstmoptError("device cuda needs a GPU that torch can use, found none: use cpu or auto")
+    return name
+
+
+def versions() -> dict[str, str]:
+    names = ("lstmopt", "torch", "optuna", "numpy", "pandas")
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def _named(table: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Split a strategy's table into its name and its options."""
+    return table["name"], {k: v for k, v in table.items() if k != "name"}
+
+
+def _plain_space(space: Space) -> dict[str, list[Any]]:
+    return {name: [repr(parameter)] for name, parameter in space.parameters.items()}
+
+
+def _check_training_windows(split: Split, config: Config) -> None:
+    wanted = config.training.targets_per_window
+    if not len(split.train.origins(config.task.window + wanted - 1)) >= wanted:
+        raise LstmoptError(
+            f"the training part needs windows of {config.task.window} + {wanted - 1} rows without "
+            f"a long gap, found fewer than {wanted}: lower training.targets_per_window"
+        )

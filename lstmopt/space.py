@@ -1,0 +1,274 @@
+"""What may vary between candidates, and the candidates drawn from it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lstmopt.errors import LstmoptError, near_miss
+
+if TYPE_CHECKING:
+    import optuna
+
+Value = str | int | float
+Params = dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values, unordered."""
+
+    values: tuple[Value, ...]
+
+    def grid(self) -> tuple[Value, ...] | None:
+        return self.values
+
+    def contains(self, value: Value) -> bool:
+        return value in self.values
+
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        import optuna
+
+        return optuna.distributions.CategoricalDistribution(self.values)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included; ``log`` searches their logarithm.
+
+    ``points`` is how many values a grid takes from it, evenly spaced on its scale.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+    points: int | None = None
+
+    def grid(self) -> tuple[Value, ...] | None:
+        if self.points is None:
+            return tuple(range(int(self.low), int(self.high) + 1)) if self.integer else None
+        if self.points == 1:
+            return (self.low,)
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        steps = [low + (high - low) * n / (self.points - 1) for n in range(self.points)]
+        inner = [math.exp(s) if self.log else s for s in steps[1:-1]]
+        values = [self.low, *inner, self.high]  # the ends exactly, whatever the rounding
+        return tuple(dict.fromkeys(round(v) for v in values)) if self.integer else tuple(values)
+
+    def contains(self, value: Value) -> bool:
+        return not isinstance(value, str) and self.low <= value <= self.high
+
+    def distribution(self) -> optuna.distributions.BaseDistribution:
+        import optuna
+
+        if self.integer:
+            return optuna.distributions.IntDistribution(int(self.low), int(self.high), log=self.log)
+        return optuna.distributions.FloatDistribution(self.low, self.high, log=self.log)
+
+
+Parameter = Choice | Range
+
+CLASSIC: dict[str, Parameter] = {
+    "hidden_size": Choice((32, 64, 128, 256)),
+    "num_layers": Range(1, 4, integer=True),
+    "learning_rate": Range(1e-5, 1e-1, log=True),
+    "dropout": Range(0.1, 0.5),
+    "weight_decay": Range(1e-6, 1e-3, log=True),
+    "batch_size": Choice((16, 32, 64, 128)),
+    "optimizer": Choice(("Adam", "AdamW")),
+}
+"""The classic space of one-file LSTM tuners; also the default of a study that names none."""
+
+FIXED: Params = {
+    "hidden_size": 64,
+    "num_layers": 1,
+    "learning_rate": 1e-3,
+    "dropout": 0.0,
+    "weight_decay": 0.0,
+    "batch_size": 64,
+    "optimizer": "Adam",
+}
+"""The value of a hyperparameter that a space leaves out."""
+
+_ARCHITECTURE = ("hidden_size", "num_layers")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What decides the cost of a forecast; latency and size belong to it, not to a trial."""
+
+    hidden_size: int
+    num_layers: int
+
+    @classmethod
+    def of(cls, params: Mapping[str, Value]) -> Architecture:
+        return cls(
+            int(params.get("hidden_size", FIXED["hidden_size"])),
+            int(params.get("num_layers", FIXED["num_layers"])),
+        )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point of the space and the seed of everything random in its training."""
+
+    params: Params
+    seed: int
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture.of(self.params)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.params.get(name, FIXED[name])
+
+
+@dataclass(frozen=True)
+class Space:
+    """The hyperparameters that vary, by name."""
+
+    parameters: dict[str, Parameter]
+
+    def names(self, params: Mapping[str, Value]) -> list[str]:
+        """Name the hyperparameters that apply: dropout works only between layers."""
+        one_layer = Architecture.of(params).num_layers == 1
+        return [n for n in self.parameters if not (n == "dropout" and one_layer)]
+
+    def suggest(self, trial: optuna.Trial) -> Params:
+        """Ask ``trial`` for every hyperparameter that applies."""
+        params: Params = {}
+        # num_layers first, because it decides whether dropout applies
+        for name in sorted(self.parameters, key=lambda n: n != "num_layers"):
+            if name in self.names(params):
+                params[name] = _suggest(trial, name, self.parameters[name])
+        return {name: params[name] for name in self.names(params)}
+
+    def rejects(self, params: Mapping[str, Value]) -> str | None:
+        """Say why ``params`` is not a point of this space, or None when it is."""
+        wanted = self.names(params)
+        if missing := [n for n in wanted if n not in params]:
+            return f"it has no {missing[0]}"
+        if extra := [n for n in params if n not in wanted]:
+            return f"{extra[0]} does not vary here"
+        for name in wanted:
+            if not self.parameters[name].contains(params[name]):
+                return f"{name} = {params[name]} lies outside"
+        return None
+
+    @property
+    def continuous(self) -> list[str]:
+        """The hyperparameters without a finite list of values."""
+        return [name for name, p in self.parameters.items() if p.grid() is None]
+
+    @property
+    def conditional(self) -> bool:
+        layers = self.parameters.get("num_layers")
+        one_possible = layers.contains(1) if layers else FIXED["num_layers"] == 1
+        return "dropout" in self.parameters and one_possible
+
+    def grid(self) -> Iterator[Params]:
+        """Yield every combination once, in the order of the study file."""
+        axes = {name: p.grid() or () for name, p in self.parameters.items()}
+        seen: set[tuple[tuple[str, Value], ...]] = set()
+        for values in itertools.product(*axes.values()):
+            drawn = dict(zip(axes, values, strict=True))
+            params = {name: drawn[name] for name in self.names(drawn)}
+            if (key := tuple(params.items())) not in seen:
+                seen.add(key)
+                yield params
+
+    def architectures(self) -> list[Architecture]:
+        """List every architecture in the space."""
+        fixed = ((FIXED["hidden_size"],), (FIXED["num_layers"],))
+        axes = [
+            self.parameters[name].grid() or () if name in self.parameters else default
+            for name, default in zip(_ARCHITECTURE, fixed, strict=True)
+        ]
+        return [Architecture(int(h), int(n)) for h, n in itertools.product(*axes)]
+
+
+def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
+    match parameter:
+        case Choice(values):
+            return trial.suggest_categorical(name, values)  # type: ignore[no-any-return]
+        case Range(low, high, log, integer=True):
+            return trial.suggest_int(name, int(low), int(high), log=log)
+        case Range(low, high, log):
+            return trial.suggest_float(name, low, high, log=log)
+
+
+def parse_space(table: Mapping[str, Any]) -> Space:
+    """Read a ``[space]`` table: a list is a choice, ``{low, high, log, points}`` a range.
+
+    An empty table is the classic space. Raises LstmoptError naming the entry that is wrong.
+    """
+    if not table:
+        return Space(dict(CLASSIC))
+    parameters: dict[str, Parameter] = {}
+    for name, entry in table.items():
+        if name not in FIXED:
+            raise LstmoptError(
+                f"[space] varies known hyperparameters only, found {name!r}: "
+                f"{near_miss(name, list(FIXED))}"
+            )
+        parameters[name] = _parse_parameter(name, entry)
+    space = Space(parameters)
+    if len(space.architectures()) > _MOST_ARCHITECTURES:
+        raise LstmoptError(
+            f"latency is measured once an architecture, for {_MOST_ARCHITECTURES} at most, and "
+            f"[space] holds {len(space.architectures())}: give hidden_size a list of values"
+        )
+    return space
+
+
+_MOST_ARCHITECTURES = 256
+_LOWEST = {"hidden_size": 1, "num_layers": 1, "batch_size": 1}
+_INTEGERS = frozenset(_LOWEST)
+
+
+def _parse_parameter(name: str, entry: Any) -> Parameter:
+    where = f"[space] {name}"
+    if isinstance(entry, list | tuple) and entry:
+        for value in entry:
+            _check_value(where, name, value)
+        return Choice(tuple(entry))
+    if not isinstance(entry, Mapping) or not {"low", "high"} <= set(entry):
+        raise LstmoptError(
+            f"{where} takes a list of values or a table with low and high, found {entry!r}: "
+            f"write {name} = [a, b] or {name} = {{ low = a, high = b }}"
+        )
+    if extra := [k for k in entry if k not in ("low", "high", "log", "points")]:
+        raise LstmoptError(
+            f"{where} takes low, high, log and points, found {extra[0]!r}: "
+            f"{near_miss(extra[0], ['low', 'high', 'log', 'points'])}"
+        )
+    if name == "optimizer":
+        raise LstmoptError(f'{where} takes a list of names: write {name} = ["Adam", "AdamW"]')
+    for end in ("low", "high"):
+        _check_value(where, name, entry[end])
+    low, high, log = entry["low"], entry["high"], entry.get("log", False)
+    points = entry.get("points")
+    if low > high or (log and low <= 0):
+        rule = "low above 0 where log is true" if log and low <= 0 else "low at most high"
+        raise LstmoptError(f"{where} needs {rule}, found low = {low}, high = {high}: mend the ends")
+    if points is not None and (not isinstance(points, int) or points < 1):
+        raise LstmoptError(f"{where} needs points of at least 1, found {points!r}: give a number")
+    return Range(low, high, bool(log), name in _INTEGERS, points)
+
+
+def _check_value(where: str, name: str, value: Any) -> None:
+    if name == "optimizer":
+        valid, rule = value in ("Adam", "AdamW"), "Adam or AdamW"
+    elif name in _INTEGERS:
+        valid = type(value) is int and value >= _LOWEST[name]
+        rule = f"whole numbers of at least {_LOWEST[name]}"
+    else:
+        valid = type(value) in (int, float) and math.isfinite(value) and value >= 0
+        valid = valid and not (name == "dropout" and value >= 1)
+        rule = "numbers from 0 to below 1" if name == "dropout" else "numbers of at least 0"
+    if not valid:
+        raise LstmoptError(f"{where} takes {rule}, found {value!r}: change that value")

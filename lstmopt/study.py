@@ -1,0 +1,462 @@
+"""The driver: ask -> advance -> decide -> tell, resume, stop.
+
+The driver alone owns the study; workers see candidates and checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import optuna
+
+from lstmopt.errors import LstmoptError
+from lstmopt.executors import Engine, worker_died
+from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.pruning import Pruner, TrialView, first_stop
+from lstmopt.record import (
+    SEGMENT,
+    RunFolder,
+    TrialRecord,
+    closed_trials,
+    read_curve,
+    repair_journal,
+    segment_rows,
+    told_values,
+    trial_record,
+)
+from lstmopt.registry import Registry, Strategy, make
+from lstmopt.space import Architecture, Candidate, Params, Space
+from lstmopt.training import Epoch, Progress, derive_seed
+
+IDENTITY = "lstmopt"
+_SEGMENT_SECONDS = 1.0
+_MOST_DEATHS = 2
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Observer:
+    """Is told how a study goes; does nothing by itself."""
+
+    def notice(self, text: str) -> None:
+        """Hear one line that the user should read."""
+
+    def measured(self, architecture: Architecture, latency_ms: float) -> None:
+        """Hear what one forecast of an architecture takes."""
+
+    def started(self, number: int, params: Params, static: Mapping[str, float]) -> None:
+        """Hear that a trial begins, with its static objectives."""
+
+    def advanced(self, number: int, epochs: tuple[Epoch, ...]) -> None:
+        """Hear of new epochs of a running trial."""
+
+    def told(self, record: TrialRecord) -> None:
+        """Hear of a closed trial."""
+
+
+@runtime_checkable
+class FiniteSampler(Protocol):
+    """A sampler that can run out of proposals."""
+
+    def size(self) -> int:
+        """Count all proposals."""
+
+    def remaining(self, study: optuna.Study) -> int:
+        """Count the proposals that the study has not tried."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is to do; everything is checked before the first trial."""
+
+    seed: int
+    space: Space
+    goals: Goals
+    sampler: Strategy
+    sampler_options: Mapping[str, Any]
+    pruner: Pruner
+    trials: int
+    seconds: float | None
+
+    def make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """Make the sampler of one trial, seeded by the study's seed and the trial's number."""
+        seed = derive_seed(self.seed, number, _SAMPLING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = make(
+                self.sampler, "sampler", self.sampler_options, seed=seed, space=self.space
+            )
+        if not isinstance(sampler, optuna.samplers.BaseSampler):
+            raise LstmoptError(
+                f"a sampler strategy makes an optuna BaseSampler, found {type(sampler).__name__} "
+                f"from {self.sampler.name!r}: mend the plug-in"
+            )
+        return sampler
+
+
+_SAMPLING, _TRAINING, _REFIT = 0, 1, 2
+"""Purposes of a trial's seeds, so that they are independent of one another."""
+
+
+def training_seed(study_seed: int, number: int) -> int:
+    return derive_seed(study_seed, number, _TRAINING)
+
+
+def refit_seed(study_seed: int, number: int, repeat: int) -> int:
+    return derive_seed(study_seed, number, _REFIT, repeat)
+
+
+def check_support(strategy: Strategy, space: Space, goals: Goals) -> None:
+    """Refuse, before the first trial, what the sampler cannot search."""
+    if not strategy.multi_objective and len(goals.objectives) > 1:
+        raise LstmoptError(
+            f"sampler {strategy.name!r} handles one objective, found {', '.join(goals.names)}: "
+            "name one objective or choose another sampler"
+        )
+    if not strategy.continuous and space.continuous:
+        raise LstmoptError(
+            f"sampler {strategy.name!r} cannot search {', '.join(space.continuous)} (continuous): "
+            "give it `points` or a list of values, or choose tpe, random, nsga2"
+        )
+    if not strategy.conditional and space.conditional:
+        raise LstmoptError(
+            f"sampler {strategy.name!r} cannot search dropout, which applies from two layers on: "
+            "fix num_layers or dropout, or choose tpe, random, nsga2"
+        )
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study, the storage behind it, and what the user should know of its opening."""
+
+    study: optuna.Study
+    storage: optuna.storages.BaseStorage
+    notices: tuple[str, ...]
+
+    def set_trial_attrs(self, number: int, **attributes: Any) -> None:
+        """Set user attributes of a trial by its number, whichever process began it."""
+        study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        for name, value in attributes.items():
+            self.storage.set_trial_user_attr(trial_id, name, value)
+
+
+def open_study(
+    name: str, url: str, folder: RunFolder, goals: Goals, identity: Mapping[str, Any]
+) -> StoredStudy:
+    """Open or create the study and refuse one that was begun with something else.
+
+    ``identity`` says what must not change between calls, by the words a user knows it by.
+    """
+    notices = []
+    if not url and repair_journal(folder.journal):
+        notices.append("the journal's last line was torn and has been cut off")
+    storage = _open_storage(url, folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        try:
+            study = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                directions=goals.directions,
+                load_if_exists=True,
+                sampler=optuna.samplers.RandomSampler(seed=0),
+            )
+        except ValueError:  # Optuna's word for another number of objectives
+            raise LstmoptError(_changed("objectives", folder)) from None
+    if known := study.user_attrs.get(IDENTITY):
+        for what, value in identity.items():
+            if known.get(what) != value:
+                raise LstmoptError(_changed(what, folder))
+    else:
+        if study.get_trials(deepcopy=False):
+            raise LstmoptError(
+                f"a run continues its own study only, found study {name!r} of another program in "
+                "the storage: choose another name"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(goals.names)
+        study.set_user_attr(IDENTITY, dict(identity))
+    return StoredStudy(study, storage, tuple(notices))
+
+
+def _changed(what: str, folder: RunFolder) -> str:
+    return (
+        f"a run goes on with what it began with, found another {what} than in {folder.path}: "
+        "go back to it, or start a new run with another --out"
+    )
+
+
+def _open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
+    if not url:
+        backend = optuna.storages.journal.JournalFileBackend(str(folder.journal))
+        return optuna.storages.JournalStorage(backend)
+    try:
+        return optuna.storages.get_storage(url)
+    except Exception as error:
+        line = str(error).splitlines()[0]
+        raise LstmoptError(
+            f"--storage takes a database URL that can be opened, found {url!r} ({line}): "
+            "write for instance sqlite:///study.db"
+        ) from error
+
+
+@dataclass
+class _Running:
+    """A trial in training."""
+
+    number: int
+    candidate: Candidate
+    static: dict[str, float]
+    epochs: list[Epoch] = field(default_factory=list)
+    checkpoint: bytes | None = None
+    segments: int = 0
+    deaths: int = 0
+    decided: int = 0
+
+    def next_epochs(self) -> int:
+        """Size the next segment to about a second, so that dispatch stays cheap."""
+        if not self.epochs:
+            return 1
+        mean = sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
+        return max(1, round(_SEGMENT_SECONDS / max(mean, 1e-6)))
+
+
+class Driver:
+    """Runs one search on a study until its budget is spent."""
+
+    def __init__(
+        self,
+        stored: StoredStudy,
+        plan: Plan,
+        costs: Mapping[Architecture, ForecastCost],
+        engine: Engine,
+        folder: RunFolder,
+        registry: Registry,
+        observer: Observer,
+    ) -> None:
+        self._stored, self.study = stored, stored.study
+        self.plan, self.costs, self.engine = plan, costs, engine
+        self.folder, self.registry, self.observer = folder, registry, observer
+        self.goals = plan.goals
+        self.records = closed_trials(self.study, self.goals)
+        self._views = {r.number: self._view(r) for r in self.records if r.curve}
+        self._running: dict[Future[Progress], _Running] = {}
+        self._kept_sampler: optuna.samplers.BaseSampler | None = None
+        self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
+
+    def search(self) -> list[TrialRecord]:
+        """Ask, advance, decide and tell until the budget is spent; return every closed trial."""
+        for running in self._interrupted():
+            self._submit(running)
+        while True:
+            while self._wants_more():
+                self._begin_trial()
+            if not self._running:
+                return sorted(self.records, key=lambda record: record.number)
+            done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=lambda f: self._running[f].number):
+                self._collect(self._running.pop(future), future)
+
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """Make the sampler anew for each trial, unless it keeps a state of its own."""
+        if self.plan.sampler.resume:
+            return self.plan.make_sampler(number)
+        self._kept_sampler = self._kept_sampler or self.plan.make_sampler(number)
+        return self._kept_sampler
+
+    @property
+    def _time_is_up(self) -> bool:
+        return time.monotonic() >= self._stop_at
+
+    def _wants_more(self) -> bool:
+        begun = len(self.records) + len(self._running)
+        if len(self._running) >= self.engine.workers or begun >= self.plan.trials:
+            return False
+        if self._time_is_up:
+            return False
+        sampler = self._sampler(begun)
+        waiting = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+        exhausted = isinstance(sampler, FiniteSampler) and not sampler.remaining(self.study)
+        return bool(waiting) or not exhausted
+
+    def _interrupted(self) -> list[_Running]:
+        """Take up the trials that an earlier driver left running."""
+        running = []
+        states = (optuna.trial.TrialState.RUNNING,)
+        for trial in self.study.get_trials(deepcopy=False, states=states):
+            if self.plan.space.rejects(trial.params) or "seed" not in trial.user_attrs:
+                self._stored.set_trial_attrs(trial.number, reason="interrupted before its parameters were complete")
+                self.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+                self._close(trial.number)
+                continue
+            entry = self._make_running(trial.number, dict(trial.params), trial.user_attrs["seed"])
+            recorded = read_curve(trial)
+            entry.checkpoint = self.folder.read_checkpoint(trial.number, len(recorded))
+            if entry.checkpoint is not None:
+                entry.epochs = list(recorded)
+                entry.segments = sum(n.startswith(SEGMENT) for n in trial.user_attrs)
+            running.append(entry)
+        return running
+
+    def _make_running(self, number: int, params: Params, seed: int) -> _Running:
+        candidate = Candidate(params, seed)
+        return _Running(
+            number, candidate, self.goals.static_values(self.costs[candidate.architecture])
+        )
+
+    def _begin_trial(self) -> None:
+        trials = self.study.get_trials(deepcopy=False)
+        self.study.sampler = self._sampler(len(trials))
+        with warnings.catch_warnings():
+            # a warm start's candidate leaves out what does not apply to it
+            warnings.simplefilter("ignore", UserWarning)
+            trial = self.study.ask()
+            params = self.plan.space.suggest(trial)
+        running = self._make_running(
+            trial.number, params, training_seed(self.plan.seed, trial.number)
+        )
+        trial.set_user_attr("static", running.static)
+        trial.set_user_attr("seed", running.candidate.seed)
+        self.observer.started(trial.number, params, running.static)
+        twin = next((r for r in self.records if r.params == params and r.state != "failed"), None)
+        if twin:
+            self._reuse(trial.number, twin)
+        else:
+            self._submit(running)
+
+    def _submit(self, running: _Running) -> None:
+        future = self.engine.submit(running.candidate, running.checkpoint, running.next_epochs())
+        self._running[future] = running
+
+    def _collect(self, running: _Running, future: Future[Progress]) -> None:
+        """Record what a segment gave and decide how the trial goes on."""
+        error = future.exception()
+        if error is not None:
+            self._lost(running, error)
+            return
+        progress = future.result()
+        running.epochs.extend(progress.epochs)
+        self._record_segment(running, progress)
+        self.observer.advanced(running.number, progress.epochs)
+        if progress.failure:
+            self._tell_failed(running, progress.failure)
+        elif stop := self._decide(running):
+            epoch, reason = stop
+            self._tell_pruned(running, epoch, reason)
+        elif progress.finished:
+            self._tell_complete(running)
+        elif self._time_is_up:
+            reason = f"the study's time was up at epoch {len(running.epochs)}"
+            self._tell_pruned(running, len(running.epochs), reason)
+        else:
+            self._submit(running)
+
+    def _lost(self, running: _Running, error: BaseException) -> None:
+        """Go on from the last checkpoint when a worker died; give up when it keeps dying."""
+        if worker_died(error):
+            running.deaths += 1
+            if running.deaths < _MOST_DEATHS:
+                self.observer.notice(
+                    f"trial {running.number}: its worker died; it goes on from epoch "
+                    f"{len(running.epochs)} in another"
+                )
+                self._submit(running)
+                return
+            self._tell_failed(running, f"its worker died {running.deaths} times")
+            return
+        text = " ".join(str(error).split())
+        self._tell_failed(running, f"{type(error).__name__}: {text}")
+
+    def _record_segment(self, running: _Running, progress: Progress) -> None:
+        # the checkpoint first, and the older one kept until the curve is recorded: whenever the
+        # driver dies, there is a checkpoint for exactly the recorded epochs
+        running.checkpoint = progress.checkpoint
+        self.folder.write_checkpoint(running.number, len(running.epochs), progress.checkpoint)
+        name = f"{SEGMENT}{running.segments:05d}"
+        self._stored.set_trial_attrs(running.number, **{name: segment_rows(progress.epochs)})
+        running.segments += 1
+        self.folder.drop_checkpoints(running.number, keep=len(running.epochs))
+
+    def _decide(self, running: _Running) -> tuple[int, str] | None:
+        trial = self._trial_view(running.number, running.static, tuple(running.epochs), False)
+        others = [view for view in self._views.values() if view.number != trial.number]
+        others += [
+            self._trial_view(r.number, r.static, tuple(r.epochs), False)
+            for r in self._running.values()
+            if r.epochs
+        ]
+        stop = first_stop(self.plan.pruner, trial, others, running.decided + 1)
+        running.decided = len(running.epochs)
+        return (stop[0], stop[1].reason) if stop else None
+
+    def _tell_complete(self, running: _Running) -> None:
+        cost = self.costs[running.candidate.architecture]
+        values = self.goals.values(cost, tuple(running.epochs))
+        # Optuna would store NaN as a failure without a word, and infinity as a value
+        if wrong := [n for n, v in values.items() if not math.isfinite(v)]:
+            self._tell_failed(running, f"objective {wrong[0]} was {values[wrong[0]]}")
+            return
+        self._stored.set_trial_attrs(running.number, epochs_trained=len(running.epochs))
+        self.study.tell(running.number, [values[name] for name in self.goals.names])
+        self._close(running.number)
+
+    def _tell_pruned(self, running: _Running, epoch: int, reason: str) -> None:
+        trained = len(running.epochs)
+        self._stored.set_trial_attrs(running.number, reason=reason, epochs=epoch, epochs_trained=trained)
+        self.study.tell(running.number, state=optuna.trial.TrialState.PRUNED)
+        self._close(running.number)
+
+    def _tell_failed(self, running: _Running, reason: str) -> None:
+        self._stored.set_trial_attrs(running.number, reason=reason, epochs_trained=len(running.epochs))
+        self.study.tell(running.number, state=optuna.trial.TrialState.FAIL)
+        self._close(running.number)
+
+    def _reuse(self, number: int, twin: TrialRecord) -> None:
+        """Tell a trial what its twin gave instead of training the same candidate again."""
+        reason = f"the same candidate as trial {twin.number}, not trained again"
+        name = f"{SEGMENT}{0:05d}"
+        self._stored.set_trial_attrs(number, **{name: segment_rows(twin.curve)}, reason=reason, epochs_trained=0)
+        if twin.state == "complete":
+            self.study.tell(number, told_values(twin, self.goals))
+        else:
+            self.study.tell(number, state=optuna.trial.TrialState.PRUNED)
+        self._close(number)
+
+    def _close(self, number: int) -> None:
+        trial = self.study.get_trials(deepcopy=False)[number]
+        record = trial_record(trial, self.goals)
+        self.records.append(record)
+        if record.curve:
+            self._views[number] = self._view(record)
+        self.folder.drop_checkpoints(number)
+        self.registry.hook.lstmopt_trial_finished(study=self.study, trial=trial)
+        self.observer.told(record)
+
+    def _view(self, record: TrialRecord) -> TrialView:
+        cost = self.costs[Architecture.of(record.params)]
+        static = self.goals.static_values(cost)
+        return self._trial_view(record.number, static, record.curve, record.state == "complete")
+
+    def _trial_view(
+        self, number: int, static: dict[str, float], curve: tuple[Epoch, ...], finished: bool
+    ) -> TrialView:
+        by_name = {o.name: o for o in self.goals.objectives}
+        return TrialView(
+            number,
+            finished,
+            {name: by_name[name].minimised(value) for name, value in static.items()},
+            {o.name: [o.minimised(o.measure(e)) for e in curve] for o in self.goals.learned},
+        )
+
+
+def cost_table(costs: Mapping[Architecture, ForecastCost]) -> list[dict[str, Any]]:
+    """List what each architecture's forecast costs, for the record."""
+    return [asdict(cost) | {"model_mb": cost.model_mb} for cost in costs.values()]

@@ -1,0 +1,300 @@
+"""advance(candidate, checkpoint, epochs) -> progress; knows nothing of search.
+
+Training is a pure function: all randomness of an epoch is drawn from (candidate.seed, epoch), and
+the checkpoint holds everything else, so two segments of five epochs give exactly one of ten.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lstmopt.model import LSTMForecaster
+from lstmopt.space import Candidate
+from lstmopt.windows import Part
+
+
+class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a candidate is trained; the same for every candidate of a study."""
+
+    epochs: int = 50
+    patience: int = 8
+    clip_norm: float = 1.0
+    targets_per_window: int = 1
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave; losses in the scaled target's units, time in seconds."""
+
+    number: int
+    train_loss: float
+    val_loss: float
+    val_mae: float
+    val_r2: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a segment of training gave.
+
+    ``finished`` says that nothing is left to train; ``failure`` why the candidate has no value.
+    """
+
+    checkpoint: bytes
+    epochs: tuple[Epoch, ...]
+    finished: bool
+    failure: str | None = None
+
+
+class DevicePart:
+    """A part as tensors on one device; a batch is an index gather."""
+
+    def __init__(self, part: Part, device: str) -> None:
+        self.part, self.shape = part, part.shape
+        self.inputs = torch.from_numpy(part.inputs).to(device)  # [rows, features]
+        self.targets = torch.from_numpy(part.targets).to(device)  # [rows]
+        self.scored = torch.from_numpy(part.scored).to(device, torch.float32)  # [rows]
+        self.leads = torch.arange(1, part.shape.horizon + 1, device=device)
+
+    def origins(self, context: int) -> Tensor:
+        return torch.from_numpy(self.part.origins(context)).to(self.inputs.device)
+
+    def batch(self, origins: Tensor, forecasts: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+        """Gather windows that end at ``origins`` [batch] and forecast at their last steps.
+
+        Returns inputs [batch, window + forecasts - 1, features], targets and mask
+        [batch, forecasts, horizon].
+        """
+        context = self.shape.window + forecasts - 1
+        steps = torch.arange(1 - context, 1, device=origins.device)
+        rows = origins[:, None] + steps[-forecasts:]  # [batch, forecasts]
+        rows = rows[:, :, None] + self.leads  # [batch, forecasts, horizon]
+        return self.inputs[origins[:, None] + steps], self.targets[rows], self.scored[rows]
+
+
+class Workload:
+    """Everything that candidates of one study share, on one device."""
+
+    def __init__(self, train: Part, validation: Part, options: TrainingOptions, device: str):
+        self.train, self.validation = DevicePart(train, device), DevicePart(validation, device)
+        self.options, self.device = options, device
+        self.features, self.horizon = train.inputs.shape[1], train.shape.horizon
+        context = train.shape.window + options.targets_per_window - 1
+        self.train_origins = self.train.origins(context)
+        self.validation_origins = self.validation.origins(train.shape.window)
+
+    def build(self, candidate: Candidate) -> LSTMForecaster:
+        model = LSTMForecaster(
+            candidate.architecture, self.features, self.horizon, float(candidate["dropout"])
+        )
+        return model.to(self.device)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one CPU thread, so that results do not depend on the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def advance(
+    workload: Workload, candidate: Candidate, checkpoint: bytes | None, epochs: int
+) -> Progress:
+    """Train ``candidate`` for up to ``epochs`` more epochs from ``checkpoint`` (None: anew).
+
+    Stops early after ``patience`` epochs without a better validation loss, or with a failure when
+    a loss is not finite. Pure: the same arguments give bit for bit the same answer on one device.
+    """
+    devices = [workload.device] if workload.device != "cpu" else []
+    with torch.random.fork_rng(devices), one_thread():
+        state = _State.begin(workload, candidate, checkpoint)
+        done: list[Epoch] = []
+        while len(done) < epochs and not state.finished:
+            done.append(state.run_epoch())
+        return Progress(state.save(), tuple(done), state.finished, state.failure)
+
+
+class _State:
+    """A candidate in training: what a checkpoint holds."""
+
+    def __init__(self, workload: Workload, candidate: Candidate) -> None:
+        torch.manual_seed(derive_seed(candidate.seed, 0))
+        self.workload, self.candidate = workload, candidate
+        self.model = workload.build(candidate)
+        self.optimizer = make_optimizer(self.model, candidate)
+        self.epoch, self.best_epoch = 0, 0
+        self.best_loss = math.inf
+        self.best_weights = copy_weights(self.model)
+        self.failure: str | None = None
+
+    @classmethod
+    def begin(cls, workload: Workload, candidate: Candidate, checkpoint: bytes | None) -> _State:
+        state = cls(workload, candidate)
+        if checkpoint is not None:
+            saved = read_checkpoint(checkpoint, workload.device)
+            state.model.load_state_dict(saved["model"])
+            state.optimizer.load_state_dict(saved["optimizer"])
+            state.best_weights = saved["best_weights"]
+            state.best_loss, state.best_epoch = saved["best_loss"], saved["best_epoch"]
+            state.epoch, state.failure = saved["epoch"], saved["failure"]
+        return state
+
+    def save(self) -> bytes:
+        buffer = io.BytesIO()
+        names = ("best_weights", "best_loss", "best_epoch", "epoch", "failure")
+        content = {name: getattr(self, name) for name in names}
+        content |= {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save(content, buffer)
+        return buffer.getvalue()
+
+    @property
+    def finished(self) -> bool:
+        options = self.workload.options
+        stale = self.epoch - self.best_epoch >= options.patience
+        return self.failure is not None or stale or self.epoch >= options.epochs
+
+    def run_epoch(self) -> Epoch:
+        start = time.perf_counter()
+        self.epoch += 1
+        train_loss = self._train()
+        scores = evaluate(self.model, self.workload.validation, self.workload.validation_origins)
+        if not (math.isfinite(train_loss) and math.isfinite(scores.mse)):
+            self.failure = f"the loss was no longer finite in epoch {self.epoch}"
+        elif scores.mse < self.best_loss:
+            self.best_loss, self.best_epoch = scores.mse, self.epoch
+            self.best_weights = copy_weights(self.model)
+        seconds = time.perf_counter() - start
+        return Epoch(self.epoch, train_loss, scores.mse, scores.mae, scores.r2, seconds)
+
+    def _train(self) -> float:
+        """Run one pass over the training part and return its mean squared error."""
+        workload, options = self.workload, self.workload.options
+        torch.manual_seed(derive_seed(self.candidate.seed, self.epoch))
+        forecasts = options.targets_per_window
+        # windows of several targets start at another phase each epoch, so that every row serves
+        phase = int(torch.randint(forecasts, ()))
+        origins = workload.train_origins
+        origins = origins[origins % forecasts == phase] if forecasts > 1 else origins
+        order = torch.randperm(len(origins)).to(origins.device)
+        squares = torch.zeros((), device=workload.device)
+        count = torch.zeros((), device=workload.device)
+        self.model.train()
+        for chosen in origins[order].split(int(self.candidate["batch_size"])):
+            inputs, targets, mask = workload.train.batch(chosen, forecasts)
+            error = squared_error(self.model(inputs, forecasts), targets, mask)
+            loss = error / mask.sum()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.model.parameters(), options.clip_norm)
+            self.optimizer.step()
+            squares += error.detach()
+            count += mask.sum()
+        return float(squares / count)
+
+
+def squared_error(forecasts: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Sum the squared errors of observed targets; all three of one shape, never broadcast."""
+    if not forecasts.shape == targets.shape == mask.shape:
+        raise ValueError(
+            f"forecasts, targets and mask must have one shape, not {tuple(forecasts.shape)}, "
+            f"{tuple(targets.shape)} and {tuple(mask.shape)}"
+        )
+    return (mask * (forecasts - targets) ** 2).sum()
+
+
+def make_optimizer(model: nn.Module, candidate: Candidate) -> torch.optim.Optimizer:
+    """Build the optimizer that the candidate names, Adam or AdamW (Loshchilov, Hutter, 2019)."""
+    kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
+    return kinds[candidate["optimizer"]](
+        model.parameters(),
+        lr=float(candidate["learning_rate"]),
+        weight_decay=float(candidate["weight_decay"]),
+    )
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Copy the weights: a state_dict alone would go on changing with the model."""
+    return copy.deepcopy(model.state_dict())
+
+
+def read_checkpoint(checkpoint: bytes, device: str = "cpu") -> Mapping[str, Any]:
+    """Read a checkpoint's tensors and plain values; never runs code from it."""
+    content: Mapping[str, Any] = torch.load(
+        io.BytesIO(checkpoint), map_location=device, weights_only=True
+    )
+    return content
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Errors over every observed target of a part, in the units of its targets."""
+
+    mse: float
+    mae: float
+    r2: float
+
+
+def evaluate(model: nn.Module, part: DevicePart, origins: Tensor) -> Scores:
+    """Score forecasts at ``origins`` on exactly one window of context each.
+
+    Weighted by target, so that the answer does not depend on any batch size.
+    """
+    forecasts = predict(model, part, origins)  # [windows, horizon]
+    rows = origins[:, None] + part.leads
+    targets, mask = part.targets[rows], part.scored[rows]
+    return score(forecasts.cpu().numpy(), targets.cpu().numpy(), mask.cpu().numpy() > 0)
+
+
+def score(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Scores:
+    """Score forecasts against targets, both [windows, horizon], where ``mask`` is true.
+
+    R² compares with the mean of the scored targets; it is NaN where they do not vary.
+    """
+    if not forecasts.shape == targets.shape == mask.shape:
+        raise ValueError(f"shapes differ: {forecasts.shape}, {targets.shape}, {mask.shape}")
+    truth = targets[mask].astype(np.float64)
+    errors = forecasts[mask].astype(np.float64) - truth
+    mse, variance = float(np.mean(errors**2)), float(truth.var())
+    r2 = 1 - mse / variance if variance > 0 else math.nan
+    return Scores(mse, float(np.mean(np.abs(errors))), r2)
+
+
+def predict(model: nn.Module, part: DevicePart, origins: Tensor) -> Tensor:
+    """Forecast [windows, horizon] at ``origins``, in eval mode."""
+    model.eval()
+    with torch.inference_mode():
+        chunks = [model(part.batch(chosen)[0])[:, -1] for chosen in origins.split(_CHUNK)]
+    return torch.cat(chunks)
+
+
+_CHUNK = 512
+"""Windows scored at once; fixed, so that no candidate's score depends on its own batch size."""
+
+
+def derive_seed(seed: int, *path: int) -> int:
+    """Derive a 31-bit seed from a study's seed and a path such as (trial number, purpose)."""
+    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0] >> 1)
+
+
+def begin_from(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:
+    """Return the checkpoint before the first epoch, with the weights of ``model``."""
+    state = _State(workload, candidate)
+    state.model.load_state_dict(model.state_dict())
+    return state.save()

@@ -1,0 +1,218 @@
+"""Series -> chronological split -> scaled windows, with the test part kept out of reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmopt.data import Series, calendar_features
+from lstmopt.errors import LstmoptError
+
+Floats = NDArray[np.float64]
+Rows = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Input steps and forecast steps of one window, in rows."""
+
+    window: int
+    horizon: int
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and standard deviation of each column [columns], from the training part alone."""
+
+    mean: Floats
+    std: Floats
+
+    def scale(self, values: Floats) -> Floats:
+        """Map values [rows, columns] to z-scores; a column constant in training becomes 0."""
+        return np.where(self.std > 0, (values - self.mean) / np.where(self.std > 0, self.std, 1), 0)
+
+    @property
+    def target_mean(self) -> float:
+        return float(self.mean[0])
+
+    @property
+    def target_std(self) -> float:
+        return float(self.std[0])
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows ready for windows: scaled inputs, targets, and which rows may be scored.
+
+    ``inputs`` [rows, features] float32; row t holds the past columns at t, the calendar at t + 1
+    and the known columns at t + 1 … t + horizon. A row with a gap has ``usable`` False.
+    ``targets`` [rows] are z-scores; ``scored`` marks those really observed. ``rows`` are the rows
+    (first, end) in which every target of a window must lie.
+    """
+
+    inputs: NDArray[np.float32]
+    usable: NDArray[np.bool_]
+    targets: NDArray[np.float32]
+    scored: NDArray[np.bool_]
+    shape: Shape
+    rows: Rows
+
+    def origins(self, context: int | None = None) -> NDArray[np.int64]:
+        """Return the last input row of every window whose targets lie in ``rows``, ascending.
+
+        ``context`` is how many input rows the window needs, ``window`` unless given.
+        """
+        context = context or self.shape.window
+        horizon = self.shape.horizon
+        first, end = self.rows
+        origins = np.arange(max(first - 1, context - 1), end - horizon)
+        broken = np.concatenate([[0], np.cumsum(~self.usable)])
+        observed = np.concatenate([[0], np.cumsum(self.scored)])
+        whole = broken[origins + 1] == broken[origins + 1 - context]
+        known = observed[origins + 1 + horizon] > observed[origins + 1]
+        return origins[whole & known]
+
+    def gather_inputs(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return inputs [windows, window, features]."""
+        return self.inputs[origins[:, None] + np.arange(1 - self.shape.window, 1)]
+
+    def gather_targets(
+        self, origins: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return targets and their mask, both [windows, horizon]."""
+        rows = origins[:, None] + np.arange(1, self.shape.horizon + 1)
+        return self.targets[rows], self.scored[rows]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and validation for the search; the test part only through ``open_test``."""
+
+    train: Part
+    validation: Part
+    scaling: Scaling
+    ends: tuple[int, int, int]
+    _series: Series
+
+    def open_test(self) -> Part:
+        """Build the test part. Only ``finalists`` calls this, once, after the choice is made."""
+        end = self.ends[2]
+        return _part(self._series, self.scaling, self.train.shape, (self.ends[1], end), end)
+
+
+def last_observed(series: Series) -> int:
+    """Return how many rows there are up to the last observed target."""
+    return int(np.flatnonzero(series.observed)[-1]) + 1
+
+
+def split_series(
+    series: Series, shape: Shape, fractions: tuple[float, float] = (0.7, 0.15)
+) -> Split:
+    """Split by time and scale by the training part.
+
+    ``fractions`` are those of training and validation; the rest is the test part. Inputs of a
+    validation or test window may reach back into the part before, its targets never.
+    Raises LstmoptError where a part holds no window.
+    """
+    rows = last_observed(series)
+    n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
+    train_end, validation_end = n_train, n_train + n_validation
+    scaling = fit_scaling(series, train_end)
+    train = _part(series, scaling, shape, (0, train_end), train_end)
+    validation = _part(series, scaling, shape, (train_end, validation_end), validation_end)
+    split = Split(train, validation, scaling, (train_end, validation_end, rows), series)
+    for name, windows in (
+        ("training", len(train.origins())),
+        ("validation", len(validation.origins())),
+        ("test", rows - validation_end - shape.horizon + 1),
+    ):
+        if windows < _FEWEST_WINDOWS:
+            raise LstmoptError(
+                f"each part needs at least {_FEWEST_WINDOWS} windows of {shape.window} inputs and "
+                f"{shape.horizon} targets without a long gap, found {max(windows, 0)} in the "
+                f"{name} part of {rows} rows: shorten the window or horizon, or give more rows"
+            )
+    return split
+
+
+_FEWEST_WINDOWS = 5
+
+
+def fit_scaling(series: Series, end: int) -> Scaling:
+    """Fit the scaling of past and known columns on rows 0 … end - 1."""
+    table = np.hstack([series.values, series.known_values])[:end].copy()
+    table[~series.observed[:end], 0] = np.nan  # filled targets are inputs, not facts
+    if not np.isfinite(table[:, 0]).any():
+        raise LstmoptError(
+            f"the training part needs observed targets, found none of {series.target!r} in its "
+            f"{end} rows: give a series whose first rows are filled"
+        )
+    table[:, np.isnan(table).all(0)] = 0.0
+    mean, std = np.nanmean(table, 0), np.nanstd(table, 0)
+    if std[0] == 0:
+        raise LstmoptError(
+            f"the target must vary within the training part, found {series.target!r} always "
+            f"{mean[0]:g} in its {end} rows: choose another target or more rows"
+        )
+    return Scaling(mean, std)
+
+
+def scaled_inputs(series: Series, scaling: Scaling, horizon: int) -> Floats:
+    """Return inputs [rows, features]: past at t, calendar at t + 1, known at t + 1 … t + horizon.
+
+    A known value that lies beyond the last row is NaN.
+    """
+    table = scaling.scale(np.hstack([series.values, series.known_values]))
+    past, known = np.split(table, [len(series.past)], axis=1)
+    leads = [
+        np.vstack([known[lead:], np.full((min(lead, len(known)), known.shape[1]), np.nan)])
+        for lead in range(1, horizon + 1)
+    ]
+    blocks = [past]
+    if series.calendar:
+        blocks.append(calendar_features(next_times(series, 1, series.times), series.step)[1])
+    if series.known:
+        blocks.extend(leads)
+    return np.hstack(blocks)
+
+
+def next_times(
+    series: Series, steps: int, times: pd.DatetimeIndex | None = None
+) -> pd.DatetimeIndex:
+    """Return the ``steps`` times after the last row, or ``times`` moved on by ``steps``."""
+    if times is None:
+        return pd.date_range(series.times[-1], periods=steps + 1, freq=series.step)[1:]
+    return times[steps:].append(next_times(series, steps))
+
+
+def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:
+    """Build a part that holds nothing of the rows from ``end`` on."""
+    seen = truncate(series, end)
+    inputs = scaled_inputs(seen, scaling, shape.horizon)
+    # The last rows of a part lack their known values only because the next part is cut off
+    usable = np.isfinite(inputs).all(1)
+    targets = (seen.values[:, 0] - scaling.target_mean) / scaling.target_std
+    return Part(
+        np.nan_to_num(inputs).astype(np.float32),
+        usable,
+        np.nan_to_num(targets).astype(np.float32),
+        seen.observed,
+        shape,
+        rows,
+    )
+
+
+def truncate(series: Series, end: int) -> Series:
+    """Return the series without the rows from ``end`` on."""
+    from dataclasses import replace
+
+    return replace(
+        series,
+        values=series.values[:end],
+        known_values=series.known_values[:end],
+        observed=series.observed[:end],
+        times=series.times[:end],
+    )

@@ -1,0 +1,81 @@
+"""Every combination of a finite space, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lstmopt import Strategy, hookimpl
+
+if TYPE_CHECKING:
+    import optuna
+
+    from lstmopt.space import Space
+
+
+def make(*, space: Space) -> optuna.samplers.BaseSampler:
+    return _define_sampler()(space)
+
+
+def _define_sampler() -> Any:
+    import optuna
+
+    class GridSampler(optuna.samplers.BaseSampler):
+        """Proposes combinations that no trial of the study has yet, in the order of the grid.
+
+        What has been tried is read from the study alone, so an interrupted grid goes on without
+        repeats; Optuna's own raises at its last ``tell`` and runs one trial too many.
+        """
+
+        def __init__(self, space: Space) -> None:
+            self.space = space
+            self.distributions = {n: p.distribution() for n, p in space.parameters.items()}
+
+        def size(self) -> int:
+            """Count the combinations of the grid."""
+            return sum(1 for _ in self.space.grid())
+
+        def remaining(self, study: optuna.Study) -> int:
+            """Count the combinations that no trial has yet."""
+            return len(self._untried(study))
+
+        def _untried(self, study: optuna.Study) -> list[dict[str, Any]]:
+            tried = {frozenset(t.params.items()) for t in study.get_trials(deepcopy=False)}
+            return [p for p in self.space.grid() if frozenset(p.items()) not in tried]
+
+        def infer_relative_search_space(
+            self, study: optuna.Study, trial: optuna.trial.FrozenTrial
+        ) -> dict[str, optuna.distributions.BaseDistribution]:
+            return self.distributions
+
+        def sample_relative(
+            self,
+            study: optuna.Study,
+            trial: optuna.trial.FrozenTrial,
+            search_space: dict[str, optuna.distributions.BaseDistribution],
+        ) -> dict[str, Any]:
+            untried = self._untried(study)
+            return untried[0] if untried else {}
+
+        def sample_independent(
+            self,
+            study: optuna.Study,
+            trial: optuna.trial.FrozenTrial,
+            param_name: str,
+            param_distribution: optuna.distributions.BaseDistribution,
+        ) -> Any:
+            raise RuntimeError("the grid is exhausted")
+
+    return GridSampler
+
+
+@hookimpl
+def lstmopt_samplers() -> list[Strategy]:
+    return [
+        Strategy(
+            "grid",
+            make,
+            "tries every combination once; ranges take `points`",
+            "https://optuna.readthedocs.io/en/stable/reference/samplers/",
+            continuous=False,
+        )
+    ]

@@ -1,0 +1,32 @@
+"""Objectives that training shows epoch by epoch, over the whole validation part."""
+
+from __future__ import annotations
+
+from lstmopt import Objective, hookimpl
+
+
+@hookimpl
+def lstmopt_objectives() -> list[Objective]:
+    return [
+        Objective(
+            "val_loss",
+            "minimize",
+            "learned",
+            lambda epoch: float(epoch.val_loss),
+            "mean squared error of the scaled target",
+        ),
+        Objective(
+            "val_mae",
+            "minimize",
+            "learned",
+            lambda epoch: float(epoch.val_mae),
+            "mean absolute error of the scaled target",
+        ),
+        Objective(
+            "val_r2",
+            "maximize",
+            "learned",
+            lambda epoch: float(epoch.val_r2),
+            "share of the variance explained",
+        ),
+    ]

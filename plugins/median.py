@@ -1,0 +1,25 @@
+"""Stop a trial that is worse than the median of its peers."""
+
+from __future__ import annotations
+
+from lstmopt import Strategy, hookimpl
+
+from .percentile import PercentileRule
+
+
+def make(
+    *, n_startup_trials: int = 5, n_warmup_steps: int = 2, interval_steps: int = 1
+) -> PercentileRule:
+    return PercentileRule(50.0, n_startup_trials, n_warmup_steps, interval_steps)
+
+
+@hookimpl
+def lstmopt_pruners() -> list[Strategy]:
+    return [
+        Strategy(
+            "median",
+            make,
+            "stops what is worse than the median of its peers",
+            "Golovin et al., Google Vizier: a service for black-box optimization, KDD 2017",
+        )
+    ]

@@ -1,0 +1,34 @@
+"""Non-dominated sorting genetic algorithm II."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lstmopt import Strategy, hookimpl
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def make(
+    *, seed: int, population_size: int = 20, crossover_prob: float = 0.9
+) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    # 50, Optuna's population, would spend a typical study of 50 trials on its random start
+    return optuna.samplers.NSGAIISampler(
+        seed=seed, population_size=population_size, crossover_prob=crossover_prob
+    )
+
+
+@hookimpl
+def lstmopt_samplers() -> list[Strategy]:
+    return [
+        Strategy(
+            "nsga2",
+            make,
+            "breeds the non-dominated trials of each generation",
+            "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, "
+            "IEEE TEC 6(2), 2002",
+        )
+    ]

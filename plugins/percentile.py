@@ -1,0 +1,67 @@
+"""Stop a trial that is worse than a percentile of its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lstmopt import Strategy, hookimpl
+from lstmopt.pruning import Curve
+
+
+class PercentileRule:
+    """Stops where the best value so far is worse than the peers' percentile at that epoch.
+
+    ``n_startup_trials`` peers are needed before anything is stopped; nothing is stopped during
+    the first ``n_warmup_steps`` epochs, and after them only every ``interval_steps`` epochs.
+    A peer that finished earlier counts with the value it ended with.
+    """
+
+    def __init__(
+        self, percentile: float, n_startup_trials: int, n_warmup_steps: int, interval_steps: int
+    ) -> None:
+        if not 0 <= percentile <= 100:
+            raise ValueError(f"percentile must lie within 0 and 100, found {percentile}")
+        for name, value, least in (
+            ("n_startup_trials", n_startup_trials, 0),
+            ("n_warmup_steps", n_warmup_steps, 0),
+            ("interval_steps", interval_steps, 1),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, found {value}")
+        self.percentile, self.n_startup_trials = percentile, n_startup_trials
+        self.n_warmup_steps, self.interval_steps = n_warmup_steps, interval_steps
+
+    def should_stop(self, curve: Curve, peers: Sequence[Curve]) -> bool:
+        epoch = len(curve)
+        steps_after_warmup = epoch - self.n_warmup_steps - 1
+        if steps_after_warmup < 0 or steps_after_warmup % self.interval_steps:
+            return False
+        if not peers or len(peers) < self.n_startup_trials:
+            return False
+        at_epoch = [peer[min(epoch, len(peer)) - 1] for peer in peers]
+        return curve[-1] > float(np.percentile(at_epoch, self.percentile))
+
+
+def make(
+    *,
+    percentile: float = 25.0,
+    n_startup_trials: int = 5,
+    n_warmup_steps: int = 2,
+    interval_steps: int = 1,
+) -> PercentileRule:
+    return PercentileRule(percentile, n_startup_trials, n_warmup_steps, interval_steps)
+
+
+@hookimpl
+def lstmopt_pruners() -> list[Strategy]:
+    return [
+        Strategy(
+            "percentile",
+            make,
+            "stops what is worse than the best quarter of its peers",
+            "https://optuna.readthedocs.io/en/stable/reference/generated/"
+            "optuna.pruners.PercentilePruner.html",
+        )
+    ]

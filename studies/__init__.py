@@ -1,0 +1,1 @@
+"""Study files that run as they are, and their data."""
