@@ -1,4 +1,4 @@
-"""A study file (TOML) -> one frozen Config; every unknown key is an error that names the near miss."""
+"""A study file (TOML) -> one frozen Config; an unknown key is an error naming the near miss."""
 
 from __future__ import annotations
 
@@ -205,3 +205,64 @@ def _explain(message: str, source: str) -> str:
         return f"{where} holds known keys only, found {unknown[1]!r}: {hint}"
     rule = message.split(" - at ")[0]
     return f"{path or 'every key'} in {source} has a fixed type, found otherwise: {rule}"
+
+
+def shipped_study() -> Path:
+    """Return the study file that comes with the program."""
+    import lstmopt_studies
+
+    return Path(lstmopt_studies.__path__[0]) / "bike_sharing.toml"
+
+
+_PLACES = {
+    "data": ("data", "path"),
+    "target": ("data", "target"),
+    "time_columns": ("data", "time"),
+    "features": ("data", "features"),
+    "drop": ("data", "drop"),
+    "window": ("task", "window"),
+    "horizon": ("task", "horizon"),
+    "trials": ("budget", "trials"),
+    "timeout": ("budget", "timeout"),
+    "epochs": ("training", "epochs"),
+    "pick": ("finalists", "pick"),
+    "sampler": ("sampler", "name"),
+    "pruner": ("pruner", "name"),
+    "warm_start": ("warm_start", "runs"),
+}
+"""Where a command line option stands in a study file; the others stand at its top."""
+
+
+def override(config: Config, options: dict[str, Any]) -> Config:
+    """Lay command line options over a study; an option that is None or empty changes nothing.
+
+    Another sampler or pruner than the study's drops the options of the study's.
+    """
+    content: dict[str, Any] = msgspec.to_builtins(config)
+    for kind in ("sampler", "pruner"):
+        if options.get(kind) and options[kind] != content[kind]["name"]:
+            content[kind] = {}
+    for option, value in options.items():
+        if value is None or value == () or option.endswith("_option"):
+            continue
+        place = content
+        *tables, key = _PLACES.get(option, (option,))
+        for table in tables:
+            place = place[table]
+        place[key] = value
+    for kind in ("sampler", "pruner"):
+        content[kind] |= dict(
+            _parse_option(kind, text) for text in options.get(f"{kind}_option", ())
+        )
+    if options.get("data"):
+        content["data"]["path"] = str(Path(options["data"]).resolve())
+    return make_config(content, "the command line")
+
+
+def _parse_option(kind: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise LstmoptError(
+            f"--{kind}-option takes NAME=VALUE, found {text!r}: write n_startup_trials=20"
+        )
+    return name, value

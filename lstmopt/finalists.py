@@ -144,9 +144,7 @@ def open_test(chosen: Finalist, split: Split, seasons: tuple[int, ...]) -> Verdi
 
 def _score(refit: Refit, test: Part) -> Scores:
     part = DevicePart(test, "cpu")
-    model = LSTMForecaster(
-        refit.candidate.architecture, test.inputs.shape[1], test.shape.horizon
-    )
+    model = LSTMForecaster(refit.candidate.architecture, test.inputs.shape[1], test.shape.horizon)
     model.load_state_dict(refit.weights)
     with one_thread():
         return evaluate(model, part, part.origins(test.shape.window))

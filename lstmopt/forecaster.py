@@ -59,7 +59,7 @@ class Forecaster:
         series = read_series(source, self.data)
         if series.step != self.step:
             raise LstmoptError(
-                f"a model forecasts at the step it was fitted on, {self.step}, found {series.step}: "
+                f"a model forecasts at its own step, {self.step}, found {series.step}: "
                 "give a series of that step"
             )
         origin = last_observed(series) - 1

@@ -238,5 +238,3 @@ def repair_journal(path: Path) -> bool:
             file.truncate(end)
         return True
     return False
-
-

@@ -66,6 +66,10 @@ class Objective:
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
 
+    @property
+    def supports(self) -> list[str]:
+        return [self.kind, self.direction]
+
     def minimised(self, value: float) -> float:
         """Turn a value of this objective into one that is better the lower it is, and back."""
         return value if self.direction == "minimize" else -value
@@ -111,6 +115,19 @@ class Registry:
 
     def names(self, kind: Kind) -> list[str]:
         return [name for k, name in self.entries if k == kind]
+
+    def table(self) -> list[dict[str, str]]:
+        """List every entry with name, kind, what it supports, package and summary."""
+        return [
+            {
+                "name": entry.item.name,
+                "kind": entry.kind,
+                "supports": ", ".join(entry.item.supports),
+                "package": entry.package,
+                "summary": entry.item.summary,
+            }
+            for entry in self.entries.values()
+        ]
 
     def _find(self, kind: Kind, name: str) -> Strategy | Objective:
         if found := self.entries.get((kind, name)):
@@ -213,7 +230,5 @@ def _coerce(where: str, value: Any, wanted: Any) -> Any:
         if wanted is float:
             return float(value)
     except (ValueError, KeyError, TypeError):
-        raise LstmoptError(
-            f"{where} takes {_TYPES[wanted]}, found {value!r}: change it"
-        ) from None
+        raise LstmoptError(f"{where} takes {_TYPES[wanted]}, found {value!r}: change it") from None
     return value

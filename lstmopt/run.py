@@ -119,14 +119,20 @@ def run(
     with job.folder.lock():
         stored = begin(job, observer)
         costs = measure_costs(job, observer)
-        with start_engine(job) as engine:
-            driver = Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer)
-            trials = driver.search()
-            front = front_of(trials, job.goals)
-            if not front:
-                raise MachineError(no_front(trials))
-            verdict = finish(job, front, costs, engine)
-        return write_record(job, trials, costs, verdict, time.perf_counter() - start)
+        verdict = None
+        try:
+            with start_engine(job) as engine:
+                driver = Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer)
+                trials = driver.search()
+                observer.refitting(front := front_of(trials, job.goals))
+                if not front:
+                    raise MachineError(no_front(trials))
+                verdict = finish(job, front, costs, engine)
+        finally:
+            # also when interrupted: what is closed stays readable, without a chosen model
+            trials = closed_trials(stored.study, job.goals)
+            document = write_record(job, trials, costs, verdict, time.perf_counter() - start)
+        return document
 
 
 def refit_trial(
@@ -169,9 +175,7 @@ def begin(job: Job, observer: Observer) -> StoredStudy:
 
 
 def _open(job: Job) -> StoredStudy:
-    return open_study(
-        job.config.name, job.config.storage, job.folder, job.goals, job.identity()
-    )
+    return open_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 
 def _warm_start(job: Job, stored: StoredStudy, observer: Observer) -> None:
@@ -217,9 +221,7 @@ def finish(
     """Refit the candidates, choose one on validation, open the test part, save the model."""
     options = job.config.finalists
     epochs = job.config.training.epochs
-    finalists = refit(
-        candidates, job.goals, costs, engine, job.config.seed, options.seeds, epochs
-    )
+    finalists = refit(candidates, job.goals, costs, engine, job.config.seed, options.seeds, epochs)
     chosen = choose(finalists, job.goals, options.pick)
     verdict = open_test(chosen, job.split, job.series.season)
     deployed = verdict.deployed
@@ -239,13 +241,15 @@ def write_record(
     job: Job,
     trials: Sequence[TrialRecord],
     costs: Mapping[Architecture, ForecastCost],
-    verdict: Verdict,
+    verdict: Verdict | None,
     seconds: float,
 ) -> dict[str, Any]:
-    """Write and return ``optimization_results.json``; write ``front.csv``."""
-    goals, std = job.goals, job.split.scaling.target_std
+    """Write and return ``optimization_results.json``; write ``front.csv``.
+
+    Without a verdict nothing was chosen yet, and ``chosen`` is None.
+    """
+    goals = job.goals
     front = front_of(trials, goals)
-    chosen = verdict.chosen
     document = finite(
         {
             "schema": SCHEMA,
@@ -260,30 +264,18 @@ def write_record(
                 "data": job.series.fingerprint,
             },
             "objectives": [
-                {"name": o.name, "direction": o.direction, "kind": o.kind}
-                for o in goals.objectives
+                {"name": o.name, "direction": o.direction, "kind": o.kind} for o in goals.objectives
             ],
             "architectures": cost_table(costs),
             "trials": [trial.as_json() for trial in trials],
             "front": [trial.number for trial in front],
-            "chosen": {
-                "trial": chosen.trial.number,
-                "params": chosen.trial.params,
-                "validation": chosen.values,
-                "test": summarise(verdict.test, std),
-                "latency_ms": costs[verdict.deployed.candidate.architecture].latency_ms,
-            },
-            "baselines": {
-                name: None if scores is None else summarise([scores], std)
-                for name, scores in verdict.baselines.items()
-            },
+            "chosen": verdict and _chosen(verdict, costs, job.split.scaling.target_std),
+            "baselines": verdict and _baselines(verdict, job.split.scaling.target_std),
             "budget": {
                 "trials": len(trials),
                 "epochs_trained": sum(t.epochs_trained for t in trials),
                 "epochs_saved": sum(
-                    job.config.training.epochs - len(t.curve)
-                    for t in trials
-                    if t.state == "pruned"
+                    job.config.training.epochs - len(t.curve) for t in trials if t.state == "pruned"
                 ),
                 "seconds": seconds,
             },
@@ -294,6 +286,26 @@ def write_record(
     job.folder.write(job.folder.front_csv, front_table(front, goals).to_csv(index=False))
     content: dict[str, Any] = document
     return content
+
+
+def _chosen(
+    verdict: Verdict, costs: Mapping[Architecture, ForecastCost], target_std: float
+) -> dict[str, Any]:
+    chosen = verdict.chosen
+    return {
+        "trial": chosen.trial.number,
+        "params": chosen.trial.params,
+        "validation": chosen.values,
+        "test": summarise(verdict.test, target_std),
+        "latency_ms": costs[verdict.deployed.candidate.architecture].latency_ms,
+    }
+
+
+def _baselines(verdict: Verdict, target_std: float) -> dict[str, Any]:
+    return {
+        name: None if scores is None else summarise([scores], target_std)
+        for name, scores in verdict.baselines.items()
+    }
 
 
 def front_table(front: Sequence[TrialRecord], goals: Goals) -> pd.DataFrame:
@@ -321,7 +333,9 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise LstmoptError("device cuda needs a GPU that torch can use, found none: use cpu or auto")
+        raise LstmoptError(
+            "device cuda needs a GPU that torch can use, found none: use cpu or auto"
+        )
     return name
 
 

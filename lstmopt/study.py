@@ -59,6 +59,9 @@ class Observer:
     def told(self, record: TrialRecord) -> None:
         """Hear of a closed trial."""
 
+    def refitting(self, front: list[TrialRecord]) -> None:
+        """Hear that the search is over and its front is refitted."""
+
 
 @runtime_checkable
 class FiniteSampler(Protocol):
@@ -293,7 +296,9 @@ class Driver:
         states = (optuna.trial.TrialState.RUNNING,)
         for trial in self.study.get_trials(deepcopy=False, states=states):
             if self.plan.space.rejects(trial.params) or "seed" not in trial.user_attrs:
-                self._stored.set_trial_attrs(trial.number, reason="interrupted before its parameters were complete")
+                self._stored.set_trial_attrs(
+                    trial.number, reason="interrupted before its parameters were complete"
+                )
                 self.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
                 self._close(trial.number)
                 continue
@@ -410,12 +415,16 @@ class Driver:
 
     def _tell_pruned(self, running: _Running, epoch: int, reason: str) -> None:
         trained = len(running.epochs)
-        self._stored.set_trial_attrs(running.number, reason=reason, epochs=epoch, epochs_trained=trained)
+        self._stored.set_trial_attrs(
+            running.number, reason=reason, epochs=epoch, epochs_trained=trained
+        )
         self.study.tell(running.number, state=optuna.trial.TrialState.PRUNED)
         self._close(running.number)
 
     def _tell_failed(self, running: _Running, reason: str) -> None:
-        self._stored.set_trial_attrs(running.number, reason=reason, epochs_trained=len(running.epochs))
+        self._stored.set_trial_attrs(
+            running.number, reason=reason, epochs_trained=len(running.epochs)
+        )
         self.study.tell(running.number, state=optuna.trial.TrialState.FAIL)
         self._close(running.number)
 
@@ -423,7 +432,9 @@ class Driver:
         """Tell a trial what its twin gave instead of training the same candidate again."""
         reason = f"the same candidate as trial {twin.number}, not trained again"
         name = f"{SEGMENT}{0:05d}"
-        self._stored.set_trial_attrs(number, **{name: segment_rows(twin.curve)}, reason=reason, epochs_trained=0)
+        self._stored.set_trial_attrs(
+            number, **{name: segment_rows(twin.curve)}, reason=reason, epochs_trained=0
+        )
         if twin.state == "complete":
             self.study.tell(number, told_values(twin, self.goals))
         else:

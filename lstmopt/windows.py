@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.data import Series, calendar_features
+from lstmopt.data import Series
 from lstmopt.errors import LstmoptError
+from lstmopt.times import calendar_features
 
 Floats = NDArray[np.float64]
 Rows = tuple[int, int]

@@ -1,0 +1,229 @@
+"""One short function a command: parse, call, print."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lstmopt.errors import LstmoptError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lstmopt.config import Config
+    from lstmopt.study import Observer
+
+PICKS = click.Choice(["knee", "best", "fastest"])
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lstmopt")
+def cli() -> None:
+    """Which LSTM should I deploy, given that it must be accurate and fast?"""
+
+
+@cli.command()
+@click.argument("study", required=False, type=click.Path(path_type=Path))
+@click.option("--data", help="CSV (also .gz) or Parquet file.")
+@click.option("--target", help="Column to forecast.")
+@click.option("--time", "time_columns", multiple=True, help="Time column; twice for date and hour.")
+@click.option("--feature", "features", multiple=True, help="Column used as input; repeatable.")
+@click.option("--drop", multiple=True, help="Column left out; repeatable.")
+@click.option("--window", type=int, help="Input steps of a forecast.")
+@click.option("--horizon", type=int, help="Steps forecast at once.")
+@click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")
+@click.option("--sampler-option", multiple=True, metavar="NAME=VALUE")
+@click.option("--pruner", help="none, median, percentile or a plug-in's.")
+@click.option("--pruner-option", multiple=True, metavar="NAME=VALUE")
+@click.option("--warm-start", "warm_start", multiple=True, metavar="RUN", help="An earlier run.")
+@click.option("--objective", "objectives", multiple=True, help="Repeatable.")
+@click.option("--trials", type=int, help="Trials in all.")
+@click.option("--epochs", type=int, help="Most epochs a trial.")
+@click.option("--timeout", help="For instance 90s, 10m, 1h.")
+@click.option("--workers", type=int, help="Worker processes; one a core by default.")
+@click.option("--storage", help="Database URL; a journal in the run's folder by default.")
+@click.option("--device", help="auto, cpu or cuda.")
+@click.option("--seed", type=int)
+@click.option("--pick", type=PICKS, help="How the model is chosen from the front.")
+@click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Plug-in for this run.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
+@as_json
+def run(study: Path | None, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Search, choose, test and save; the same command goes on where it stopped.
+
+    With neither STUDY (a TOML file) nor --data it runs the shipped example.
+    """
+    from lstmopt.run import run as run_study
+
+    config = _read_study(study, options)
+    out = out or Path("runs") / config.name
+    console = _console(stderr=as_json)
+    with _progress(config, console) as observer:
+        document = run_study(config, out, observer=observer)
+    _print_run(document, console, out, as_json)
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--pick", help="knee, best, fastest or a trial's number.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
+@as_json
+def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> None:
+    """Print the front of a run."""
+    from lstmopt.choice import front_rows, pick_row
+
+    document = _results(run_folder)
+    rows = front_rows(document)
+    explanation = ""
+    if pick:
+        row, explanation = pick_row(document, pick)
+        rows = [row]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif as_csv:
+        import pandas as pd
+
+        click.echo(pd.json_normalize(rows).to_csv(index=False), nl=False)
+    else:
+        from lstmopt.report.text import print_front
+
+        shown = document | {"front": [row["trial"] for row in rows]}
+        print_front(shown, _console())
+        if explanation:
+            click.echo(explanation)
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--trial", type=int, help="A complete trial; without it the choice is made again.")
+@click.option("--pick", type=PICKS, help="How to choose where no trial is named.")
+@as_json
+def fit(run_folder: Path, trial: int | None, pick: str | None, as_json: bool) -> None:
+    """Refit a trial over several seeds, test it and save it in the run's folder."""
+    from lstmopt.config import read_config, replace
+    from lstmopt.run import refit_trial
+
+    _results(run_folder)
+    config = read_config(run_folder / "study.toml")
+    if pick:
+        config = replace(config, finalists=replace(config.finalists, pick=pick))
+    console = _console(stderr=as_json)
+    document = refit_trial(config, run_folder, trial)
+    _print_run(document, console, run_folder, as_json)
+
+
+@cli.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("csv", type=click.Path(path_type=Path))
+@as_json
+def predict(model: Path, csv: Path, as_json: bool) -> None:
+    """Forecast beyond the end of CSV with a run's MODEL (its folder or .pth file)."""
+    from lstmopt.forecaster import Forecaster
+
+    forecast = Forecaster.load(model).predict(csv)
+    if as_json:
+        click.echo(forecast.to_json(orient="records", date_format="iso"))
+    else:
+        click.echo(forecast.to_csv(index=False), nl=False)
+
+
+@cli.command()
+@click.option("--plugin", "files", multiple=True, type=click.Path(path_type=Path))
+@as_json
+def plugins(files: tuple[Path, ...], as_json: bool) -> None:
+    """List samplers, pruners, warm starts and objectives with the package that brings each."""
+    from lstmopt.registry import load_registry
+
+    rows = load_registry(files).table()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table("name", "kind", "supports", "package", "summary")
+    for row in rows:
+        table.add_row(*row.values())
+    _console().print(table)
+
+
+def main() -> None:
+    """Run a command; say an error in one sentence and exit with 2, 1 or 130."""
+    warnings.showwarning = _one_line
+    try:
+        cli(standalone_mode=False)
+    except LstmoptError as error:
+        click.echo(f"lstmopt: {error}", err=True)
+        sys.exit(error.exit_status)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "lstmopt: stopped; everything finished is kept, the same command goes on", err=True
+        )
+        sys.exit(130)
+
+
+def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"warning: {message}", err=True)
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 160)
+
+
+@contextlib.contextmanager
+def _progress(config: Config, console: Console) -> Iterator[Observer]:
+    from lstmopt.progress import LineProgress, LiveProgress
+
+    trials = config.budget.trials
+    if not console.is_terminal:
+        yield LineProgress(console, trials)
+        return
+    from lstmopt.objectives import make_goals
+    from lstmopt.registry import load_registry
+
+    registry = load_registry(tuple(Path(p) for p in config.plugins))
+    goals = make_goals([registry.objective(name) for name in config.objectives])
+    with LiveProgress(console, trials, goals) as live:
+        yield live
+
+
+def _print_run(document: dict[str, Any], console: Console, folder: Path, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    from lstmopt.report.text import print_result
+
+    print_result(document, console, str(folder))
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    from lstmopt.record import RunFolder
+
+    return RunFolder(folder).read_results()
+
+
+def _read_study(study: Path | None, options: dict[str, Any]) -> Config:
+    """Read the study file, the shipped one, or none, and lay the options over it."""
+    from lstmopt.config import make_config, override, read_config, shipped_study
+
+    if study is not None:
+        return override(read_config(study), options)
+    if options["data"]:
+        name = Path(options["data"]).name.split(".")[0]
+        return override(make_config({"name": name or "study"}), options)
+    return override(read_config(shipped_study()), options)

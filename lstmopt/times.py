@@ -1,0 +1,226 @@
+"""Finds and parses the time column of a table, and infers its step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lstmopt.errors import LstmoptError
+
+_NAMES = ("timestamp", "datetime", "date", "time", "ds", "dteday", "date_time")
+_HOURS = ("hr", "hour")
+_FORMATS = (
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y",
+    "%d-%m-%Y %H:%M",
+    "%m-%d-%Y %H:%M",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d",
+)
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the one or two columns that hold the time; () when there are none.
+
+    By name first; a date with an hour column beside it takes both; then year with quarter or
+    month; then a first column that parses.
+    """
+    by_name = {str(name).lower(): str(name) for name in frame.columns}
+    for name in _NAMES:
+        if name in by_name:
+            hour = next((by_name[h] for h in _HOURS if h in by_name), None)
+            repeats = frame[by_name[name]].duplicated().any()
+            return (by_name[name], hour) if hour and repeats else (by_name[name],)
+    if "year" in by_name:
+        part = next((by_name[p] for p in ("quarter", "month") if p in by_name), None)
+        return (by_name["year"], part) if part else (by_name["year"],)
+    if len(frame.columns) and not pd.api.types.is_numeric_dtype(first := frame.iloc[:, 0]):
+        parsed = _candidates(first.head(50).astype(str), None)
+        if parsed and max(p.notna().mean() for p in parsed) == 1:
+            return (str(frame.columns[0]),)
+    return ()
+
+
+def parse_times(
+    frame: pd.DataFrame, columns: Sequence[str], day_first: bool | None
+) -> pd.DatetimeIndex:
+    """Parse one or two columns to times [rows] without a zone; those with one become UTC.
+
+    Raises LstmoptError that gives the row and the cell which is no time.
+    """
+    if len(columns) > 2:
+        raise LstmoptError(
+            f"a time is one or two columns, found {len(columns)} ({', '.join(columns)}): "
+            "name a date and an hour at most"
+        )
+    first = frame[columns[0]]
+    if len(columns) == 1:
+        return _parse_column(first, day_first)
+    second = frame[columns[1]]
+    if not pd.api.types.is_numeric_dtype(second):
+        return _parse_column(first.astype(str) + " " + second.astype(str), day_first)
+    _require_whole(second, columns[1])
+    kind = columns[1].lower()
+    if kind in ("quarter", "month"):
+        most = 4 if kind == "quarter" else 12
+        _require_range(second, columns[1], 1, most)
+        month = (second - 1) * (12 // most) + 1
+        parts = {"year": first, "month": month, "day": 1}
+        return pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(parts)))
+    _require_range(second, columns[1], 0, 23)
+    return _parse_column(first, day_first) + pd.to_timedelta(second.to_numpy(), unit="h")
+
+
+def _require_whole(values: pd.Series, name: str) -> None:
+    if values.isna().any() or (values % 1 != 0).any():
+        row = int(np.flatnonzero(values.isna() | (values % 1 != 0))[0])
+        raise LstmoptError(
+            f"time column {name!r} holds whole numbers, found {values.iloc[row]} in row "
+            f"{row + 1}: mend that row"
+        )
+
+
+def _require_range(values: pd.Series, name: str, low: int, high: int) -> None:
+    outside = (values < low) | (values > high)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise LstmoptError(
+            f"time column {name!r} lies within {low} and {high}, found {values.iloc[row]} in row "
+            f"{row + 1}: mend that row or name other time columns"
+        )
+
+
+def _parse_column(column: pd.Series, day_first: bool | None) -> pd.DatetimeIndex:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        candidates = [column]
+    elif pd.api.types.is_numeric_dtype(column):
+        _require_whole(column, str(column.name))
+        candidates = [_parse_numbers(column)]
+    else:
+        candidates = _candidates(column.astype(str), day_first)
+    most = max(int(c.notna().sum()) for c in candidates)
+    whole = [c for c in candidates if int(c.notna().sum()) == most]
+    best = max(whole, key=_regularity)
+    if best.isna().any():
+        row = int(np.flatnonzero(best.isna())[0])
+        raise LstmoptError(
+            f"every row of a time column holds a time, found {column.iloc[row]!r} in row "
+            f"{row + 1} ({int(best.isna().sum())} such rows): mend them or name another column"
+        )
+    index = pd.DatetimeIndex(best)
+    return index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
+
+
+def _parse_numbers(column: pd.Series) -> pd.Series:
+    """Read numbers such as 19580329, 195803 or 1958 by how many digits they have."""
+    formats = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
+    digits = column.astype("int64").astype(str)
+    form = formats.get(len(digits.iloc[0]), "%Y%m%d")
+    return pd.to_datetime(digits, format=form, errors="coerce")
+
+
+def _candidates(text: pd.Series, day_first: bool | None) -> list[pd.Series]:
+    """Read text in every format that fits it at all."""
+    readings = [pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)]
+    if readings[0].notna().all():
+        return readings
+    wanted = {True: "%d", False: "%m"}.get(day_first) if day_first is not None else None
+    for form in _FORMATS:
+        if wanted and form[:2] in ("%d", "%m") and form[:2] != wanted and "." not in form:
+            continue
+        reading = pd.to_datetime(text, format=form, errors="coerce", utc=True)
+        if reading.notna().any():
+            readings.append(reading)
+    return readings
+
+
+def _regularity(times: pd.Series) -> float:
+    """Return the share of steps that equal the most common one, which must go forward."""
+    steps = times.dropna().diff().dropna()
+    if steps.empty:
+        return 0.0
+    counts = steps.value_counts()
+    share = float(counts.iloc[0]) / len(steps)
+    return share if counts.index[0] != pd.Timedelta(0) else share - 1
+
+
+def infer_step(times: pd.DatetimeIndex) -> str:
+    """Return the step of ascending times as a pandas offset alias.
+
+    The most common difference, or months, quarters and years where every time is the first of a
+    month. Raises LstmoptError where fewer than half of the differences are that step.
+    """
+    steps = np.diff(times.to_numpy())
+    values, counts = np.unique(steps, return_counts=True)
+    common = pd.Timedelta(values[counts.argmax()])
+    starts = bool(((times.day == 1) & (times == times.normalize())).all())
+    if starts and common >= pd.Timedelta(days=28):
+        months = np.diff(times.year * 12 + times.month)
+        kinds, counts = np.unique(months, return_counts=True)
+        length = int(kinds[counts.argmax()])
+        anchor = _MONTHS[int(times[0].month) - 1]
+        alias = {1: "MS", 3: f"QS-{anchor}", 12: f"YS-{anchor}"}.get(length, f"{length}MS")
+    elif common % pd.Timedelta(days=7) == pd.Timedelta(0) and common == pd.Timedelta(days=7):
+        alias = f"W-{_DAYS[int(times[0].weekday())]}"
+    else:
+        alias = pd.tseries.frequencies.to_offset(common).freqstr
+    if counts.max() * 2 < len(steps):
+        raise LstmoptError(
+            f"times follow one step, found {len(values)} different differences, the most common "
+            f"one ({alias}) in {counts.max()} of {len(steps)}: resample the series first"
+        )
+    return alias
+
+
+def season_lengths(step: str) -> tuple[int, ...]:
+    """Return plausible seasons in rows: a day and a week, a week and a year, or a year."""
+    name = step.split("-")[0]
+    calendar = {"MS": (12,), "QS": (4,), "YS": (), "W": (52,)}
+    if name in calendar:
+        return calendar[name]
+    try:
+        rows = pd.Timedelta(days=1) / pd.Timedelta(pd.tseries.frequencies.to_offset(step))
+    except ValueError:
+        return ()
+    if rows == 1:
+        return (7, 365)
+    return (int(rows), int(rows) * 7) if rows > 1 and rows == int(rows) else ()
+
+
+def calendar_features(times: pd.DatetimeIndex, step: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return names and values [rows, features] in -1 … 1 of the cycles that the step resolves.
+
+    Sine and cosine of the time of day, the day of the week and the day of the year.
+    """
+    name = step.split("-")[0]
+    if name == "YS":
+        return (), np.empty((len(times), 0))
+    cycles = {"year": (times.dayofyear.to_numpy() - 1) / 365.25}
+    if name not in ("MS", "QS", "W") and not name.endswith("MS"):
+        seconds = (times - times.normalize()).total_seconds().to_numpy()
+        length = pd.Timedelta(pd.tseries.frequencies.to_offset(step))
+        if length <= pd.Timedelta(days=1):
+            cycles["week"] = (times.dayofweek.to_numpy() + seconds / 86400) / 7
+        if length < pd.Timedelta(days=1):
+            cycles["day"] = seconds / 86400
+    waves = {"sin": np.sin, "cos": np.cos}
+    table = {
+        f"{cycle}_{wave}": f(2 * np.pi * phase)
+        for cycle, phase in cycles.items()
+        for wave, f in waves.items()
+    }
+    return tuple(table), np.column_stack(list(table.values()))

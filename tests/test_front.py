@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmopt.front import dominates, front_mask, hypervolume, knee
+
+coordinates = st.integers(0, 6).map(float)
+
+
+def clouds(objectives: int, most: int = 8):
+    return st.lists(st.tuples(*[coordinates] * objectives), max_size=most)
+
+
+any_cloud = st.integers(1, 4).flatmap(clouds)
+
+
+@given(any_cloud)
+def test_the_front_is_what_brute_force_finds(points):
+    expected = [not any(dominates(other, point) for other in points) for point in points]
+    assert front_mask(points).tolist() == expected
+
+
+@given(st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates))
+def test_dominance_is_asymmetric(a, b):
+    assert not (dominates(a, b) and dominates(b, a))
+    assert not dominates(a, a)
+
+
+def volume_by_cells(points, reference) -> int:
+    """Count the unit cells below the reference that some point dominates."""
+    cells = itertools.product(*[range(int(r)) for r in reference])
+    return sum(
+        any(all(p <= c for p, c in zip(q, cell, strict=True)) for q in points) for cell in cells
+    )
+
+
+@given(st.integers(1, 4).flatmap(lambda n: clouds(n, 6)))
+def test_hypervolume_is_the_number_of_dominated_cells(points):
+    reference = [5.0] * (len(points[0]) if points else 2)
+    assert hypervolume(points, reference) == pytest.approx(volume_by_cells(points, reference))
+
+
+@given(clouds(3), st.tuples(coordinates, coordinates, coordinates))
+def test_another_point_never_lowers_the_hypervolume(points, new):
+    reference = [5.0] * 3
+    assert hypervolume([*points, new], reference) >= hypervolume(points, reference) - 1e-9
+
+
+@given(clouds(2).filter(bool), st.floats(0.1, 10), st.floats(-5, 5))
+def test_the_knee_does_not_depend_on_units(points, scale, shift):
+    moved = np.asarray(points) * [scale, 1] + [shift, 0]
+    width = np.ptp(np.asarray(points), axis=0)
+    sums = ((np.asarray(points) - np.min(points, 0)) / np.where(width > 0, width, 1)).sum(1)
+    chosen = sums[knee(moved)]
+    assert chosen == pytest.approx(sums.min())
+
+
+def test_the_knee_is_the_bend_of_a_bent_front():
+    assert knee([(0, 10), (1, 2), (10, 0)]) == 1
+
+
+def test_points_with_nan_are_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        front_mask([(1.0, np.nan)])

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import SMALL, make_part, make_workload
+
+from lstmopt.model import LSTMForecaster, count_parameters
+from lstmopt.space import Architecture, Candidate
+from lstmopt.training import (
+    DevicePart,
+    advance,
+    evaluate,
+    make_optimizer,
+    read_checkpoint,
+    score,
+    squared_error,
+)
+
+CANDIDATE = Candidate(SMALL, seed=7)
+
+
+def losses(epochs):
+    return [(e.number, e.train_loss, e.val_loss, e.val_mae, e.val_r2) for e in epochs]
+
+
+@pytest.mark.parametrize("targets", [1, 4])
+def test_two_segments_of_five_epochs_give_bit_for_bit_one_of_ten(targets):
+    workload = make_workload(targets_per_window=targets)
+    whole = advance(workload, CANDIDATE, None, 10)
+    first = advance(workload, CANDIDATE, None, 5)
+    second = advance(workload, CANDIDATE, first.checkpoint, 5)
+    assert losses(whole.epochs) == losses(first.epochs + second.epochs)
+    ours, theirs = read_checkpoint(whole.checkpoint), read_checkpoint(second.checkpoint)
+    for name, tensor in ours["model"].items():
+        assert torch.equal(tensor, theirs["model"][name])
+
+
+OTHER_PROCESS = """
+import sys
+sys.path.insert(0, {tests!r})
+from conftest import make_workload
+from test_training import CANDIDATE, losses
+from lstmopt.training import advance
+with open(sys.argv[1], "rb") as file:
+    print(losses(advance(make_workload(), CANDIDATE, file.read(), 5).epochs))
+"""
+
+
+def test_a_checkpoint_goes_on_bit_for_bit_in_another_process(tmp_path, workload, pytestconfig):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(advance(workload, CANDIDATE, None, 5).checkpoint)
+    script = OTHER_PROCESS.format(tests=str(pytestconfig.rootpath / "tests"))
+    answer = subprocess.run(
+        [sys.executable, "-c", script, path], capture_output=True, text=True, check=True
+    )
+    whole = advance(workload, CANDIDATE, None, 10)
+    assert answer.stdout.strip() == str(losses(whole.epochs[5:]))
+
+
+def test_training_leaves_the_callers_random_numbers_alone(workload):
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    advance(workload, CANDIDATE, None, 1)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_another_seed_gives_other_losses(workload):
+    other = advance(workload, replace(CANDIDATE, seed=8), None, 1)
+    assert losses(other.epochs) != losses(advance(workload, CANDIDATE, None, 1).epochs)
+
+
+def test_the_best_weights_are_those_of_the_best_epoch_not_the_last():
+    # a learning rate this high makes late epochs worse than earlier ones
+    candidate = Candidate(SMALL | {"learning_rate": 0.3}, seed=1)
+    workload = make_workload(epochs=12, patience=12)
+    progress = advance(workload, candidate, None, 12)
+    best = min(progress.epochs, key=lambda e: e.val_loss)
+    assert best.number < progress.epochs[-1].number
+    model = workload.build(candidate)
+    model.load_state_dict(read_checkpoint(progress.checkpoint)["best_weights"])
+    again = evaluate(model, workload.validation, workload.validation_origins)
+    assert again.mse == pytest.approx(best.val_loss, rel=1e-6)
+
+
+def test_training_stops_after_patience_epochs_without_a_better_loss():
+    workload = make_workload(epochs=40, patience=2)
+    progress = advance(workload, Candidate(SMALL | {"learning_rate": 0.3}, 1), None, 40)
+    best = min(progress.epochs, key=lambda e: e.val_loss)
+    assert progress.finished
+    assert len(progress.epochs) == best.number + 2 < 40
+
+
+def test_a_loss_that_is_not_finite_is_a_failure_with_its_reason(workload):
+    progress = advance(workload, Candidate(SMALL | {"learning_rate": 1e38}, 0), None, 5)
+    assert progress.finished
+    assert "no longer finite in epoch" in progress.failure
+
+
+def test_forecasts_and_targets_are_never_broadcast():
+    with pytest.raises(ValueError, match="one shape"):
+        squared_error(torch.zeros(8, 1), torch.zeros(8), torch.ones(8))
+    with pytest.raises(ValueError, match="shapes differ"):
+        score(np.zeros((8, 1)), np.zeros(8), np.ones(8, bool))
+
+
+def test_the_optimizer_is_the_one_that_was_chosen():
+    model = torch.nn.Linear(2, 1)
+    for name, kind in (("Adam", torch.optim.Adam), ("AdamW", torch.optim.AdamW)):
+        assert type(make_optimizer(model, Candidate({"optimizer": name}, 0))) is kind
+    decayed = make_optimizer(model, Candidate({"optimizer": "AdamW", "weight_decay": 0.25}, 0))
+    assert decayed.param_groups[0]["weight_decay"] == 0.25
+
+
+def test_a_validation_loss_does_not_depend_on_the_batch_size(workload):
+    model = workload.build(CANDIDATE)
+    scores = evaluate(model, workload.validation, workload.validation_origins)
+    one_by_one = []
+    with torch.inference_mode():
+        for origin in workload.validation_origins:
+            inputs, targets, _ = workload.validation.batch(origin[None])
+            one_by_one.append(((model(inputs)[:, -1] - targets[:, -1]) ** 2).mean().item())
+    assert scores.mse == pytest.approx(np.mean(one_by_one), rel=1e-5)
+
+
+def test_unobserved_targets_are_never_scored():
+    part = make_part(160, 240)
+    scored = part.scored.copy()
+    scored[200:210] = False
+    hidden = replace(part, scored=scored)
+    poisoned = part.targets.copy()
+    poisoned[200:210] = 1e6
+    wild = replace(hidden, targets=poisoned)
+    model = LSTMForecaster(Architecture(4, 1), 2, 2).eval()
+    answers = [evaluate(model, p := DevicePart(x, "cpu"), p.origins(6)) for x in (hidden, wild)]
+    assert answers[0] == answers[1]
+
+
+def test_several_targets_a_window_are_the_forecasts_of_single_windows():
+    # the last forecast of a long window sees the same rows as a window of one target
+    part = DevicePart(make_part(0, 160), "cpu")
+    origins = torch.tensor([30, 40])
+    inputs, targets, _ = part.batch(origins, 3)
+    assert inputs.shape == (2, 8, 2)
+    assert targets.shape == (2, 3, 2)
+    for step, origin in ((0, 28), (1, 29), (2, 30)):
+        single_inputs, single_targets, _ = part.batch(torch.tensor([origin]))
+        assert torch.equal(targets[0, step], single_targets[0, 0])
+        assert torch.equal(inputs[0, step : step + 6], single_inputs[0])
+
+
+def test_r2_is_one_for_truth_and_zero_for_the_mean():
+    truth = np.array([[1.0], [2.0], [6.0]])
+    mask = np.ones_like(truth, bool)
+    assert score(truth, truth, mask).r2 == 1
+    assert score(np.full_like(truth, 3.0), truth, mask).r2 == pytest.approx(0)
+    assert math.isnan(score(truth, np.ones_like(truth), mask).r2)
+
+
+def test_the_forget_gate_starts_open_and_dropout_needs_two_layers():
+    model = LSTMForecaster(Architecture(5, 2), features=3, horizon=1, dropout=0.5)
+    for layer in range(2):
+        total = getattr(model.lstm, f"bias_ih_l{layer}") + getattr(model.lstm, f"bias_hh_l{layer}")
+        assert torch.equal(total[5:10].detach(), torch.ones(5))
+    assert model.lstm.dropout == 0.5
+    assert LSTMForecaster(Architecture(5, 1), 3, 1, dropout=0.5).lstm.dropout == 0
+
+
+def test_weights_are_counted_as_torch_counts_them():
+    model = LSTMForecaster(Architecture(8, 3), 4, 2)
+    expected = sum(p.numel() for p in model.parameters())
+    assert count_parameters(Architecture(8, 3), 4, 2) == expected
