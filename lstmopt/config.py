@@ -17,25 +17,21 @@ from lstmopt.training import TrainingOptions
 Pick = Literal["knee", "best", "fastest"]
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class TaskOptions(_Table):
+class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is forecast from what: input and forecast steps, in rows."""
 
     window: int = 24
     horizon: int = 1
 
 
-class SplitOptions(_Table):
+class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Fractions of the rows, in time's order; the rest is the test part."""
 
     train: float = 0.7
     validation: float = 0.15
 
 
-class BudgetOptions(_Table):
+class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """When the search ends: trials in all, and seconds of one call (also "10m", "1h")."""
 
     trials: int = 50
@@ -46,21 +42,21 @@ class BudgetOptions(_Table):
         return None if self.timeout is None else parse_duration(self.timeout)
 
 
-class FinalistOptions(_Table):
+class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the front is refitted and one candidate chosen."""
 
     seeds: int = 3
     pick: Pick = "knee"
 
 
-class WarmStartOptions(_Table):
+class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which earlier runs (folders) a study learns from, and how."""
 
     name: str = "best"
     runs: tuple[str, ...] = ()
 
 
-class Config(_Table):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything in force in one run."""
 
     name: str = "study"
@@ -209,9 +205,11 @@ def _explain(message: str, source: str) -> str:
 
 def shipped_study() -> Path:
     """Return the study file that comes with the program."""
-    import lstmopt_studies
+    from importlib.util import find_spec
 
-    return Path(lstmopt_studies.__path__[0]) / "bike_sharing.toml"
+    found = find_spec("lstmopt_studies")
+    assert found is not None and found.origin is not None, "the installation lacks its studies"
+    return Path(found.origin).with_name("bike_sharing.toml")
 
 
 _PLACES = {

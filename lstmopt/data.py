@@ -72,8 +72,14 @@ class Series:
     fingerprint: str
 
 
-def read_series(source: str | Path | pd.DataFrame, options: DataOptions) -> Series:
-    """Read a table and check it. Raises LstmoptError in one sentence for what cannot be mended."""
+def read_series(
+    source: str | Path | pd.DataFrame, options: DataOptions, fitted: bool = False
+) -> Series:
+    """Read a table and check it. Raises LstmoptError in one sentence for what cannot be mended.
+
+    ``fitted`` reads for a model that has its columns already: constant columns stay, and a short
+    table will do.
+    """
     notices: list[str] = []
     frame = source.copy() if isinstance(source, pd.DataFrame) else read_table(source, notices)
     frame.columns = [str(name) for name in frame.columns]
@@ -87,7 +93,8 @@ def read_series(source: str | Path | pd.DataFrame, options: DataOptions) -> Seri
         raise LstmoptError(f"a series needs at least 3 rows, found {len(times)}: give more rows")
     step = infer_step(times)
     numbers = _put_on_grid(numbers, times, step, notices)
-    numbers, past, known = _leave_out_constant(numbers, past, known, notices)
+    if not fitted:
+        numbers, past, known = _leave_out_constant(numbers, past, known, notices)
     grid = pd.DatetimeIndex(numbers.index)
     observed = numbers[past[0]].notna().to_numpy()
     filled = _fill_gaps(numbers, options.max_gap, notices)
@@ -96,7 +103,7 @@ def read_series(source: str | Path | pd.DataFrame, options: DataOptions) -> Seri
         past[0],
         tuple(past),
         tuple(known),
-        calendar_features(grid[:1], step)[0] if with_calendar else (),
+        _calendar(grid, step) if with_calendar else (),
         filled[past].to_numpy(float),
         filled[known].to_numpy(float).reshape(len(grid), len(known)),
         observed,
@@ -381,13 +388,24 @@ def _fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.Data
         length = missing.groupby(run).transform("sum")
         short = missing & (length <= limit)
         filled.loc[short, name] = numbers[name].ffill()[short]
-        left = int(filled[name].isna().sum())
-        tail = f", {left} in longer gaps left out" if left else ""
-        notices.append(
-            f"{name}: {int(missing.sum())} values missing, the first at {missing.idxmax()}: "
-            f"filled forward as inputs{tail}, never scored"
-        )
+    gaps, left = numbers.isna(), filled.isna()
+    for what, columns in (("target", numbers.columns[:1]), ("inputs", numbers.columns[1:])):
+        if count := int(gaps[columns].to_numpy().sum()):
+            first = gaps[columns].any(axis=1).idxmax()
+            longer = int(left[columns].to_numpy().sum())
+            tail = f", but for {longer} in gaps of more than {limit} rows" if longer else ""
+            score = ", never scored" if what == "target" else ""
+            notices.append(
+                f"{what}: {count} values missing, the first at {first}: filled forward{tail}{score}"
+            )
     return filled
+
+
+def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
+    """Name the cycles that the series shows at least twice."""
+    names = calendar_features(grid[:1], step)[0]
+    long_enough = grid[-1] - grid[0] >= pd.Timedelta(days=2 * 365)
+    return tuple(n for n in names if long_enough or not n.startswith("year"))
 
 
 def _fingerprint(numbers: pd.DataFrame) -> str:

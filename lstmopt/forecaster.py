@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Forecaster:
     shape: Shape
     scaling: Scaling
     step: str
+    calendar: tuple[str, ...]
     data: DataOptions
 
     def network(self) -> LSTMForecaster:
@@ -56,7 +57,8 @@ class Forecaster:
         Returns columns ``time`` and the target's name. Columns known in advance must be filled
         for those rows. Raises LstmoptError where the table lacks what the model was fitted on.
         """
-        series = read_series(source, self.data)
+        series = read_series(source, self.data, fitted=True)
+        series = replace(series, calendar=self.calendar)
         if series.step != self.step:
             raise LstmoptError(
                 f"a model forecasts at its own step, {self.step}, found {series.step}: "
@@ -103,6 +105,7 @@ class Forecaster:
             "mean": self.scaling.mean.tolist(),
             "std": self.scaling.std.tolist(),
             "step": self.step,
+            "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
         }
         folder.write(weights.with_suffix(".json"), json.dumps(description, indent=2))
@@ -121,6 +124,7 @@ class Forecaster:
                 Shape(content["window"], content["horizon"]),
                 Scaling(np.array(content["mean"]), np.array(content["std"])),
                 content["step"],
+                tuple(content["calendar"]),
                 msgspec.convert(content["data"], DataOptions),
             )
         except FileNotFoundError:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import torch
@@ -85,17 +86,16 @@ def measure(architecture: Architecture, setting: Setting) -> Latency:
     model = LSTMForecaster(architecture, setting.features, setting.horizon)
     model = model.to(setting.device).eval()
     inputs = torch.zeros(setting.batch, setting.window, setting.features, device=setting.device)
-    synchronize = torch.cuda.synchronize if setting.device.startswith("cuda") else lambda: None
     times: list[float] = []
     with torch.inference_mode(), one_thread():
         for _ in range(_WARM_UP):
             model(inputs)
-        synchronize()
+        _synchronize(setting.device)
         begin = time.perf_counter()
         while True:
             start = time.perf_counter()
             model(inputs)
-            synchronize()
+            _synchronize(setting.device)
             times.append((time.perf_counter() - start) * 1000)
             if len(times) % _FEWEST:
                 continue
@@ -103,6 +103,11 @@ def measure(architecture: Architecture, setting: Setting) -> Latency:
             narrow = latency.spread_ms / len(times) ** 0.5 < _NARROW * latency.median_ms
             if (narrow and len(times) >= 2 * _FEWEST) or time.perf_counter() - begin > _SECONDS:
                 return latency
+
+
+def _synchronize(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
 
 
 def _summarise(times: list[float]) -> Latency:
@@ -134,15 +139,15 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _read_cache(path: Path) -> dict[str, dict[str, float]]:
+def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        content: dict[str, dict[str, float]] = json.loads(path.read_text())
+        content: dict[str, dict[str, Any]] = json.loads(path.read_text())
         return content
     except (OSError, ValueError):
         return {}  # a cache that cannot be read is measured again
 
 
-def _write_cache(path: Path, content: dict[str, dict[str, float]]) -> None:
+def _write_cache(path: Path, content: dict[str, dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(json.dumps(content))

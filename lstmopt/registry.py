@@ -8,6 +8,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -161,7 +162,7 @@ def load_registry(files: tuple[Path, ...] = ()) -> Registry:
         package = entry.dist.name if entry.dist else "unknown"
         _register(manager, packages, entry.name, package, entry.load)
     for file in files:
-        _register(manager, packages, str(file), str(file), lambda f=file: _import_file(f))
+        _register(manager, packages, str(file), str(file), partial(_import_file, file))
     return Registry(manager, packages)
 
 

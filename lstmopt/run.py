@@ -232,6 +232,7 @@ def finish(
         job.split.train.shape,
         job.split.scaling,
         job.series.step,
+        job.series.calendar,
         describe_inputs(job.series, job.config.data),
     ).save(job.folder.weights)
     return verdict

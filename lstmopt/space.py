@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lstmopt.errors import LstmoptError, near_miss
 
@@ -194,7 +194,8 @@ class Space:
 def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
     match parameter:
         case Choice(values):
-            return trial.suggest_categorical(name, values)  # type: ignore[no-any-return]
+            chosen: Any = trial.suggest_categorical(name, values)
+            return cast(Value, chosen)
         case Range(low, high, log, integer=True):
             return trial.suggest_int(name, int(low), int(high), log=log)
         case Range(low, high, log):

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
 
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, worker_died
@@ -199,7 +200,7 @@ def _changed(what: str, folder: RunFolder) -> str:
 
 def _open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
     if not url:
-        backend = optuna.storages.journal.JournalFileBackend(str(folder.journal))
+        backend = JournalFileBackend(str(folder.journal))
         return optuna.storages.JournalStorage(backend)
     try:
         return optuna.storages.get_storage(url)

@@ -192,13 +192,21 @@ def season_lengths(step: str) -> tuple[int, ...]:
     calendar = {"MS": (12,), "QS": (4,), "YS": (), "W": (52,)}
     if name in calendar:
         return calendar[name]
-    try:
-        rows = pd.Timedelta(days=1) / pd.Timedelta(pd.tseries.frequencies.to_offset(step))
-    except ValueError:
+    length = _fixed_length(step)
+    if length is None:
         return ()
-    if rows == 1:
+    rows, rest = divmod(86400, length)
+    if rows == 1 and not rest:
         return (7, 365)
-    return (int(rows), int(rows) * 7) if rows > 1 and rows == int(rows) else ()
+    return (int(rows), int(rows) * 7) if rows > 1 and not rest else ()
+
+
+def _fixed_length(step: str) -> float | None:
+    """Return a step's length in seconds, None for months, quarters and years."""
+    start = pd.Timestamp("2024-01-01")
+    offset = pd.tseries.frequencies.to_offset(step)
+    fixed = isinstance(offset, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
+    return (start + offset - start).total_seconds() if fixed else None
 
 
 def calendar_features(times: pd.DatetimeIndex, step: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -210,12 +218,12 @@ def calendar_features(times: pd.DatetimeIndex, step: str) -> tuple[tuple[str, ..
     if name == "YS":
         return (), np.empty((len(times), 0))
     cycles = {"year": (times.dayofyear.to_numpy() - 1) / 365.25}
-    if name not in ("MS", "QS", "W") and not name.endswith("MS"):
+    length = _fixed_length(step)
+    if name != "W" and length is not None:
         seconds = (times - times.normalize()).total_seconds().to_numpy()
-        length = pd.Timedelta(pd.tseries.frequencies.to_offset(step))
-        if length <= pd.Timedelta(days=1):
+        if length <= 86400:
             cycles["week"] = (times.dayofweek.to_numpy() + seconds / 86400) / 7
-        if length < pd.Timedelta(days=1):
+        if length < 86400:
             cycles["day"] = seconds / 86400
     waves = {"sin": np.sin, "cos": np.cos}
     table = {

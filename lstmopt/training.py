@@ -196,7 +196,7 @@ class _State:
         squares = torch.zeros((), device=workload.device)
         count = torch.zeros((), device=workload.device)
         self.model.train()
-        for chosen in origins[order].split(int(self.candidate["batch_size"])):
+        for chosen in torch.split(origins[order], int(self.candidate["batch_size"])):
             inputs, targets, mask = workload.train.batch(chosen, forecasts)
             error = squared_error(self.model(inputs, forecasts), targets, mask)
             loss = error / mask.sum()
@@ -221,6 +221,7 @@ def squared_error(forecasts: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
 
 def make_optimizer(model: nn.Module, candidate: Candidate) -> torch.optim.Optimizer:
     """Build the optimizer that the candidate names, Adam or AdamW (Loshchilov, Hutter, 2019)."""
+    kinds: dict[str, type[torch.optim.Adam]]
     kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
     return kinds[candidate["optimizer"]](
         model.parameters(),
@@ -280,7 +281,7 @@ def predict(model: nn.Module, part: DevicePart, origins: Tensor) -> Tensor:
     """Forecast [windows, horizon] at ``origins``, in eval mode."""
     model.eval()
     with torch.inference_mode():
-        chunks = [model(part.batch(chosen)[0])[:, -1] for chosen in origins.split(_CHUNK)]
+        chunks = [model(part.batch(chosen)[0])[:, -1] for chosen in torch.split(origins, _CHUNK)]
     return torch.cat(chunks)
 
 

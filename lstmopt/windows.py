@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -74,11 +74,14 @@ class Part:
         observed = np.concatenate([[0], np.cumsum(self.scored)])
         whole = broken[origins + 1] == broken[origins + 1 - context]
         known = observed[origins + 1 + horizon] > observed[origins + 1]
-        return origins[whole & known]
+        answer: NDArray[np.int64] = origins[whole & known]
+        return answer
 
     def gather_inputs(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return inputs [windows, window, features]."""
-        return self.inputs[origins[:, None] + np.arange(1 - self.shape.window, 1)]
+        rows = origins[:, None] + np.arange(1 - self.shape.window, 1)
+        inputs: NDArray[np.float32] = self.inputs[rows]
+        return inputs
 
     def gather_targets(
         self, origins: NDArray[np.int64]
@@ -174,7 +177,8 @@ def scaled_inputs(series: Series, scaling: Scaling, horizon: int) -> Floats:
     ]
     blocks = [past]
     if series.calendar:
-        blocks.append(calendar_features(next_times(series, 1, series.times), series.step)[1])
+        names, cycles = calendar_features(next_times(series, 1, series.times), series.step)
+        blocks.append(cycles[:, [names.index(name) for name in series.calendar]])
     if series.known:
         blocks.extend(leads)
     return np.hstack(blocks)
@@ -186,7 +190,7 @@ def next_times(
     """Return the ``steps`` times after the last row, or ``times`` moved on by ``steps``."""
     if times is None:
         return pd.date_range(series.times[-1], periods=steps + 1, freq=series.step)[1:]
-    return times[steps:].append(next_times(series, steps))
+    return pd.DatetimeIndex(times[steps:].append(next_times(series, steps)))
 
 
 def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:
@@ -194,7 +198,7 @@ def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) 
     seen = truncate(series, end)
     inputs = scaled_inputs(seen, scaling, shape.horizon)
     # The last rows of a part lack their known values only because the next part is cut off
-    usable = np.isfinite(inputs).all(1)
+    usable = np.asarray(np.isfinite(inputs).all(1))
     targets = (seen.values[:, 0] - scaling.target_mean) / scaling.target_std
     return Part(
         np.nan_to_num(inputs).astype(np.float32),
@@ -208,8 +212,6 @@ def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) 
 
 def truncate(series: Series, end: int) -> Series:
     """Return the series without the rows from ``end`` on."""
-    from dataclasses import replace
-
     return replace(
         series,
         values=series.values[:end],

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def make(*, space: Space) -> optuna.samplers.BaseSampler:
-    return _define_sampler()(space)
+    sampler: optuna.samplers.BaseSampler = _define_sampler()(space)
+    return sampler
 
 
 def _define_sampler() -> Any:

@@ -34,9 +34,11 @@ def test_dominance_is_asymmetric(a, b):
 def volume_by_cells(points, reference) -> int:
     """Count the unit cells below the reference that some point dominates."""
     cells = itertools.product(*[range(int(r)) for r in reference])
-    return sum(
-        any(all(p <= c for p, c in zip(q, cell, strict=True)) for q in points) for cell in cells
-    )
+
+    def covered(cell) -> bool:
+        return any(all(p <= c for p, c in zip(point, cell, strict=True)) for point in points)
+
+    return sum(map(covered, cells))
 
 
 @given(st.integers(1, 4).flatmap(lambda n: clouds(n, 6)))

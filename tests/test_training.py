@@ -98,7 +98,7 @@ def test_training_stops_after_patience_epochs_without_a_better_loss():
 
 
 def test_a_loss_that_is_not_finite_is_a_failure_with_its_reason(workload):
-    progress = advance(workload, Candidate(SMALL | {"learning_rate": 1e38}, 0), None, 5)
+    progress = advance(workload, Candidate(SMALL | {"learning_rate": 1e30}, 0), None, 5)
     assert progress.finished
     assert "no longer finite in epoch" in progress.failure
 
