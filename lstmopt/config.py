@@ -71,8 +71,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     split: SplitOptions = SplitOptions()
     training: TrainingOptions = TrainingOptions()
     space: dict[str, Any] = {}
-    sampler: dict[str, Any] = {"name": "tpe"}
-    pruner: dict[str, Any] = {"name": "median"}
+    sampler: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "tpe"})
+    pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "median"})
     warm_start: WarmStartOptions = WarmStartOptions()
     budget: BudgetOptions = BudgetOptions()
     finalists: FinalistOptions = FinalistOptions()
@@ -208,7 +208,8 @@ def shipped_study() -> Path:
     from importlib.util import find_spec
 
     found = find_spec("lstmopt_studies")
-    assert found is not None and found.origin is not None, "the installation lacks its studies"
+    if found is None or found.origin is None:
+        raise LstmoptError("the shipped study is part of the package, found none: install it again")
     return Path(found.origin).with_name("bike_sharing.toml")
 
 

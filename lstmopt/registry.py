@@ -198,7 +198,7 @@ def _import_file(path: Path) -> Any:
 
 def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: Any) -> Any:
     """Call ``strategy.make`` with checked options and the parts of ``context`` it asks for."""
-    signature = inspect.signature(strategy.make, eval_str=True).parameters
+    signature = inspect.signature(strategy.make).parameters
     schema = {name: p for name, p in signature.items() if name not in CONTEXT}
     checked = {}
     for name, value in options.items():
@@ -215,20 +215,22 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
         raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error
 
 
-_TYPES: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+_TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 _WORDS = {"true": True, "false": False}
 
 
-def _coerce(where: str, value: Any, wanted: Any) -> Any:
+def _coerce(where: str, value: Any, annotation: Any) -> Any:
     """Read a value from TOML or the command line (text) as the annotated type."""
+    # an annotation may be text (PEP 563) whose other names exist for type checkers only
+    wanted = annotation if isinstance(annotation, str) else annotation.__name__
     try:
-        if wanted is bool:
+        if wanted == "bool":
             return value if isinstance(value, bool) else _WORDS[str(value).lower()]
-        if wanted is int:
+        if wanted == "int":
             if isinstance(value, bool) or int(value) != float(value):
                 raise ValueError
             return int(value)
-        if wanted is float:
+        if wanted == "float":
             return float(value)
     except (ValueError, KeyError, TypeError):
         raise LstmoptError(f"{where} takes {_TYPES[wanted]}, found {value!r}: change it") from None
