@@ -92,7 +92,7 @@ class Registry:
     """Every plug-in that could be loaded, by kind and name."""
 
     def __init__(self, manager: pluggy.PluginManager, packages: Mapping[str, str]) -> None:
-        self.hook = manager.hook
+        self.manager, self.hook = manager, manager.hook
         self.entries: dict[tuple[Kind, str], Registered] = {}
         kinds: tuple[tuple[Kind, Any], ...] = (
             ("sampler", manager.hook.lstmopt_samplers),

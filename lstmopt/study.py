@@ -200,6 +200,7 @@ def _changed(what: str, folder: RunFolder) -> str:
 
 def _open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
     if not url:
+        folder.path.mkdir(parents=True, exist_ok=True)
         backend = JournalFileBackend(str(folder.journal))
         return optuna.storages.JournalStorage(backend)
     try:

@@ -174,8 +174,10 @@ def infer_step(times: pd.DatetimeIndex) -> str:
         length = int(kinds[counts.argmax()])
         anchor = _MONTHS[int(times[0].month) - 1]
         alias = {1: "MS", 3: f"QS-{anchor}", 12: f"YS-{anchor}"}.get(length, f"{length}MS")
-    elif common % pd.Timedelta(days=7) == pd.Timedelta(0) and common == pd.Timedelta(days=7):
+    elif common == pd.Timedelta(days=7):
         alias = f"W-{_DAYS[int(times[0].weekday())]}"
+    elif common == pd.Timedelta(days=1):
+        alias = "D"  # pandas would say 24h
     else:
         alias = pd.tseries.frequencies.to_offset(common).freqstr
     if counts.max() * 2 < len(steps):
@@ -217,12 +219,12 @@ def calendar_features(times: pd.DatetimeIndex, step: str) -> tuple[tuple[str, ..
     name = step.split("-")[0]
     if name == "YS":
         return (), np.empty((len(times), 0))
-    cycles = {"year": (times.dayofyear.to_numpy() - 1) / 365.25}
+    cycles = {"year": (times.day_of_year.to_numpy() - 1) / 365.25}
     length = _fixed_length(step)
     if name != "W" and length is not None:
         seconds = (times - times.normalize()).total_seconds().to_numpy()
         if length <= 86400:
-            cycles["week"] = (times.dayofweek.to_numpy() + seconds / 86400) / 7
+            cycles["week"] = (times.day_of_week.to_numpy() + seconds / 86400) / 7
         if length < 86400:
             cycles["day"] = seconds / 86400
     waves = {"sin": np.sin, "cos": np.cos}

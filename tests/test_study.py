@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from concurrent.futures import Future
+
+import optuna
+import pytest
+from conftest import make_part, make_workload
+
+from lstmopt.errors import LstmoptError
+from lstmopt.executors import Engine, InProcess, open_engine
+from lstmopt.objectives import ForecastCost, make_goals
+from lstmopt.pruning import PeersPruner
+from lstmopt.record import RunFolder, front_of
+from lstmopt.registry import load_registry
+from lstmopt.space import parse_space
+from lstmopt.study import Driver, Observer, Plan, check_support, open_study
+from lstmopt.training import Epoch, Progress, TrainingOptions, advance
+
+REGISTRY = load_registry()
+SPACE = parse_space(
+    {"hidden_size": [4, 8], "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}}
+)
+
+
+def goals_of(*names):
+    return make_goals([REGISTRY.objective(name) for name in names])
+
+
+GOALS = goals_of("val_loss", "latency_ms")
+COSTS = {
+    a: ForecastCost(a.hidden_size, 1, a.hidden_size / 10, 0.0, 9) for a in SPACE.architectures()
+}
+
+
+def make_plan(trials=6, sampler="random", space=SPACE, goals=GOALS, pruner="none", seconds=None):
+    made = REGISTRY.strategy("pruner", pruner).make()
+    pruner = made if pruner == "none" else PeersPruner(made, pruner)
+    strategy = REGISTRY.strategy("sampler", sampler)
+    return Plan(3, space, goals, strategy, {}, pruner, trials, seconds)
+
+
+def in_process(call=None):
+    workload = make_workload(epochs=3, patience=3)
+    return Engine(InProcess(), 1, call or (lambda *args: advance(workload, *args)))
+
+
+def open_here(path, goals=GOALS, url=""):
+    return open_study("s", url, RunFolder(path), goals, {"objectives": goals.names})
+
+
+def make_driver(path, plan=None, engine=None, observer=None, url="", costs=COSTS):
+    plan = plan or make_plan()
+    stored = open_here(path, plan.goals, url)
+    folder, engine = RunFolder(path), engine or in_process()
+    return Driver(stored, plan, costs, engine, folder, REGISTRY, observer or Observer())
+
+
+def outcome(records):
+    return [(r.number, r.state, r.params, r.values, [e.val_loss for e in r.curve]) for r in records]
+
+
+@pytest.fixture
+def uninterrupted(tmp_path):
+    return outcome(make_driver(tmp_path / "whole").search())
+
+
+def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
+    driver = make_driver(tmp_path)
+    records = driver.search()
+    assert [r.number for r in records] == list(range(6))
+    for trial, record in zip(driver.study.get_trials(), records, strict=True):
+        assert trial.values == [min(e.val_loss for e in record.curve), record.values["latency_ms"]]
+        assert record.values["latency_ms"] == record.params["hidden_size"] / 10
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_the_front_of_the_record_is_that_of_optuna(tmp_path):
+    driver = make_driver(tmp_path)
+    front = front_of(driver.search(), GOALS)
+    assert {r.number for r in front} == {t.number for t in driver.study.best_trials}
+
+
+def test_the_same_seed_gives_the_same_trials(tmp_path, uninterrupted):
+    assert outcome(make_driver(tmp_path / "again").search()) == uninterrupted
+
+
+@pytest.mark.parametrize("storage", ["journal", "sqlite"])
+@pytest.mark.parametrize("after", [0, 1, 4, 9])
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
+    tmp_path, uninterrupted, after, storage
+):
+    url = f"sqlite:///{tmp_path}/s.db" if storage == "sqlite" else ""
+    calls = iter(range(100))
+    workload = make_workload(epochs=3, patience=3)
+
+    def stop_later(candidate, checkpoint, epochs):
+        if next(calls) == after:
+            raise KeyboardInterrupt
+        return advance(workload, candidate, checkpoint, 1)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        make_driver(tmp_path / "cut", engine=in_process(stop_later), url=url).search()
+    assert outcome(make_driver(tmp_path / "cut", url=url).search()) == uninterrupted
+
+
+def test_a_torn_last_line_of_the_journal_is_cut_off(tmp_path, uninterrupted):
+    make_driver(tmp_path / "torn", make_plan(trials=3)).search()
+    with (tmp_path / "torn" / "journal.log").open("ab") as journal:
+        journal.write(b'{"op_code": 4, "worker_id": "x", "stu')
+    driver = make_driver(tmp_path / "torn")
+    assert outcome(driver.search()) == uninterrupted
+
+
+def test_a_fixed_list_of_candidates_gives_the_same_losses_with_1_and_2_workers(tmp_path):
+    candidates = [{"hidden_size": h, "learning_rate": lr} for h in (4, 8) for lr in (0.01, 0.03)]
+    outcomes = []
+    for workers in (1, 2):
+        stored = open_here(tmp_path / str(workers))
+        for params in candidates:
+            stored.study.enqueue_trial(params)
+        options = TrainingOptions(epochs=3)
+        with open_engine(make_part(0, 160), make_part(160, 240), options, "cpu", workers) as engine:
+            folder = RunFolder(tmp_path / str(workers))
+            plan = make_plan(trials=4)
+            driver = Driver(stored, plan, COSTS, engine, folder, REGISTRY, Observer())
+            outcomes.append(outcome(driver.search()))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_killed_worker_is_replaced_and_its_candidate_goes_on(tmp_path):
+    notices = []
+
+    class Killer(Observer):
+        """Kills every worker process once, as soon as a trial has advanced."""
+
+        armed = True
+
+        def notice(self, text):
+            notices.append(text)
+
+        def advanced(self, number, epochs):
+            if self.armed:
+                self.armed = False
+                for child in children():
+                    os.kill(child, signal.SIGKILL)
+
+    options = TrainingOptions(epochs=60, patience=60)
+    with open_engine(make_part(0, 160), make_part(160, 240), options, "cpu", 2) as engine:
+        driver = make_driver(tmp_path, make_plan(trials=3), engine, Killer())
+        children = lambda: [worker.pid for worker in workers_of(engine)]  # noqa: E731
+        records = driver.search()
+    assert [r.state for r in records] == ["complete"] * 3
+    assert [[e.number for e in r.curve] for r in records] == [list(range(1, 61))] * 3
+    assert any("its worker died" in notice for notice in notices)
+
+
+def workers_of(engine):
+    return list(engine.executor._pool._pool_manager.worker_manager.workers.values())
+
+
+class Scripted:
+    """Stands in for training: each candidate's losses come from a function."""
+
+    def __init__(self, losses):
+        self.losses = losses
+
+    def __call__(self, candidate, checkpoint, epochs):
+        begun = int(checkpoint or b"0")
+        losses = self.losses(candidate)
+        new = losses[begun : begun + epochs]
+        done = begun + len(new)
+        rows = [Epoch(begun + n + 1, v, v, v, 1 - v, 1.0) for n, v in enumerate(new)]
+        return Progress(str(done).encode(), tuple(rows), done == len(losses))
+
+
+def test_the_median_pruner_stops_trials_in_a_two_objective_study(tmp_path):
+    call = Scripted(lambda c: [c["learning_rate"] * 10] * 8)
+    driver = make_driver(tmp_path, make_plan(40, pruner="median"), in_process(call))
+    records = driver.search()
+    pruned = [r for r in records if r.state == "pruned"]
+    assert pruned
+    states = [t.state for t in driver.study.get_trials()]
+    assert states.count(optuna.trial.TrialState.PRUNED) == len(pruned)
+    for record in pruned:
+        assert "median at epoch" in record.reason
+        assert len(record.curve) < 8
+        better = [
+            r
+            for r in records
+            if r.state == "complete"
+            and r.params["hidden_size"] <= record.params["hidden_size"]
+            and r.params["learning_rate"] < record.params["learning_rate"]
+        ]
+        assert better
+
+
+def test_pruning_does_not_depend_on_how_epochs_fall_into_segments(tmp_path):
+    def losses(candidate):
+        return [candidate["learning_rate"] * 10 / (n + 1) for n in range(8)]
+
+    single = Scripted(losses)
+
+    def one_by_one(candidate, checkpoint, epochs):
+        return single(candidate, checkpoint, 1)
+
+    plan = make_plan(30, pruner="median")
+    whole = make_driver(tmp_path / "a", plan, in_process(lambda c, k, n: single(c, k, 8))).search()
+    cut = make_driver(tmp_path / "b", plan, in_process(one_by_one)).search()
+    assert outcome(whole) == outcome(cut)
+    assert any(r.state == "pruned" for r in whole)
+
+
+def test_a_failed_candidate_has_its_reason_and_no_value(tmp_path):
+    def call(candidate, checkpoint, epochs):
+        if candidate["hidden_size"] == 8:
+            raise RuntimeError("out of\nmemory")
+        return Progress(b"", (), True, "the loss was no longer finite in epoch 1")
+
+    records = make_driver(tmp_path, engine=in_process(call)).search()
+    assert {r.state for r in records} == {"failed"}
+    assert {r.reason for r in records} == {
+        "RuntimeError: out of memory",
+        "the loss was no longer finite in epoch 1",
+    }
+    assert all(r.values["val_loss"] is None for r in records)
+
+
+def test_an_infinite_objective_is_a_failure_not_a_value(tmp_path):
+    call = Scripted(lambda c: [float("inf")])
+    records = make_driver(tmp_path, engine=in_process(call)).search()
+    assert {r.state for r in records} == {"failed"}
+
+
+FINITE = parse_space({"hidden_size": [4, 8], "batch_size": [8, 16, 32]})
+
+
+def test_a_grid_tries_every_candidate_once_and_ends(tmp_path):
+    call = Scripted(lambda c: [c["batch_size"] / 100])
+    plan = make_plan(50, "grid", FINITE)
+    records = make_driver(tmp_path, plan, in_process(call)).search()
+    tried = [tuple(r.params.items()) for r in records]
+    assert len(tried) == len(set(tried)) == 6
+
+
+def test_an_interrupted_grid_goes_on_without_repeats(tmp_path):
+    call = Scripted(lambda c: [c["batch_size"] / 100])
+    make_driver(tmp_path, make_plan(4, "grid", FINITE), in_process(call)).search()
+    records = make_driver(tmp_path, make_plan(50, "grid", FINITE), in_process(call)).search()
+    assert len({tuple(r.params.items()) for r in records}) == len(records) == 6
+
+
+def test_a_candidate_trained_before_is_reused(tmp_path):
+    trained = []
+
+    def call(candidate, checkpoint, epochs):
+        trained.append(tuple(candidate.params.items()))
+        return Scripted(lambda c: [c["hidden_size"] / 100])(candidate, checkpoint, epochs)
+
+    space = parse_space({"hidden_size": [4, 8]})
+    records = make_driver(tmp_path, make_plan(10, space=space), in_process(call)).search()
+    assert len(records) == 10
+    assert len(trained) == len(set(trained)) == 2
+    reused = [r for r in records if "not trained again" in r.reason]
+    assert len(reused) == 8
+    assert all(r.epochs_trained == 0 and r.values["val_loss"] is not None for r in reused)
+
+
+@pytest.mark.parametrize("sampler", REGISTRY.names("sampler"))
+def test_each_sampler_name_reaches_its_own_sampler(sampler):
+    kinds = {
+        "tpe": optuna.samplers.TPESampler,
+        "random": optuna.samplers.RandomSampler,
+        "nsga2": optuna.samplers.NSGAIISampler,
+    }
+    made = make_plan(sampler=sampler, space=FINITE).make_sampler(0)
+    if sampler in kinds:
+        assert type(made) is kinds[sampler]
+    else:
+        assert type(made).__name__ == "GridSampler"
+
+
+def test_samplers_propose_differently(tmp_path):
+    proposals = {}
+    for sampler in ("tpe", "random", "nsga2"):
+        call = Scripted(lambda c: [abs(c["learning_rate"] - 0.01)])
+        driver = make_driver(tmp_path / sampler, make_plan(40, sampler), in_process(call))
+        proposals[sampler] = [r.params["learning_rate"] for r in driver.search()]
+    assert proposals["tpe"] != proposals["random"] != proposals["nsga2"] != proposals["tpe"]
+
+
+def test_time_that_is_up_closes_the_running_trial(tmp_path):
+    call = Scripted(lambda c: [0.5] * 10)
+    records = make_driver(tmp_path, make_plan(5, seconds=1e-9), in_process(call)).search()
+    assert records == []
+    stored = open_here(tmp_path / "b")
+    stored.study.enqueue_trial({"hidden_size": 4, "learning_rate": 0.01})
+
+    class Clock(Observer):
+        def advanced(self, number, epochs):
+            driver._stop_at = 0
+
+    plan, folder = make_plan(5, seconds=60), RunFolder(tmp_path / "b")
+    driver = Driver(stored, plan, COSTS, in_process(call), folder, REGISTRY, Clock())
+    (record,) = driver.search()
+    assert record.state == "pruned"
+    assert "time was up" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("sampler", "space", "words"),
+    [("grid", SPACE, "cannot search learning_rate")],
+)
+def test_what_a_sampler_cannot_do_is_refused_before_the_first_trial(sampler, space, words):
+    with pytest.raises(LstmoptError, match=words):
+        check_support(REGISTRY.strategy("sampler", sampler), space, GOALS)
+
+
+def test_a_run_with_other_objectives_is_refused(tmp_path):
+    open_here(tmp_path)
+    with pytest.raises(LstmoptError, match="another objectives"):
+        open_here(tmp_path, goals_of("val_loss", "parameters"))
+    with pytest.raises(LstmoptError, match="another objectives"):
+        open_here(tmp_path, goals_of("val_loss"))
+
+
+def test_a_second_driver_is_refused_and_the_first_is_named(tmp_path):
+    folder = RunFolder(tmp_path)
+    with (
+        folder.lock(),
+        pytest.raises(LstmoptError, match=f"process {os.getpid()} on"),
+        RunFolder(tmp_path).lock(),
+    ):
+        pass
+
+
+def test_every_trial_is_observed_by_plug_ins(tmp_path):
+    seen = []
+
+    class Watcher:
+        @staticmethod
+        def lstmopt_trial_finished(study, trial):
+            seen.append((trial.number, trial.state.name))
+
+    registry = load_registry()
+    watcher = Watcher()
+    driver = make_driver(tmp_path, make_plan(3))
+    driver.registry = registry
+    from lstmopt import hookimpl
+
+    Watcher.lstmopt_trial_finished = staticmethod(hookimpl(Watcher.lstmopt_trial_finished))
+    registry.manager.register(watcher)
+    driver.search()
+    assert seen == [(n, "COMPLETE") for n in range(3)]
+
+
+def test_an_engine_returns_futures():
+    future = in_process(lambda *args: "done").submit(None, None, 1)
+    assert isinstance(future, Future)
+    assert future.result() == "done"
