@@ -18,7 +18,7 @@ from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.executors import Engine, default_workers, open_engine
-from lstmopt.finalists import Verdict, choose, open_test, refit, summarise
+from lstmopt.finalists import Refit, Verdict, choose, open_test, refit, summarise
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.objectives import ForecastCost, Goals, make_goals
@@ -224,7 +224,12 @@ def finish(
     finalists = refit(candidates, job.goals, costs, engine, job.config.seed, options.seeds, epochs)
     chosen = choose(finalists, job.goals, options.pick)
     verdict = open_test(chosen, job.split, job.series.season)
-    deployed = verdict.deployed
+    save_model(job, verdict.deployed)
+    return verdict
+
+
+def save_model(job: Job, deployed: Refit) -> None:
+    """Write the weights and what is needed to load them and forecast."""
     Forecaster(
         deployed.weights,
         deployed.candidate.architecture,
@@ -235,7 +240,6 @@ def finish(
         job.series.calendar,
         describe_inputs(job.series, job.config.data),
     ).save(job.folder.weights)
-    return verdict
 
 
 def write_record(

@@ -161,7 +161,7 @@ def open_study(
     notices = []
     if not url and repair_journal(folder.journal):
         notices.append("the journal's last line was torn and has been cut off")
-    storage = _open_storage(url, folder)
+    storage = open_storage(url, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
@@ -198,7 +198,8 @@ def _changed(what: str, folder: RunFolder) -> str:
     )
 
 
-def _open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
+def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
+    """Open a database, or the journal in the run's folder when ``url`` is empty."""
     if not url:
         folder.path.mkdir(parents=True, exist_ok=True)
         backend = JournalFileBackend(str(folder.journal))
