@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from lstmopt.errors import LstmoptError as LstmoptError
     from lstmopt.forecaster import Forecaster as Forecaster
     from lstmopt.hookspecs import hookimpl as hookimpl
+    from lstmopt.job import run as run
     from lstmopt.registry import Objective as Objective
     from lstmopt.registry import Strategy as Strategy
-    from lstmopt.run import run as run
 
 _PUBLIC = {
     "Config": "config",
@@ -28,7 +28,7 @@ _PUBLIC = {
     "hookimpl": "hookspecs",
     "Objective": "registry",
     "Strategy": "registry",
-    "run": "run",
+    "run": "job",
 }
 __all__ = list(_PUBLIC)
 

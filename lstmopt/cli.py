@@ -61,7 +61,7 @@ def run(study: Path | None, out: Path | None, as_json: bool, **options: Any) -> 
 
     With neither STUDY (a TOML file) nor --data it runs the shipped example.
     """
-    from lstmopt.run import run as run_study
+    from lstmopt.job import run as run_study
 
     config = _read_study(study, options)
     out = out or Path("runs") / config.name
@@ -109,7 +109,7 @@ def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> N
 def fit(run_folder: Path, trial: int | None, pick: str | None, as_json: bool) -> None:
     """Refit a trial over several seeds, test it and save it in the run's folder."""
     from lstmopt.config import read_config, replace
-    from lstmopt.run import refit_trial
+    from lstmopt.job import refit_trial
 
     _results(run_folder)
     config = read_config(run_folder / "study.toml")

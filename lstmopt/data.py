@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.table import place, read_table, refuse_repeated_names
 from lstmopt.times import (
     calendar_features,
     find_time_columns,
@@ -82,7 +79,8 @@ def read_series(
     """
     notices: list[str] = []
     frame = source.copy() if isinstance(source, pd.DataFrame) else read_table(source, notices)
-    frame.columns = [str(name) for name in frame.columns]
+    frame.columns = pd.Index([str(name) for name in frame.columns])
+    refuse_repeated_names(list(frame.columns))
     _check_names(frame, options)
     times, time_columns, invented = _times(frame, source, options, notices)
     past, known = _choose_columns(frame, options, time_columns)
@@ -113,74 +111,6 @@ def read_series(
         tuple(notices),
         _fingerprint(numbers),
     )
-
-
-def read_table(path: str | Path, notices: list[str] | None = None) -> pd.DataFrame:
-    """Read CSV (also .gz) or Parquet; finds the separator and the header below a preamble."""
-    path, notices = Path(path), [] if notices is None else notices
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LstmoptError(
-            f"data is a file that can be read, found {path} ({error.strerror}): mend the path"
-        ) from None
-    try:
-        if content[:4] == b"PAR1":
-            return pd.read_parquet(io.BytesIO(content))
-        if path.suffix == ".gz" or content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
-        if "\0" in text:
-            raise ValueError("it holds NUL bytes")
-        return _parse_csv(text, path, notices)
-    except LstmoptError:
-        raise
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        line = str(error).splitlines()[0]
-        raise LstmoptError(
-            f"data is CSV (also .gz) in UTF-8 or Parquet, found {path} unreadable ({line}): "
-            "save it again as CSV"
-        ) from error
-
-
-def _parse_csv(text: str, path: Path, notices: list[str]) -> pd.DataFrame:
-    lines = [line for line in text.splitlines()[:60] if line.strip()]
-    if len(lines) < 2:
-        raise LstmoptError(
-            f"a CSV holds a header and rows, found {len(lines)} lines in {path}: give a full file"
-        )
-    separator = max(",;\t", key=lambda s: _usual_width(lines, s))
-    width = _usual_width(lines, separator)
-    rows = list(csv.reader(lines, delimiter=separator))
-    header = next(
-        (n for n, row in enumerate(rows) if len(row) == width and not any(map(_is_number, row))), 0
-    )
-    if header:
-        notices.append(f"{header} lines above the header were skipped, the first {lines[0][:40]!r}")
-        start = text.index(lines[header])
-        text = text[start:]
-    frame = pd.read_csv(io.StringIO(text), sep=separator, skipinitialspace=True, low_memory=False)
-    names = [name.strip() for name in next(csv.reader([lines[header]], delimiter=separator))]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise LstmoptError(
-            f"a column name stands once, found {twice[0]!r} {names.count(twice[0])} times in "
-            f"{path}: rename one"
-        )
-    return frame.rename(columns=lambda name: str(name).strip())
-
-
-def _usual_width(lines: list[str], separator: str) -> int:
-    """Return how many fields most lines have."""
-    widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
-    return max(set(widths), key=lambda w: (widths.count(w), w))
-
-
-def _is_number(field: str) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return not field.strip()
-    return True
 
 
 def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
@@ -214,21 +144,35 @@ def _times(
     notices: list[str],
 ) -> tuple[pd.DatetimeIndex, tuple[str, ...], bool]:
     """Return times, the columns they came from, and whether they had to be invented."""
+    if not options.time and isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex):
+        return _index_times(frame.index, notices), (), False
     columns = options.time or tuple(n for n in find_time_columns(frame) if n != options.target)
     if columns:
         if not options.time:
             notices.append(f"the time was found in {' and '.join(columns)}")
-        return parse_times(frame, columns, options.day_first), columns, False
+        return parse_times(frame, columns, options.day_first, notices), columns, False
     if isinstance(source, pd.DataFrame):
-        if isinstance(frame.index, pd.DatetimeIndex):
-            index = frame.index
-            return (index.tz_convert(None) if index.tz is not None else index), (), False
         notices.append(f"no time column: the {len(frame)} rows are taken in order, one a step")
         return pd.date_range("2000-01-01", periods=len(frame), freq="D"), (), True
     raise LstmoptError(
         f"a series needs a time column, found none among {', '.join(frame.columns)}: "
         'name it with --time or time = ["…"]'
     )
+
+
+def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex, notices: list[str]) -> pd.DatetimeIndex:
+    """Return an index as times without a zone."""
+    times = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+    if times.hasnans:
+        row = int(np.flatnonzero(times.isna())[0])
+        raise LstmoptError(
+            f"every row has a time, found none in row {row + 1} of the index "
+            f"({int(np.sum(times.isna()))} such rows): mend or leave out these rows"
+        )
+    if times.tz is None:
+        return times
+    notices.append(f"{len(times)} times in {times.tz}, the first {times[0]}, were turned into UTC")
+    return times.tz_convert(None)
 
 
 def _choose_columns(
@@ -269,8 +213,9 @@ def _numeric(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
             if wrong.any():
                 row = int(np.flatnonzero(wrong)[0])
                 raise LstmoptError(
-                    f"column {name!r} holds {what}, found {frame[name].iloc[row]!r} in row "
-                    f"{row + 1} ({int(wrong.sum())} such cells): mend them or leave the cells empty"
+                    f"column {name!r} holds {what}, found {str(frame[name].iloc[row])!r} in "
+                    f"{place(frame, row)} ({int(wrong.sum())} such cells): mend them or leave the "
+                    "cells empty"
                 )
         numbers[name] = values
     return pd.DataFrame(numbers).reset_index(drop=True)
@@ -336,13 +281,25 @@ def _drop_duplicates(
     return numbers[~repeated], times[~repeated]
 
 
+def _refuse_wide_gaps(times: pd.DatetimeIndex) -> None:
+    """Refuse a mistyped year before a grid of its length is built."""
+    steps = np.diff(times.to_numpy())
+    if times[-1] - times[0] > 20 * len(times) * pd.Timedelta(np.median(steps)):
+        row = int(steps.argmax())
+        raise LstmoptError(
+            f"at least one row in 20 is there, found nothing between {times[row]} and "
+            f"{times[row + 1]}: mend that time or cut the table there"
+        )
+
+
 def _put_on_grid(
     numbers: pd.DataFrame, times: pd.DatetimeIndex, step: str, notices: list[str]
 ) -> pd.DataFrame:
+    _refuse_wide_gaps(times)
     grid = pd.date_range(times[0], times[-1], freq=step)
     off = ~times.isin(grid)
-    if off.any() or len(grid) > 20 * len(times):
-        first = times[int(np.flatnonzero(off)[0])] if off.any() else times[1]
+    if off.any():
+        first = times[int(np.flatnonzero(off)[0])]
         raise LstmoptError(
             f"times lie on one grid of step {step}, found {int(off.sum())} rows off it, the first "
             f"{first}: resample the series first"
@@ -402,9 +359,9 @@ def _fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.Data
 
 
 def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
-    """Name the cycles that the series shows at least twice."""
+    """Name the cycles that a training part of two thirds of the series shows twice."""
     names = calendar_features(grid[:1], step)[0]
-    long_enough = grid[-1] - grid[0] >= pd.Timedelta(days=2 * 365)
+    long_enough = grid[-1] - grid[0] >= pd.Timedelta(days=3 * 365)
     return tuple(n for n in names if long_enough or not n.startswith("year"))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lstmopt.errors import LstmoptError
+from lstmopt.table import place
 
 _NAMES = ("timestamp", "datetime", "date", "time", "ds", "dteday", "date_time")
 _HOURS = ("hr", "hour")
@@ -56,7 +57,10 @@ def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def parse_times(
-    frame: pd.DataFrame, columns: Sequence[str], day_first: bool | None
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    day_first: bool | None,
+    notices: list[str] | None = None,
 ) -> pd.DatetimeIndex:
     """Parse one or two columns to times [rows] without a zone; those with one become UTC.
 
@@ -67,12 +71,13 @@ def parse_times(
             f"a time is one or two columns, found {len(columns)} ({', '.join(columns)}): "
             "name a date and an hour at most"
         )
+    notices = [] if notices is None else notices
     first = frame[columns[0]]
     if len(columns) == 1:
-        return _parse_column(first, day_first)
+        return _parse_column(first, day_first, notices)
     second = frame[columns[1]]
     if not pd.api.types.is_numeric_dtype(second):
-        return _parse_column(first.astype(str) + " " + second.astype(str), day_first)
+        return _parse_column(first.astype(str) + " " + second.astype(str), day_first, notices)
     _require_whole(second, columns[1])
     kind = columns[1].lower()
     if kind in ("quarter", "month"):
@@ -82,15 +87,15 @@ def parse_times(
         parts = {"year": first, "month": month, "day": 1}
         return pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(parts)))
     _require_range(second, columns[1], 0, 23)
-    return _parse_column(first, day_first) + pd.to_timedelta(second.to_numpy(), unit="h")
+    return _parse_column(first, day_first, notices) + pd.to_timedelta(second.to_numpy(), unit="h")
 
 
 def _require_whole(values: pd.Series, name: str) -> None:
     if values.isna().any() or (values % 1 != 0).any():
         row = int(np.flatnonzero(values.isna() | (values % 1 != 0))[0])
         raise LstmoptError(
-            f"time column {name!r} holds whole numbers, found {values.iloc[row]} in row "
-            f"{row + 1}: mend that row"
+            f"time column {name!r} holds whole numbers, found {values.iloc[row]} in "
+            f"{place(values, row)}: mend that row"
         )
 
 
@@ -99,12 +104,14 @@ def _require_range(values: pd.Series, name: str, low: int, high: int) -> None:
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         raise LstmoptError(
-            f"time column {name!r} lies within {low} and {high}, found {values.iloc[row]} in row "
-            f"{row + 1}: mend that row or name other time columns"
+            f"time column {name!r} lies within {low} and {high}, found {values.iloc[row]} in "
+            f"{place(values, row)}: mend that row or name other time columns"
         )
 
 
-def _parse_column(column: pd.Series, day_first: bool | None) -> pd.DatetimeIndex:
+def _parse_column(
+    column: pd.Series, day_first: bool | None, notices: list[str]
+) -> pd.DatetimeIndex:
     if pd.api.types.is_datetime64_any_dtype(column):
         candidates = [column]
     elif pd.api.types.is_numeric_dtype(column):
@@ -118,11 +125,34 @@ def _parse_column(column: pd.Series, day_first: bool | None) -> pd.DatetimeIndex
     if best.isna().any():
         row = int(np.flatnonzero(best.isna())[0])
         raise LstmoptError(
-            f"every row of a time column holds a time, found {column.iloc[row]!r} in row "
-            f"{row + 1} ({int(best.isna().sum())} such rows): mend them or name another column"
+            f"every row of a time column holds a time, found {str(column.iloc[row])!r} in "
+            f"{place(column, row)} ({int(best.isna().sum())} such rows): mend them or name "
+            "another column"
         )
     index = pd.DatetimeIndex(best)
+    _note_reading(column, whole, best, notices)
     return index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
+
+
+_ZONE = r"\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
+
+
+def _note_reading(
+    column: pd.Series, whole: list[pd.Series], best: pd.Series, notices: list[str]
+) -> None:
+    """Say where a time was moved to UTC, or where another order of day and month fits too."""
+    zoned = getattr(column.dtype, "tz", None) is not None
+    if not zoned and not pd.api.types.is_numeric_dtype(column):
+        zoned = bool(column.astype(str).str.contains(_ZONE).any())
+    if zoned:
+        notices.append(
+            f"{len(column)} times with a zone, the first {column.iloc[0]}, were turned into UTC"
+        )
+    if any(not other.equals(best) for other in whole):
+        notices.append(
+            f"day and month fit in either order in all {len(column)} times, the first "
+            f"{column.iloc[0]}: read as {best.iloc[0]:%Y-%m-%d}, as that gives the steadier step"
+        )
 
 
 def _parse_numbers(column: pd.Series) -> pd.Series:
@@ -149,10 +179,19 @@ def _candidates(text: pd.Series, day_first: bool | None) -> list[pd.Series]:
 
 
 def _regularity(times: pd.Series) -> float:
-    """Return the share of steps that equal the most common one, which must go forward."""
-    steps = times.dropna().diff().dropna()
+    """Return the share of steps that equal the most common one, which must not be zero.
+
+    Times on one day of the month are counted in months, so that 01/02 after 01/01 can be a month.
+    """
+    given = times.dropna()
+    steps = given.diff().dropna()
     if steps.empty:
         return 0.0
+    if (given.dt.day == given.dt.day.iloc[0]).all() and (
+        steps.abs() >= pd.Timedelta(days=28)
+    ).all():
+        months = (given.dt.year * 12 + given.dt.month).diff().dropna()
+        return float(months.value_counts().iloc[0]) / len(steps)
     counts = steps.value_counts()
     share = float(counts.iloc[0]) / len(steps)
     return share if counts.index[0] != pd.Timedelta(0) else share - 1
@@ -161,23 +200,25 @@ def _regularity(times: pd.Series) -> float:
 def infer_step(times: pd.DatetimeIndex) -> str:
     """Return the step of ascending times as a pandas offset alias.
 
-    The most common difference, or months, quarters and years where every time is the first of a
-    month. Raises LstmoptError where fewer than half of the differences are that step.
+    The most common difference, or months, quarters and years where every time is the first or
+    the last of a month. A quarter has one alias wherever the series starts, as a saved model
+    compares steps. Raises LstmoptError where fewer than half of the differences are that step.
     """
     steps = np.diff(times.to_numpy())
     values, counts = np.unique(steps, return_counts=True)
     common = pd.Timedelta(values[counts.argmax()])
-    starts = bool(((times.day == 1) & (times == times.normalize())).all())
-    if starts and common >= pd.Timedelta(days=28):
+    midnights = bool((times == times.normalize()).all())
+    ends = bool(times.is_month_end.all())
+    if midnights and (ends or (times.day == 1).all()) and common >= pd.Timedelta(days=28):
         months = np.diff(times.year * 12 + times.month)
         kinds, counts = np.unique(months, return_counts=True)
         length = int(kinds[counts.argmax()])
-        anchor = _MONTHS[int(times[0].month) - 1]
-        alias = {1: "MS", 3: f"QS-{anchor}", 12: f"YS-{anchor}"}.get(length, f"{length}MS")
+        alias = _month_alias(length, int(times[0].month), ends)
     elif common == pd.Timedelta(days=7):
         alias = f"W-{_DAYS[int(times[0].weekday())]}"
-    elif common == pd.Timedelta(days=1):
-        alias = "D"  # pandas would say 24h
+    elif common % pd.Timedelta(days=1) == pd.Timedelta(0):
+        days = common // pd.Timedelta(days=1)
+        alias = "D" if days == 1 else f"{days}D"  # pandas would say 24h
     else:
         alias = pd.tseries.frequencies.to_offset(common).freqstr
     if counts.max() * 2 < len(steps):
@@ -188,10 +229,18 @@ def infer_step(times: pd.DatetimeIndex) -> str:
     return alias
 
 
+def _month_alias(length: int, month: int, ends: bool) -> str:
+    """Name a step of ``length`` months; quarters by the first month of their year that matches."""
+    edge = "E" if ends else "S"
+    quarter = _MONTHS[(month - 1) % 3 + (9 if ends else 0)]
+    named = {1: f"M{edge}", 3: f"Q{edge}-{quarter}", 12: f"Y{edge}-{_MONTHS[month - 1]}"}
+    return named.get(length, f"{length}M{edge}")
+
+
 def season_lengths(step: str) -> tuple[int, ...]:
     """Return plausible seasons in rows: a day and a week, a week and a year, or a year."""
     name = step.split("-")[0]
-    calendar = {"MS": (12,), "QS": (4,), "YS": (), "W": (52,)}
+    calendar = {"MS": (12,), "ME": (12,), "QS": (4,), "QE": (4,), "YS": (), "YE": (), "W": (52,)}
     if name in calendar:
         return calendar[name]
     length = _fixed_length(step)
@@ -217,7 +266,7 @@ def calendar_features(times: pd.DatetimeIndex, step: str) -> tuple[tuple[str, ..
     Sine and cosine of the time of day, the day of the week and the day of the year.
     """
     name = step.split("-")[0]
-    if name == "YS":
+    if name in ("YS", "YE"):
         return (), np.empty((len(times), 0))
     cycles = {"year": (times.day_of_year.to_numpy() - 1) / 365.25}
     length = _fixed_length(step)

@@ -66,7 +66,7 @@ class DevicePart:
         self.part, self.shape = part, part.shape
         self.inputs = torch.from_numpy(part.inputs).to(device)  # [rows, features]
         self.targets = torch.from_numpy(part.targets).to(device)  # [rows]
-        self.scored = torch.from_numpy(part.scored).to(device, torch.float32)  # [rows]
+        self.scored = torch.from_numpy(part.scored.astype(np.float32)).to(device)  # [rows]
         self.leads = torch.arange(1, part.shape.horizon + 1, device=device)
 
     def origins(self, context: int) -> Tensor:

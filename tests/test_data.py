@@ -205,7 +205,14 @@ BROKEN = {
     "header only": ("time,load\n", LOAD, "a header and rows, found 1 lines"),
     "binary": (b"\x00\x01\xff\xfe" * 50, LOAD, "save it again as CSV"),
     "cut gzip": (gzip.compress(text_of(wave()).encode())[:-20], LOAD, "save it again as CSV"),
-    "ragged": ("time,load\n2024-01-01,1\n2024-01-02,2,3,4\n" * 9, LOAD, "unreadable"),
+    "ragged": (
+        "time,load\n2024-01-01,1\n2024-01-02,2,3,4\n" * 9,
+        LOAD,
+        "as many fields as the header",
+    ),
+    "short line": (text_of(wave())[:-22], LOAD, "found 2 in line 401"),
+    "headerless": (text_of(wave(), header=False), LOAD, "names its columns in a header"),
+    "a year mistyped": (broken(spoil(59, "time", "2199-01-01 00:00:00")), LOAD, "one row in 20"),
     "no target": (text_of(wave()), DataOptions(), "give --target with one of load, wind"),
     "target misspelt": (text_of(wave()), DataOptions(target="laod"), "did you mean 'load'"),
     "target twice": (
@@ -215,9 +222,9 @@ BROKEN = {
     ),
     "column twice": ("time,load,load\n2024-01-01,1,2\n2024-01-02,1,2\n", LOAD, "rename one"),
     "no time": (text_of(wave().drop(columns="time")), LOAD, "name it with --time"),
-    "bad time": (broken(spoil(7, "time", "yesterday")), LOAD, "'yesterday' in row 8"),
+    "bad time": (broken(spoil(7, "time", "yesterday")), LOAD, "'yesterday' in line 9"),
     "time as input": (text_of(wave()), DataOptions(target="load", features=("time",)), "numbers"),
-    "text cell": (broken(spoil(7, "wind", "calm")), LOAD, "'calm' in row 8"),
+    "text cell": (broken(spoil(7, "wind", "calm")), LOAD, "'calm' in line 9"),
     "infinity": (broken(spoil(7, "wind", "inf")), LOAD, "finite numbers"),
     "unsorted": (broken(swap), LOAD, 'order = "sort"'),
     "other values at one time": (
@@ -257,3 +264,73 @@ def test_text_columns_are_refused_by_name_unless_left_out(table):
         read_series(table.assign(sky="grey"), LOAD)
     left_out = read_series(table.assign(sky="grey"), DataOptions(target="load", drop=("sky",)))
     assert left_out.past == ("load", "wind")
+
+
+@settings(max_examples=25)
+@given(st.integers(20, 120), st.sampled_from(["h", "D", "W-SAT", "MS", "ME", "QS-FEB"]))
+def test_reversing_a_table_changes_nothing_but_the_notice(rows, step):
+    frame = wave(rows).assign(time=pd.date_range("2020-01-01", periods=rows, freq=step))
+    forwards, backwards = read_series(frame, LOAD), read_series(frame[::-1], LOAD)
+    assert backwards.fingerprint == forwards.fingerprint
+    assert backwards.step == forwards.step
+    assert [n for n in backwards.notices if "reversed" not in n] == list(forwards.notices)
+
+
+@settings(max_examples=25)
+@given(st.sets(st.integers(1, 98), max_size=40))
+def test_observed_values_keep_their_times_on_the_grid(missing):
+    frame = wave(100)
+    series = read_series(frame.drop(index=sorted(missing)), LOAD)
+    assert np.flatnonzero(~series.observed).tolist() == sorted(missing)
+    np.testing.assert_array_equal(series.values[series.observed, 0], frame["load"][series.observed])
+
+
+def test_a_decimal_comma_is_read_where_semicolons_separate(tmp_path, table):
+    text = text_of(table, sep=";", decimal=",")
+    assert read_text(tmp_path, text).fingerprint == read_text(tmp_path, text_of(table)).fingerprint
+
+
+def test_lines_without_a_value_are_left_out_with_their_place(tmp_path, table):
+    series = read_text(tmp_path, text_of(table) + ",,\n,,\n")
+    assert "2 lines without a value, the first 402: left out" in series.notices
+
+
+@pytest.mark.parametrize("start", ["2000-01-01", "2000-04-01", "2000-10-01"])
+def test_quarters_have_one_step_wherever_they_start(start):
+    assert infer_step(pd.date_range(start, periods=40, freq="3MS")) == "QS-JAN"
+
+
+@pytest.mark.parametrize("step", ["ME", "YE-DEC"])
+def test_the_last_days_of_months_are_a_grid(step):
+    assert infer_step(pd.date_range("2000-01-31", periods=40, freq=step)) == step
+
+
+def test_months_written_day_first_are_months_not_days():
+    times = pd.date_range("2015-01-01", periods=60, freq="MS").strftime("%d/%m/%Y")
+    series = read_series(pd.DataFrame({"date": times, "load": np.arange(60.0)}), LOAD)
+    assert series.step == "MS"
+    assert "either order" in " ".join(series.notices)
+
+
+def test_an_index_of_times_goes_before_a_column_called_year(table):
+    frame = table.set_index("time").assign(year=2024.0)
+    assert read_series(frame, LOAD).step == "h"
+
+
+def test_an_index_without_a_time_in_a_row_is_one_sentence(table):
+    index = pd.DatetimeIndex([pd.NaT, *table["time"][1:]])
+    with pytest.raises(LstmoptError, match="found none in row 1"):
+        read_series(table.drop(columns="time").set_index(index), LOAD)
+
+
+def test_a_frame_with_one_name_twice_is_one_sentence(table):
+    frame = table.set_axis(["time", "load", "load"], axis=1)
+    with pytest.raises(LstmoptError, match="rename one"):
+        read_series(frame, LOAD)
+
+
+def test_times_with_a_zone_become_utc_with_a_notice(table):
+    frame = table.assign(time=table["time"].dt.tz_localize("Etc/GMT-1"))
+    series = read_series(frame, LOAD)
+    assert series.times[0] == pd.Timestamp("2023-12-31 23:00")
+    assert "UTC" in " ".join(series.notices)

@@ -1,138 +1,259 @@
-"""A study -> figures."""
+"""An Optuna study -> plotly figures."""
 
 from __future__ import annotations
 
-import optuna
-import pandas as pd
-import plotly.graph_objects as go
-from optuna.distributions import CategoricalDistribution
-from plotly.subplots import make_subplots
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from lstmopt.front import front_mask
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+    import plotly.graph_objects as go
 
+_COLUMNS = 3
 _FEWEST_FOR_IMPORTANCE = 10
+_FEWEST_FOR_CORRELATION = 3
+_BLUE, _RED = "#1f77b4", "#d62728"
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One picture of the sheet; ``note`` stands in place of traces where there are none."""
+
+    title: str
+    traces: tuple[Any, ...] = ()
+    x_title: str = ""
+    y_title: str = ""
+    x_log: bool = False
+    note: str = ""
 
 
 def results_figure(study: optuna.Study) -> go.Figure:
-    """Draw history, front, importance, and parameters against the first objective, on one sheet."""
-    trials = _complete(study)
-    numeric = [n for n in _parameters(trials) if _is_numeric(trials, n)]
-    rows = 2 + (len(numeric) + 1) // 2
-    titles = ["history", "front", "importance", "", *numeric]
-    figure = make_subplots(rows, 2, subplot_titles=titles)
-    _add_history(figure, trials, _names(study))
-    _add_front(figure, trials, study)
-    _add_importance(figure, study, trials)
-    for n, name in enumerate(numeric):
-        place = {"row": 3 + n // 2, "col": 1 + n % 2}
-        x = [t.params.get(name) for t in trials]
-        y = [t.values[0] for t in trials]
-        figure.add_scatter(x=x, y=y, mode="markers", showlegend=False, **place)
-        log = any(getattr(t.distributions.get(name), "log", False) for t in trials)
-        figure.update_xaxes(type="log" if log else "linear", **place)
-        figure.update_yaxes(title=_names(study)[0], **place)
-    title = f"{study.study_name}: {len(trials)} complete trials"
-    figure.update_layout(title=title, template="plotly_white", width=1200, height=340 * rows)
-    return figure
+    """Draw a study on one sheet.
+
+    Each objective over the trials; the front (of one objective: the best so far); the importance
+    of each parameter by PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023); and each numeric
+    parameter against the first objective.
+    """
+    from plotly.subplots import make_subplots
+
+    panels = _panels(study)
+    rows = math.ceil(len(panels) / _COLUMNS)
+    sheet = make_subplots(
+        rows,
+        _COLUMNS,
+        subplot_titles=[panel.title for panel in panels],
+        vertical_spacing=0.22 / rows,
+    )
+    for number, panel in enumerate(panels):
+        _place(sheet, panel, number // _COLUMNS + 1, number % _COLUMNS + 1)
+    sheet.update_layout(
+        title=f"Study {study.study_name}",
+        showlegend=False,
+        template="plotly_white",
+        width=420 * _COLUMNS,
+        height=340 * rows + 80,
+    )
+    return sheet
 
 
 def correlations_figure(study: optuna.Study) -> go.Figure:
-    """Draw Spearman's rank correlation of parameters and objectives over the complete trials.
+    """Draw the rank correlation (Spearman) of parameters and objectives over complete trials.
 
-    Categories enter as numbers where they are numbers and by their order of choice elsewhere.
+    A parameter of two names counts as 0 and 1, in the order of its choices; one of more names has
+    no order and is left out, as is one that never varied.
     """
-    trials = _complete(study)
-    table = pd.DataFrame(
-        [
-            {name: _as_number(t, name) for name in t.params}
-            | dict(zip(_names(study), t.values, strict=True))
-            for t in trials
-        ]
+    import plotly.graph_objects as go
+
+    matrix = rank_correlations(_numbers(study))
+    figure = go.Figure(layout={"title": "Rank correlation (Spearman)", "template": "plotly_white"})
+    trials = len(_complete(study))
+    if trials < _FEWEST_FOR_CORRELATION:
+        text = f"{trials} complete trials: a correlation needs {_FEWEST_FOR_CORRELATION}"
+        return figure.add_annotation(text=text, showarrow=False, xref="paper", yref="paper")
+    names = list(matrix.columns)
+    figure.add_heatmap(
+        z=matrix.to_numpy(),
+        x=names,
+        y=names,
+        zmin=-1,
+        zmax=1,
+        colorscale="RdBu",
+        texttemplate="%{z:.2f}",
     )
-    # Pearson's correlation of ranks is Spearman's, pair by pair where a parameter does not apply
-    matrix = table.rank().corr()
-    figure = go.Figure(
-        go.Heatmap(
-            z=matrix.to_numpy(),
-            x=list(matrix),
-            y=list(matrix),
-            zmin=-1,
-            zmax=1,
-            colorscale="RdBu",
-            texttemplate="%{z:.2f}",
-        )
-    )
-    figure.update_layout(title="rank correlation", template="plotly_white", width=900, height=800)
     figure.update_yaxes(autorange="reversed")
-    return figure
+    return figure.update_layout(width=900, height=800)
+
+
+def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
+    """Return Spearman's correlation [columns, columns], over the rows where both are there.
+
+    NaN where either does not vary over those rows.
+    """
+    import pandas as pd
+
+    names = list(table.columns)
+    matrix = pd.DataFrame(math.nan, index=names, columns=names)
+    for a in names:
+        for b in names:
+            # ranks among the common rows only: Spearman is Pearson on those
+            pair = pd.DataFrame({"a": table[a], "b": table[b]}).dropna().rank()
+            if (pair.nunique() > 1).all():
+                matrix.loc[a, b] = pair["a"].corr(pair["b"])
+    return matrix
+
+
+def _panels(study: optuna.Study) -> list[_Panel]:
+    histories = [_history(study, n) for n in range(len(study.directions))]
+    overview = _front(study) if len(study.directions) > 1 else _best_so_far(study)
+    numeric = [name for name in _parameters(study) if _is_number_everywhere(study, name)]
+    slices = [_slice(study, name) for name in numeric]
+    return [*histories, overview, _importance(study), *slices]
+
+
+def _place(sheet: go.Figure, panel: _Panel, row: int, col: int) -> None:
+    for trace in panel.traces:
+        sheet.add_trace(trace, row, col)
+    if panel.note:
+        # an empty trace makes the axes that the note refers to
+        sheet.add_scatter(x=[], y=[], row=row, col=col)
+        sheet.add_annotation(
+            text=panel.note,
+            showarrow=False,
+            xref="x domain",
+            yref="y domain",
+            x=0.5,
+            y=0.5,
+            row=row,
+            col=col,
+        )
+    shown = {"visible": not panel.note, "row": row, "col": col}
+    sheet.update_xaxes(title_text=panel.x_title, type="log" if panel.x_log else None, **shown)
+    sheet.update_yaxes(title_text=panel.y_title, **shown)
+
+
+def _history(study: optuna.Study, objective: int) -> _Panel:
+    trials = _complete(study)
+    name = metric_names(study)[objective]
+    trace = _dots(
+        [t.number for t in trials],
+        [t.values[objective] for t in trials],
+        [t.number for t in trials],
+    )
+    return _Panel(f"{name} over trials", (trace,), "trial", name)
+
+
+def _front(study: optuna.Study) -> _Panel:
+    """Draw all complete trials by their first two objectives, the front in red."""
+    names, trials = metric_names(study), _complete(study)
+    best = sorted(study.best_trials, key=lambda t: t.values)
+    others = _dots([t.values[0] for t in trials], [t.values[1] for t in trials], _labels(trials))
+    front = _dots(
+        [t.values[0] for t in best], [t.values[1] for t in best], _labels(best), _RED, "lines"
+    )
+    return _Panel("Pareto front", (others, front), names[0], names[1])
+
+
+def _best_so_far(study: optuna.Study) -> _Panel:
+    name, trials = metric_names(study)[0], _complete(study)
+    better = min if study.directions[0].name == "MINIMIZE" else max
+    best = [better(t.values[0] for t in trials[: n + 1]) for n in range(len(trials))]
+    trace = _dots([t.number for t in trials], best, _labels(trials), _RED, "lines")
+    return _Panel("best so far", (trace,), "trial", name)
+
+
+def _importance(study: optuna.Study) -> _Panel:
+    title, trials = "parameter importance (PED-ANOVA)", len(_complete(study))
+    if trials < _FEWEST_FOR_IMPORTANCE:
+        note = f"too few complete trials: {trials} of {_FEWEST_FOR_IMPORTANCE}"
+        return _Panel(title, note=note)
+    import optuna
+    import plotly.graph_objects as go
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        shares = optuna.importance.get_param_importances(
+            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+        )
+    if not shares:
+        return _Panel(title, note="no parameter varied")
+    names = list(reversed(shares))
+    bars = go.Bar(x=[shares[n] for n in names], y=names, orientation="h", marker_color=_BLUE)
+    return _Panel(title, (bars,), "share")
+
+
+def _slice(study: optuna.Study, parameter: str) -> _Panel:
+    trials = [t for t in _complete(study) if parameter in t.params]
+    name = metric_names(study)[0]
+    log = any(getattr(t.distributions[parameter], "log", False) for t in trials)
+    trace = _dots(
+        [t.params[parameter] for t in trials], [t.values[0] for t in trials], _labels(trials)
+    )
+    return _Panel(f"{name} by {parameter}", (trace,), parameter, name, log)
+
+
+def _dots(
+    x: Sequence[Any], y: Sequence[Any], labels: Sequence[Any], color: str = _BLUE, kind: str = ""
+) -> Any:
+    import plotly.graph_objects as go
+
+    mode = f"{kind}+markers" if kind else "markers"
+    return go.Scatter(x=x, y=y, mode=mode, text=labels, marker={"color": color})
+
+
+def _labels(trials: Sequence[optuna.trial.FrozenTrial]) -> list[str]:
+    return [f"trial {t.number}" for t in trials]
+
+
+def metric_names(study: optuna.Study) -> list[str]:
+    """Name each objective of a study, by its number where it was given no name."""
+    count = len(study.directions)
+    return study.metric_names or (
+        ["objective"] if count == 1 else [f"objective {n + 1}" for n in range(count)]
+    )
 
 
 def _complete(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    import optuna
+
     return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
 
 
-def _names(study: optuna.Study) -> list[str]:
-    default = [f"objective {n}" for n in range(len(study.directions))]
-    return study.metric_names or default
+def _parameters(study: optuna.Study) -> list[str]:
+    """Name every parameter of a complete trial, in the order they first appear."""
+    return list(dict.fromkeys(name for trial in _complete(study) for name in trial.params))
 
 
-def _parameters(trials: list[optuna.trial.FrozenTrial]) -> list[str]:
-    return list(dict.fromkeys(name for t in trials for name in t.params))
+def _is_number_everywhere(study: optuna.Study, parameter: str) -> bool:
+    values = [t.params[parameter] for t in _complete(study) if parameter in t.params]
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
-def _is_numeric(trials: list[optuna.trial.FrozenTrial], name: str) -> bool:
-    values = [t.params[name] for t in trials if name in t.params]
-    return all(isinstance(v, int | float) for v in values)
+def _numbers(study: optuna.Study) -> pd.DataFrame:
+    """Tabulate complete trials: a row a trial, its parameters as numbers and its objectives."""
+    import pandas as pd
+
+    trials = _complete(study)
+    columns: dict[str, list[float]] = {}
+    for name in _parameters(study):
+        codes = None if _is_number_everywhere(study, name) else _codes(trials, name)
+        if codes is None and not _is_number_everywhere(study, name):
+            continue
+        columns[name] = [
+            math.nan if name not in t.params else (codes or {}).get(t.params[name], t.params[name])
+            for t in trials
+        ]
+    for number, name in enumerate(metric_names(study)):
+        columns[name] = [t.values[number] for t in trials]
+    table = pd.DataFrame(columns, dtype=float)
+    return table.loc[:, table.nunique() > 1]
 
 
-def _as_number(trial: optuna.trial.FrozenTrial, name: str) -> float:
-    value, distribution = trial.params[name], trial.distributions[name]
-    if isinstance(distribution, CategoricalDistribution) and not isinstance(value, int | float):
-        return float(distribution.choices.index(value))
-    return float(value)
-
-
-def _add_history(
-    figure: go.Figure, trials: list[optuna.trial.FrozenTrial], names: list[str]
-) -> None:
-    numbers = [t.number for t in trials]
-    for n, name in enumerate(names):
-        y = [t.values[n] for t in trials]
-        figure.add_scatter(x=numbers, y=y, mode="markers", name=name, row=1, col=1)
-    figure.update_xaxes(title="trial", row=1, col=1)
-
-
-def _add_front(
-    figure: go.Figure, trials: list[optuna.trial.FrozenTrial], study: optuna.Study
-) -> None:
-    """Draw the front of the first two objectives, or the best so far of a single one."""
-    place = {"row": 1, "col": 2}
-    signs = [1 if d.name == "MINIMIZE" else -1 for d in study.directions]
-    if len(signs) == 1:
-        best = pd.Series([signs[0] * t.values[0] for t in trials]).cummin() * signs[0]
-        figure.add_scatter(x=[t.number for t in trials], y=best, name="best so far", **place)
-        return
-    points = [[s * v for s, v in zip(signs, t.values, strict=True)] for t in trials]
-    mask = front_mask(points)
-    for label, wanted in (("dominated", False), ("front", True)):
-        chosen = [t.values for t, kept in zip(trials, mask, strict=True) if kept == wanted]
-        x, y = [v[1] for v in chosen], [v[0] for v in chosen]
-        figure.add_scatter(x=x, y=y, mode="markers", name=label, **place)
-    figure.update_xaxes(title=_names(study)[1], **place)
-    figure.update_yaxes(title=_names(study)[0], **place)
-
-
-def _add_importance(
-    figure: go.Figure, study: optuna.Study, trials: list[optuna.trial.FrozenTrial]
-) -> None:
-    """Draw PED-ANOVA importances of the first objective (Watanabe et al., IJCAI 2023)."""
-    place = {"row": 2, "col": 1}
-    if len(trials) < _FEWEST_FOR_IMPORTANCE:
-        text = f"{len(trials)} complete trials are too few to tell what mattered"
-        figure.add_annotation(text=text, showarrow=False, x=0.5, y=0.5, **place)
-        return
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    importances = optuna.importance.get_param_importances(
-        study, evaluator=evaluator, target=lambda t: t.values[0]
-    )
-    figure.add_bar(x=list(importances), y=list(importances.values()), showlegend=False, **place)
+def _codes(trials: Sequence[optuna.trial.FrozenTrial], name: str) -> dict[Any, int] | None:
+    """Number the two choices of a parameter; None where it has more."""
+    distributions = (t.distributions[name] for t in trials if name in t.params)
+    choices = next((getattr(d, "choices", ()) for d in distributions), ())
+    return {choice: n for n, choice in enumerate(choices)} if len(choices) == 2 else None

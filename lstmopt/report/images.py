@@ -1,11 +1,13 @@
-"""Figures -> PNG, where a browser is found."""
+"""Figures -> PNG files, where there is a browser to draw them."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lstmopt.errors import MachineError
 
@@ -13,30 +15,65 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 NO_BROWSER = (
-    "a PNG is drawn by Chrome or Chromium, found none: install one, for instance with "
-    "apt-get install chromium or kaleido_get_chrome"
+    "pictures are drawn by Chrome or Chromium, found none on this machine: "
+    "run `apt-get install chromium` or `kaleido_get_chrome`"
 )
+_SCALE = 2
+_SECONDS = 90.0
 
 
 def find_browser() -> str | None:
-    """Return the browser that kaleido would start, None where there is none."""
+    """Return the path of the browser that kaleido would start, or None where there is none.
+
+    Asked first, because kaleido without a browser raises from deep inside or waits for ever.
+    """
     from choreographer.browsers.chromium import Chromium
 
-    found = Chromium.find_browser(skip_local=False)
-    return found if found and os.path.isfile(found) else None
+    path = Chromium.find_browser(skip_local=False)
+    return str(path) if path and os.path.isfile(path) else None
 
 
 def write_png(figures: Mapping[Path, go.Figure]) -> None:
-    """Write each figure to its path with one browser process. Raises MachineError without one."""
-    # kaleido without a browser waits for ever once its server was asked to start: ask first
-    if find_browser() is None:
+    """Write each figure to its path, all with one browser.
+
+    Raises MachineError where there is no browser or it draws nothing.
+    """
+    if not find_browser():
         raise MachineError(NO_BROWSER)
+
+    drawings = [
+        {"fig": figure, "path": str(path), "opts": {"format": "png", "scale": _SCALE}}
+        for path, figure in figures.items()
+    ]
+    failures = _draw(drawings)
+    if failures:
+        raise MachineError(
+            f"pictures need a browser that draws, found {find_browser()} failing ({failures[0]}): "
+            "start it once by hand, or install another"
+        )
+
+
+def _draw(drawings: list[dict[str, Any]]) -> list[str]:
+    """Draw in a thread of its own, which a notebook's event loop does not reach; say what failed.
+
+    Not through kaleido's server, whose callers wait for ever once its browser died. The thread is
+    given up when the browser starts and never answers.
+    """
     import kaleido
 
-    # the default page loads MathJax from outside
-    kaleido.start_sync_server(mathjax=False)
-    try:
-        for path, figure in figures.items():
-            kaleido.write_fig_sync(figure, str(path))
-    finally:
-        kaleido.stop_sync_server()
+    failures = [f"no answer in {_SECONDS:g} s"]
+
+    def work() -> None:
+        options = {"mathjax": False, "n": 1}
+        try:
+            asyncio.run(
+                kaleido.write_fig_from_object(drawings, cancel_on_error=True, kopts=options)
+            )
+            failures.clear()
+        except Exception as error:
+            failures[:] = [str(error.args[0] if error.args else repr(error)).splitlines()[0]]
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    return failures[:]

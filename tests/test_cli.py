@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import wave
+
+FAST = [
+    "--target", "load", "--window", "12", "--epochs", "2", "--workers", "1", "--sampler", "random",
+]  # fmt: skip
+
+
+def lstmopt(*args, **options):
+    command = [sys.executable, "-c", "from lstmopt.cli import main; main()", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli")
+    wave().to_csv(path / "wave.csv", index=False)
+    (path / "small.toml").write_text(
+        'name = "small"\nworkers = 1\n[data]\npath = "wave.csv"\ntarget = "load"\n'
+        "[task]\nwindow = 12\n[training]\nepochs = 2\n"
+        "[space]\nhidden_size = [4, 8]\nlearning_rate = [0.01, 0.03]\n"
+        "[budget]\ntrials = 3\n"
+    )
+    done = lstmopt("run", "small.toml", "--out", "run", cwd=path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_run_in_a_pipe_prints_a_line_a_trial_and_the_verdict(folder):
+    done = lstmopt("run", "small.toml", "--out", "lines", cwd=folder)
+    assert len([line for line in done.stdout.splitlines() if line.startswith("trial ")]) == 3
+    assert "test part, opened once" in done.stdout
+    assert "ridge" in done.stdout
+
+
+def test_json_is_one_document_and_nothing_else(folder):
+    done = lstmopt("run", "small.toml", "--out", "json", "--json", cwd=folder)
+    assert json.loads(done.stdout)["schema"] == 1
+
+
+def test_one_seed_and_one_worker_give_the_same_trials_and_losses(folder):
+    outcomes = []
+    for name in ("one", "two"):
+        args = ("small.toml", "--trials", "12", "--seed", "5", "--out", name, "--json")
+        document = json.loads(lstmopt("run", *args, cwd=folder).stdout)
+        outcomes.append([(t["params"], t["state"], t["values"]) for t in document["trials"]])
+    assert outcomes[0] == outcomes[1]
+
+
+def test_pareto_prints_the_front_as_table_json_and_csv(folder):
+    front = json.loads(lstmopt("pareto", "run", "--json", cwd=folder).stdout)
+    assert {"trial", "values", "params"} == set(front[0])
+    table = lstmopt("pareto", "run", "--csv", cwd=folder).stdout
+    assert len(table.splitlines()) == 1 + len(front)
+    assert "val_loss" in lstmopt("pareto", "run", cwd=folder).stdout
+
+
+def test_pareto_explains_its_pick(folder):
+    done = lstmopt("pareto", "run", "--pick", "fastest", cwd=folder)
+    assert "has the best static objective of the front" in done.stdout
+
+
+def test_fit_refits_another_trial_and_saves_it(folder):
+    results = json.loads((folder / "run" / "optimization_results.json").read_text())
+    complete = [t["number"] for t in results["trials"] if t["state"] == "complete"]
+    done = lstmopt("fit", "run", "--trial", complete[-1], "--json", cwd=folder)
+    assert json.loads(done.stdout)["chosen"]["trial"] == complete[-1]
+
+
+def test_predict_prints_dates_and_values(folder):
+    done = lstmopt("predict", "run", "wave.csv", cwd=folder)
+    header, row = done.stdout.splitlines()
+    assert header == "time,load"
+    assert row.startswith("2024-01-17 16:00:00,")
+    assert json.loads(lstmopt("predict", "run", "wave.csv", "--json", cwd=folder).stdout)
+
+
+def test_plugins_lists_the_built_ins_with_their_package():
+    rows = json.loads(lstmopt("plugins", "--json").stdout)
+    assert {"tpe", "median", "best", "val_loss"} <= {row["name"] for row in rows}
+    assert {row["package"] for row in rows} == {"lstmopt"}
+
+
+def test_a_plug_in_file_serves_for_one_run(folder):
+    (folder / "mine.py").write_text(
+        "from lstmopt import Strategy, hookimpl\n"
+        "class Never:\n"
+        "    def should_stop(self, curve, peers): return True\n"
+        "@hookimpl\n"
+        "def lstmopt_pruners():\n"
+        "    return [Strategy('mine', lambda: Never(), 'stops everything', '')]\n"
+    )
+    args = ("small.toml", "--plugin", "mine.py", "--pruner", "mine", "--out", "plug")
+    done = lstmopt("run", *args, cwd=folder)
+    assert done.returncode == 1
+    assert "3 trials and none complete" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("run", "none.toml"), "found none at none.toml"),
+        (("run", "small.toml", "--sampler", "tpa"), "did you mean 'tpe'"),
+        (("run", "small.toml", "--pruner", "medain"), "did you mean 'median'"),
+        (("run", "small.toml", "--objective", "val_los"), "did you mean 'val_loss'"),
+        (("run", "small.toml", "--objective", "latency_ms"), "add val_loss"),
+        (("run", "small.toml", "--pruner-option", "n_warmup=3"), "did you mean 'n_warmup_steps'"),
+        (("run", "small.toml", "--pruner-option", "n_warmup_steps=x"), "takes a whole number"),
+        (("run", "small.toml", "--pruner-option", "oops"), "takes NAME=VALUE"),
+        (("run", "small.toml", "--trials", "0"), "budget.trials is at least 1"),
+        (("run", "small.toml", "--timeout", "soon"), "write for instance 10m"),
+        (("run", "small.toml", "--device", "tpu"), "auto, cpu or cuda"),
+        (("run", "small.toml", "--storage", "nonsense://x"), "database URL"),
+        (("run", "small.toml", "--plugin", "none.py"), "mend the path"),
+        (("run", "--data", "wave.csv"), "give --target"),
+        (("run", "--data", "none.csv", "--target", "load"), "mend the path"),
+        (("run", "--data", "wave.csv", "--target", "load", "--sampler", "grid"), "points"),
+        (
+            ("run", "--data", "wave.csv", "--target", "load", "--window", "390"),
+            "shorten the window",
+        ),
+        (("pareto", "nowhere"), "run the study to its end"),
+        (("pareto", "run", "--pick", "prettiest"), "knee, best, fastest"),
+        (("fit", "run", "--trial", "99"), "choose one of"),
+        (("predict", "nowhere", "wave.csv"), "mend the path"),
+        (("predict", "run", "none.csv"), "mend the path"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_status_2(folder, args, words):
+    out = ("--out", "wrong") if args[0] == "run" else ()
+    done = lstmopt(*args, *out, cwd=folder)
+    assert done.returncode == 2
+    assert words in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("lstmopt: ")]
+    assert len(errors) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[budgett]\n", "did you mean 'budget'"),
+        ("[budget]\ntrails = 3\n", "did you mean 'trials'"),
+        ('[budget]\ntrials = "x"\n', "budget.trials"),
+        ("[space]\nhiden_size = [3]\n", "did you mean 'hidden_size'"),
+        ("trials = \n", "mend it"),
+        ("[split]\ntrain = 0.9\nvalidation = 0.2\n", "so that a test part is left"),
+        ("[sampler]\nn_startup_trials = 3\n", "[sampler] needs a name"),
+    ],
+)
+def test_a_wrong_study_file_is_one_sentence(tmp_path, text, words):
+    (tmp_path / "s.toml").write_text(text)
+    done = lstmopt("run", "s.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_ctrl_c_keeps_everything_finished_and_the_same_command_goes_on(folder):
+    text = (folder / "small.toml").read_text()
+    wide = text.replace("[0.01, 0.03]", "{ low = 0.001, high = 0.1 }")
+    (folder / "wide.toml").write_text(wide)
+    args = ["run", "wide.toml", "--trials", "400", "--epochs", "30", "--out", "ctrl-c"]
+    command = [sys.executable, "-c", "from lstmopt.cli import main; main()", *args]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    seen = 0
+    while seen < 2:
+        seen += process.stdout.readline().startswith("trial ")
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in errors
+    kept = json.loads((folder / "ctrl-c" / "optimization_results.json").read_text())
+    assert len(kept["trials"]) >= 2
+    args[3] = str(len(kept["trials"]) + 1)
+    done = lstmopt(*args, "--json", cwd=folder)
+    document = json.loads(done.stdout)
+    assert document["trials"][: len(kept["trials"])] == kept["trials"]
+    assert len(document["trials"]) == len(kept["trials"]) + 1
+
+
+def test_import_and_help_load_no_heavy_library():
+    check = "import sys; sys.exit(bool({'torch', 'pandas', 'optuna'} & set(sys.modules)))"
+    show_help = "from lstmopt.cli import cli; cli(['--help'], standalone_mode=False)"
+    for statement in ("import lstmopt", show_help):
+        done = subprocess.run([sys.executable, "-c", f"{statement}; {check}"], capture_output=True)
+        assert done.returncode == 0, statement

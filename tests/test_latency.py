@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from lstmopt.latency import Setting, forecast_costs
+from lstmopt.space import Architecture
+
+SETTING = Setting(features=3, window=12, horizon=1, device="cpu")
+SMALL, LARGE = Architecture(4, 1), Architecture(128, 3)
+
+
+def test_an_architecture_is_measured_once_and_kept(tmp_path):
+    measured = []
+    path = tmp_path / "latency.json"
+    for _ in range(2):
+        costs = forecast_costs([SMALL], SETTING, path, lambda a, _: measured.append(a))
+    assert measured == [SMALL]
+    assert costs[SMALL].latency_ms > 0
+
+
+def test_another_setting_is_measured_anew(tmp_path):
+    measured = []
+    for window in (12, 24):
+        setting = Setting(3, window, 1, "cpu")
+        forecast_costs([SMALL], setting, tmp_path / "c.json", lambda a, _: measured.append(a))
+    assert len(measured) == 2
+
+
+def test_a_much_larger_network_takes_longer_and_has_more_weights(tmp_path):
+    costs = forecast_costs([SMALL, LARGE], SETTING, tmp_path / "c.json")
+    assert costs[LARGE].latency_ms > costs[SMALL].latency_ms
+    assert costs[LARGE].parameters > costs[SMALL].parameters
+    assert costs[SMALL].model_mb == costs[SMALL].parameters * 4 / 1e6
+
+
+def test_a_cache_that_cannot_be_read_is_measured_again(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text("{ torn")
+    assert forecast_costs([SMALL], SETTING, path)[SMALL].latency_ms > 0
