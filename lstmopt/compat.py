@@ -1,49 +1,85 @@
-"""OptunaLSTMTuner, LSTMModel, LSTMTrainer: the classic single-file interface on this engine."""
+"""The classic one-file tuner's interface, on this engine.
+
+``OptunaLSTMTuner(data=df, target_column="y").optimize()`` and then ``.train_best_model()``; or a
+subclass that overrides ``objective(trial)``.
+"""
 
 from __future__ import annotations
 
-import json
+import copy
+import logging
 import math
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import optuna
 import pandas as pd
+import torch
 from torch import Tensor
 
-from lstmopt.config import make_config, replace
+from lstmopt import config as options
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.finalists import Finalist, Refit, open_test, pick_index, summarise
-from lstmopt.model import LSTMForecaster
-from lstmopt.record import (
-    SCHEMA,
-    TrialRecord,
-    closed_trials,
-    finite,
-    front_of,
-    told_values,
-)
-from lstmopt.run import (
+from lstmopt.finalists import Refit, Verdict, pick_index
+from lstmopt.job import (
     Job,
     begin,
+    finish,
     measure_costs,
     no_front,
     prepare,
-    save_model,
     start_engine,
     write_record,
 )
-from lstmopt.space import FIXED, Architecture, Candidate
-from lstmopt.study import Driver, Observer, open_storage, training_seed
-from lstmopt.training import Epoch, Workload, advance, begin_from, read_checkpoint
+from lstmopt.latency import Setting, forecast_costs
+from lstmopt.model import LSTMForecaster
+from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.record import (
+    SEGMENT,
+    RunFolder,
+    TrialRecord,
+    closed_trials,
+    front_of,
+    repair_journal,
+    segment_rows,
+    told_values,
+)
+from lstmopt.registry import Objective
+from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
+from lstmopt.study import Driver, Observer, open_study, training_seed
+from lstmopt.training import (
+    Epoch,
+    Workload,
+    advance,
+    begin_from,
+    derive_seed,
+    read_checkpoint,
+)
+
+_log = logging.getLogger("lstmopt")
+_CANDIDATE = "candidate"
+
+OWN_GOALS = {
+    1: Goals((Objective("value", "minimize", "learned", float),)),
+    2: Goals(
+        (
+            Objective("best_val_loss", "minimize", "learned", lambda epoch: epoch.val_loss),
+            Objective("final_val_r2", "maximize", "learned", lambda epoch: epoch.val_r2),
+        )
+    ),
+}
+"""What an objective of a user's own optimises, by how many values it returns."""
 
 
 class LSTMModel(LSTMForecaster):
-    """The network with the classic signature; its weights fit ``LSTMForecaster``."""
+    """An LSTM whose forecast follows the last step.
+
+    The weights have the names of ``LSTMForecaster``, so that either loads the other's state dict.
+    """
 
     def __init__(
         self,
@@ -54,8 +90,8 @@ class LSTMModel(LSTMForecaster):
         dropout: float = 0.2,
     ) -> None:
         super().__init__(Architecture(hidden_size, num_layers), input_size, output_size, dropout)
-        self.architecture = Architecture(hidden_size, num_layers)
-        self.dropout = dropout
+        self.input_size, self.output_size = input_size, output_size
+        self.hidden_size, self.num_layers, self.dropout = hidden_size, num_layers, dropout
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         """Map inputs [batch, steps, features] to forecasts [batch, output_size]."""
@@ -63,57 +99,72 @@ class LSTMModel(LSTMForecaster):
 
 
 class LSTMTrainer:
-    """Trains a model with ``training.advance`` and leaves the best weights in it."""
+    """Trains one model; afterwards the model holds the weights of its best epoch."""
 
     def __init__(self, model: LSTMModel, workload: Workload, candidate: Candidate) -> None:
         self.model, self.workload, self.candidate = model, workload, candidate
         self.curve: tuple[Epoch, ...] = ()
 
-    def fit(self) -> LSTMTrainer:
-        """Train for the workload's epochs. Raises MachineError when the loss is not finite."""
-        checkpoint = begin_from(self.workload, self.candidate, self.model)
-        epochs = self.workload.options.epochs
-        progress = advance(self.workload, self.candidate, checkpoint, epochs)
+    def fit(self, epochs: int | None = None) -> LSTMTrainer:
+        """Train from the model's weights for up to ``epochs``, by default those of the workload.
+
+        Stops early without progress on validation. Raises LstmoptError where a loss is no longer
+        finite.
+        """
+        workload = copy.copy(self.workload)
+        epochs = workload.options.epochs if epochs is None else epochs
+        if epochs < 1:
+            raise LstmoptError(f"training takes at least 1 epoch, found {epochs}: give more")
+        workload.options = options.replace(workload.options, epochs=epochs)
+        with _forked_rng(workload.device):
+            checkpoint = begin_from(workload, self.candidate, self.model)
+        progress = advance(workload, self.candidate, checkpoint, epochs)
         if progress.failure:
-            raise MachineError(
-                f"training needs a finite loss, found that {progress.failure}: "
+            raise LstmoptError(
+                f"training needs a loss that stays finite, found that {progress.failure}: "
                 "lower the learning rate"
             )
+        best = read_checkpoint(progress.checkpoint, workload.device)["best_weights"]
+        self.model.to(workload.device).load_state_dict(best)
         self.curve = progress.epochs
-        self.model.load_state_dict(read_checkpoint(progress.checkpoint)["best_weights"])
-        self.model.eval()
         return self
 
     @property
-    def _best(self) -> Epoch:
+    def best(self) -> Epoch:
+        """The epoch whose weights the model holds."""
         if not self.curve:
-            raise LstmoptError("a trainer has scores after fit(), found none yet: call fit() first")
+            raise LstmoptError("a best epoch needs training, found none: call fit() first")
         return min(self.curve, key=lambda epoch: epoch.val_loss)
 
     @property
     def best_val_loss(self) -> float:
-        """The validation MSE (scaled) of the weights that were kept."""
-        return self._best.val_loss
+        """Mean squared error on validation at the best epoch, in the scaled target's units."""
+        return self.best.val_loss
 
     @property
     def final_val_r2(self) -> float:
-        """The validation R² of the weights that were kept."""
-        return self._best.val_r2
+        """R² on validation at the best epoch."""
+        return self.best.val_r2
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """Each score after each epoch, by name."""
-        names = ("train_loss", "val_loss", "val_mae", "val_r2")
+        """train_loss, val_loss, val_r2 and val_mae, each a value an epoch."""
+        names = ("train_loss", "val_loss", "val_r2", "val_mae")
         return {name: [getattr(epoch, name) for epoch in self.curve] for name in names}
 
 
 class OptunaLSTMTuner:
-    """Tunes an LSTM on a DataFrame; override ``objective`` to search something else.
+    """Searches the hyperparameters of an LSTM that forecasts a column one row ahead.
 
-    ``data`` is a table in time's order or with a time column. Two objectives by default, as in
-    every study here; an overridden ``objective`` returns one value (minimised) or two
-    (``best_val_loss, final_val_r2``: minimised, maximised). Everything is kept in ``out``
-    (``runs/<study_name>`` by default), and the same call goes on there.
+    ``space`` is a study file's ``[space]`` table, by default the classic space. ``n_jobs`` local
+    processes train (-1: one a core); above 1, a script needs ``if __name__ == "__main__":``. The
+    run's folder is ``out``, by default ``runs/<study_name>``; the same call goes on with the run
+    there, up to ``n_trials`` in all.
+
+    A subclass may override ``objective(trial)`` to return one value (minimised) or two
+    (best_val_loss, minimised, and final_val_r2, maximised); its trials run one at a time.
+
+    Raises LstmoptError for anything wrong with the data or the options.
     """
 
     def __init__(
@@ -125,235 +176,372 @@ class OptunaLSTMTuner:
         timeout: float | None = 3600,
         study_name: str = "lstm_optimization",
         *,
-        feature_columns: Sequence[str] | None = None,
         objectives: Sequence[str] = ("val_loss", "latency_ms"),
         sampler: str = "tpe",
         pruner: str = "median",
-        space: Mapping[str, Any] | None = None,
         epochs: int = 50,
         seed: int = 0,
         n_jobs: int = 1,
-        device: str = "auto",
         out: str | Path | None = None,
+        feature_columns: Sequence[str] | None = None,
+        device: str = "auto",
+        space: Mapping[str, Any] | None = None,
     ) -> None:
-        config = make_config(
+        table: dict[str, Any] = {"target": target_column}
+        if feature_columns is not None:
+            table["features"] = [name for name in feature_columns if name != target_column]
+        config = options.make_config(
             {
                 "name": study_name,
                 "seed": seed,
                 "objectives": list(objectives),
-                "workers": n_jobs,
+                "workers": 0 if n_jobs == -1 else n_jobs,
                 "device": device,
-                "data": {
-                    "target": target_column,
-                    "features": None if feature_columns is None else list(feature_columns),
-                },
+                "data": table,
                 "task": {"window": sequence_length},
                 "training": {"epochs": epochs},
                 "space": dict(space or {}),
                 "sampler": {"name": sampler},
                 "pruner": {"name": pruner},
                 "budget": {"trials": n_trials, "timeout": timeout},
+                "finalists": {"seeds": 1},
             },
-            "the call of OptunaLSTMTuner",
+            "OptunaLSTMTuner",
         )
-        self.job: Job = prepare(config, Path(out or Path("runs") / study_name), data)
+        self.job = prepare(config, Path("runs", study_name) if out is None else Path(out), data)
         self.study: optuna.Study | None = None
+        self.results: dict[str, Any] | None = None
+        self._workload: Workload | None = None
+        self._trial: optuna.Trial | None = None
 
-    def objective(self, trial: optuna.Trial) -> float | tuple[float, ...]:
-        """Train one candidate; return ``(best_val_loss, final_val_r2)``."""
-        params = self.job.plan.space.suggest(trial)
-        candidate = Candidate(params, training_seed(self.job.config.seed, trial.number))
-        model = self._build_model(
-            candidate["hidden_size"], candidate["num_layers"], float(candidate["dropout"])
-        )
-        trainer = LSTMTrainer(model, self._workload(), candidate).fit()
-        return trainer.best_val_loss, trainer.final_val_r2
+    def objective(self, trial: optuna.Trial) -> float | tuple[float, float]:
+        """Judge one trial; a subclass may override it, without it the engine searches."""
+        raise NotImplementedError("the engine's own search has no objective of one trial to call")
 
     def optimize(self) -> optuna.Study:
-        """Search until ``n_trials`` or ``timeout`` is reached; return the ``optuna.Study``.
-
-        An exception of an overridden ``objective`` is not swallowed.
-        """
-        with self.job.folder.lock():
-            self.study = self._search() if self._is_classic else self._search_own_objective()
+        """Search until ``n_trials`` or the timeout, and return the study."""
+        if type(self).objective is OptunaLSTMTuner.objective:
+            self.study = _search(self.job)
+        else:
+            self.job = _as_own(self.job)
+            with self.job.folder.lock():
+                self.study = self._search_own()
         return self.study
-
-    @property
-    def _is_classic(self) -> bool:
-        return type(self).objective is OptunaLSTMTuner.objective
-
-    def _search(self) -> optuna.Study:
-        job, observer = self.job, Observer()
-        stored = begin(job, observer)
-        costs = measure_costs(job, observer)
-        with start_engine(job) as engine:
-            driver = Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer)
-            trials = driver.search()
-        if not front_of(trials, job.goals):
-            raise MachineError(no_front(trials))
-        return stored.study
-
-    def _search_own_objective(self) -> optuna.Study:
-        """Let Optuna drive an overridden objective, up to ``n_trials`` in all."""
-        plan = self.job.plan
-        study = self._load_own_study() or self._begin_own_study()
-        left = plan.trials - len(study.get_trials(deepcopy=False))
-        if left > 0:
-            study.sampler = plan.make_sampler(plan.trials - left)
-            study.optimize(self.objective, n_trials=left, timeout=plan.seconds)
-        return study
-
-    def _load_own_study(self) -> optuna.Study | None:
-        storage = open_storage(self.job.config.storage, self.job.folder)
-        name = self.job.config.name
-        known = name in optuna.get_all_study_names(storage)
-        return optuna.load_study(study_name=name, storage=storage) if known else None
-
-    def _begin_own_study(self) -> optuna.Study:
-        """Run the first trial to learn how many values there are, then create the study with it."""
-        provisional = optuna.create_study(sampler=self.job.plan.make_sampler(0))
-        trial = provisional.ask()
-        answer = self.objective(trial)
-        values = list(answer) if isinstance(answer, Sequence) else [answer]
-        if len(values) not in (1, 2) or not all(math.isfinite(v) for v in values):
-            raise LstmoptError(
-                f"an objective returns one or two finite values, found {answer!r}: mend objective()"
-            )
-        study = optuna.create_study(
-            study_name=self.job.config.name,
-            storage=open_storage(self.job.config.storage, self.job.folder),
-            directions=["minimize", "maximize"][: len(values)],
-        )
-        asked = provisional.get_trials()[0]
-        study.add_trial(
-            optuna.trial.create_trial(
-                params=asked.params,
-                distributions=asked.distributions,
-                values=values,
-                user_attrs=asked.user_attrs,
-            )
-        )
-        return study
 
     def train_best_model(
         self, epochs: int = 100
     ) -> tuple[LSTMTrainer, LSTMModel, dict[str, list[float]]]:
-        """Train the best candidate, test it once, and leave model, record and pictures in ``out``.
+        """Train the best trial, open the test part once, and save both in the run's folder.
 
-        The best is the knee of the front, or the best first value of an overridden objective.
+        The best is the knee of the front; with an objective of your own, the best first value.
         """
+        study = self._searched()
         start = time.perf_counter()
-        number, params = self._best_candidate()
-        candidate = Candidate(
-            {n: v for n, v in params.items() if n in FIXED},
-            training_seed(self.job.config.seed, number),
-        )
-        model = self._build_model(
-            candidate["hidden_size"], candidate["num_layers"], float(candidate["dropout"])
-        )
-        trainer = LSTMTrainer(model, self._workload(epochs), candidate).fit()
         with self.job.folder.lock():
-            self._write_files(number, trainer, start)
-        return trainer, model, trainer.history
+            trials = closed_trials(study, self.job.goals)
+            best = _best(trials, self.job.goals, own=self._is_own)
+            verdict, costs = self._train(study, best, epochs)
+            self.results = write_record(
+                self.job, trials, costs, verdict, time.perf_counter() - start
+            )
+        _draw(study, self.job.folder)
+        trainer = self._as_trainer(verdict.deployed)
+        return trainer, trainer.model, trainer.history
 
     def _build_model(self, hidden_size: int, num_layers: int, dropout: float = 0.2) -> LSTMModel:
-        """Build a network for this table's inputs."""
-        features = self.job.split.train.inputs.shape[1]
-        return LSTMModel(features, hidden_size, num_layers, self.job.config.task.horizon, dropout)
+        """Build a network for this data; the same call in the same trial gives the same weights."""
+        params: Params = {"hidden_size": hidden_size, "num_layers": num_layers, "dropout": dropout}
+        candidate = _candidate(params, self._seed())
+        workload = self._load()
+        with _forked_rng(workload.device):
+            torch.manual_seed(derive_seed(candidate.seed, 0))
+            model = LSTMModel(workload.features, hidden_size, num_layers, 1, dropout)
+        return model.to(workload.device)
 
     def _train_model(
         self,
         model: LSTMModel,
         learning_rate: float,
         batch_size: int = 64,
+        epochs: int | None = None,
         weight_decay: float = 0.0,
         optimizer: str = "Adam",
-        epochs: int | None = None,
     ) -> LSTMTrainer:
-        """Train ``model`` from the weights it has; return the fitted trainer."""
-        params = {
-            "hidden_size": model.architecture.hidden_size,
-            "num_layers": model.architecture.num_layers,
-            "dropout": model.dropout,
+        """Train ``model`` and return its trainer; within a trial, note there what was trained."""
+        params: Params = {
+            "hidden_size": model.hidden_size,
+            "num_layers": model.num_layers,
             "learning_rate": learning_rate,
-            "batch_size": batch_size,
+            "dropout": model.dropout,
             "weight_decay": weight_decay,
+            "batch_size": batch_size,
             "optimizer": optimizer,
         }
-        candidate = Candidate(params, training_seed(self.job.config.seed, 0))
-        return LSTMTrainer(model, self._workload(epochs), candidate).fit()
+        candidate = _candidate(params, self._seed())
+        trainer = LSTMTrainer(model, self._load(), candidate).fit(epochs)
+        if self._trial is not None:
+            self._trial.set_user_attr(_CANDIDATE, candidate.params)
+            self._trial.set_user_attr("epochs_trained", len(trainer.curve))
+            self._trial.set_user_attr(f"{SEGMENT}{0:05d}", segment_rows(trainer.curve))
+        return trainer
 
-    def _workload(self, epochs: int | None = None) -> Workload:
-        options, split = self.job.config.training, self.job.split
-        if epochs is not None:
-            options = replace(options, epochs=epochs)
-        return Workload(split.train, split.validation, options, self.job.device)
+    @property
+    def _is_own(self) -> bool:
+        return self.job.goals in OWN_GOALS.values()
 
-    def _best_candidate(self) -> tuple[int, dict[str, Any]]:
-        study = self._require_study()
-        if self._is_classic:
-            goals = self.job.goals
-            front = front_of(closed_trials(study, goals), goals)
-            rows = [dict(zip(goals.names, told_values(t, goals), strict=True)) for t in front]
-            best = front[pick_index(rows, goals, "knee")]
-            return best.number, dict(best.params)
-        trial = min(study.best_trials, key=lambda t: t.values[0])
-        return trial.number, dict(trial.params)
-
-    def _require_study(self) -> optuna.Study:
+    def _searched(self) -> optuna.Study:
         if self.study is None:
             raise LstmoptError(
-                "a best model needs a study, found none: call optimize() before train_best_model()"
+                "the best model is chosen from a study, found none: call optimize() first"
             )
         return self.study
 
-    def _write_files(self, number: int, trainer: LSTMTrainer, start: float) -> None:
-        job, study = self.job, self._require_study()
-        refit = Refit(trainer.candidate, dict(trainer.model.state_dict()), trainer.curve)
-        save_model(job, refit)
-        record = TrialRecord(number, "complete", trainer.candidate.params, {}, (), 0, 0.0, "")
-        if self._is_classic:
-            costs = measure_costs(job, Observer())
-            values = job.goals.values(costs[trainer.candidate.architecture], trainer.curve)
-            verdict = open_test(Finalist(record, (refit,), values), job.split, job.series.season)
-            trials = closed_trials(study, job.goals)
-            write_record(job, trials, costs, verdict, time.perf_counter() - start)
-        else:
-            values = {"val_loss": trainer.best_val_loss, "val_r2": trainer.final_val_r2}
-            verdict = open_test(Finalist(record, (refit,), values), job.split, job.series.season)
-            std = job.split.scaling.target_std
-            document = finite(
-                {
-                    "schema": SCHEMA,
-                    "study": {"name": study.study_name, "seed": job.config.seed},
-                    "directions": [d.name.lower() for d in study.directions],
-                    "trials": [
-                        {"number": t.number, "params": t.params, "values": t.values}
-                        for t in study.get_trials(deepcopy=False)
-                    ],
-                    "chosen": {
-                        "trial": number,
-                        "params": trainer.candidate.params,
-                        "validation": values,
-                        "test": summarise(verdict.test, std),
-                    },
-                }
-            )
-            content = json.dumps(msgspec.to_builtins(document), indent=2)
-            job.folder.write(job.folder.results, content)
-        self._write_pictures()
+    def _seed(self) -> int:
+        number = 0 if self._trial is None else self._trial.number
+        return training_seed(self.job.config.seed, number)
 
-    def _write_pictures(self) -> None:
-        from lstmopt.report.figures import correlations_figure, results_figure
-        from lstmopt.report.images import write_png
+    def _load(self) -> Workload:
+        if self._workload is None:
+            split, training = self.job.split, self.job.config.training
+            self._workload = Workload(split.train, split.validation, training, self.job.device)
+        return self._workload
 
-        study, folder = self._require_study(), self.job.folder.path
+    def _search_own(self) -> optuna.Study:
+        """Run the subclass's objective on a stored study; the caller holds the folder."""
+        job, start = self.job, time.perf_counter()
+        count = _stored_values(job)
+        first = None if count else self._first_trial()
+        self.job = job = _with_goals(job, OWN_GOALS[count or _count(first)])
+        stored = open_study(job.config.name, "", job.folder, job.goals, _own_identity(job))
+        study = stored.study
+        for left in study.get_trials(False, (optuna.trial.TrialState.RUNNING,)):
+            study.tell(left.number, state=optuna.trial.TrialState.FAIL)  # its process is gone
+        if first is not None:
+            study.add_trial(first)
+        samplers = _Samplers(job)
         try:
-            write_png(
-                {
-                    folder / "optuna_optimization_results.png": results_figure(study),
-                    folder / "parameter_correlations.png": correlations_figure(study),
-                }
+            while _done(study) < job.plan.trials and not _is_late(start, job.plan.seconds):
+                study.sampler = samplers.of(len(study.get_trials(deepcopy=False)))
+                study.optimize(self._judge, n_trials=1)
+        finally:
+            # also when the objective raises: what is closed stays readable
+            trials = closed_trials(study, job.goals)
+            write_record(job, trials, {}, None, time.perf_counter() - start)
+        return study
+
+    def _first_trial(self) -> optuna.trial.FrozenTrial:
+        """Run the first trial in memory: only its answer says how many objectives there are."""
+        study = optuna.create_study(sampler=_Samplers(self.job).of(0))
+        trial = study.ask()
+        values: tuple[float, ...] | None
+        try:
+            values, state = self._answer(trial), optuna.trial.TrialState.COMPLETE
+        except optuna.TrialPruned:
+            values, state = None, optuna.trial.TrialState.PRUNED
+        frozen = study.get_trials()[0]
+        frozen.values, frozen.state = values, state
+        frozen.datetime_complete = datetime.now()
+        return frozen
+
+    def _judge(self, trial: optuna.Trial) -> tuple[float, ...]:
+        values = self._answer(trial)
+        expected = len(self.job.goals.objectives)
+        if len(values) != expected:
+            raise LstmoptError(
+                f"objective() returns as many values in every trial, {expected} in this study, "
+                f"found {len(values)} in trial {trial.number}: return {expected}"
             )
-        except MachineError as error:
-            warnings.warn(str(error), stacklevel=3)
+        return values
+
+    def _answer(self, trial: optuna.Trial) -> tuple[float, ...]:
+        """Call the objective; return its one or two values, checked."""
+        self._trial = trial
+        try:
+            answer = self.objective(trial)
+        finally:
+            self._trial = None
+        values = tuple(answer) if isinstance(answer, tuple | list) else (answer,)
+        try:
+            numbers = tuple(float(value) for value in values)
+        except (TypeError, ValueError):
+            numbers = ()
+        if len(numbers) not in OWN_GOALS or not all(map(math.isfinite, numbers)):
+            raise LstmoptError(
+                "objective() returns one finite value or two (best_val_loss, final_val_r2), found "
+                f"{answer!r} in trial {trial.number}: return such values or raise "
+                "optuna.TrialPruned"
+            )
+        return numbers
+
+    def _train(
+        self, study: optuna.Study, best: TrialRecord, epochs: int
+    ) -> tuple[Verdict, dict[Architecture, ForecastCost]]:
+        """Train a trial anew with ``epochs``, test it, save the model."""
+        training = options.replace(self.job.config.training, epochs=epochs)
+        config = options.replace(self.job.config, training=training)
+        options.check(config)
+        job = replace(self.job, config=config, workers=1)
+        if not self._is_own:
+            costs = measure_costs(job, _Log())
+            with start_engine(job) as engine:
+                return finish(job, [best], costs, engine), costs
+        noted = study.get_trials(deepcopy=False)[best.number].user_attrs.get(_CANDIDATE)
+        params = noted or {name: v for name, v in best.params.items() if name in FIXED}
+        candidate = _candidate(params, 0)
+        costs = _cost(job, candidate.architecture)
+        # what was trained is two-valued whatever the objective made of it
+        job = _with_goals(job, OWN_GOALS[2])
+        with start_engine(job) as engine:
+            return finish(job, [replace(best, params=candidate.params)], costs, engine), costs
+
+    def _as_trainer(self, refit: Refit) -> LSTMTrainer:
+        workload, candidate = self._load(), refit.candidate
+        architecture = candidate.architecture
+        model = LSTMModel(
+            workload.features,
+            architecture.hidden_size,
+            architecture.num_layers,
+            1,
+            float(candidate["dropout"]),
+        )
+        model.load_state_dict(refit.weights)
+        trainer = LSTMTrainer(model.to(workload.device).eval(), workload, candidate)
+        trainer.curve = refit.curve
+        return trainer
+
+
+class _Log(Observer):
+    """Hands the engine's notices to Python's logging."""
+
+    def notice(self, text: str) -> None:
+        _log.warning("%s", text)
+
+
+@dataclass
+class _Samplers:
+    """The sampler of each trial, made anew unless it keeps a state of its own."""
+
+    job: Job
+    kept: optuna.samplers.BaseSampler | None = None
+
+    def of(self, number: int) -> optuna.samplers.BaseSampler:
+        if self.kept is None or self.job.plan.sampler.resume:
+            self.kept = self.job.plan.make_sampler(number)
+        return self.kept
+
+
+def _search(job: Job) -> optuna.Study:
+    """Run the engine's search in the job's folder, without choosing a model."""
+    start, observer = time.perf_counter(), _Log()
+    with job.folder.lock():
+        stored = begin(job, observer)
+        costs = measure_costs(job, observer)
+        try:
+            with start_engine(job) as engine:
+                Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer).search()
+        finally:
+            # also when interrupted: what is closed stays readable
+            trials = closed_trials(stored.study, job.goals)
+            write_record(job, trials, costs, None, time.perf_counter() - start)
+    return stored.study
+
+
+def _as_own(job: Job) -> Job:
+    """Return the job of a user's own objective, which nothing prunes; refuse several workers."""
+    if job.config.workers != 1:
+        raise LstmoptError(
+            f"an objective of your own runs one trial at a time, found n_jobs = "
+            f"{job.config.workers or -1}: leave n_jobs at 1"
+        )
+    return replace(job, config=options.replace(job.config, pruner={"name": "none"}))
+
+
+def _with_goals(job: Job, goals: Goals) -> Job:
+    return replace(job, plan=replace(job.plan, goals=goals))
+
+
+def _own_identity(job: Job) -> dict[str, Any]:
+    """Say what must not change between calls; the space is the objective's own affair."""
+    identity = {name: value for name, value in job.identity().items() if name != "space"}
+    return identity | {"objectives": job.goals.names}
+
+
+def _stored_values(job: Job) -> int:
+    """Count the values of a trial in the study that the folder holds; 0 where it holds none."""
+    journal = job.folder.journal
+    if not journal.is_file():
+        return 0
+    repair_journal(journal)
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    storage = optuna.storages.JournalStorage(backend)
+    if job.config.name not in optuna.get_all_study_names(storage):
+        return 0
+    count = len(optuna.load_study(study_name=job.config.name, storage=storage).directions)
+    # another count is the engine's own study, which open_study refuses by its objectives
+    return count if count in OWN_GOALS else 1
+
+
+def _count(trial: optuna.trial.FrozenTrial | None) -> int:
+    """Count a trial's values; only a study of one objective can prune a trial."""
+    return len(trial.values) if trial is not None and trial.values is not None else 1
+
+
+def _done(study: optuna.Study) -> int:
+    """Count the trials that were judged; one whose objective raised is tried again."""
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return len(study.get_trials(deepcopy=False, states=states))
+
+
+def _is_late(start: float, seconds: float | None) -> bool:
+    return seconds is not None and time.perf_counter() - start >= seconds
+
+
+def _candidate(params: Params, seed: int) -> Candidate:
+    """Check hyperparameters as a space's are checked."""
+    parse_space({name: [value] for name, value in params.items()})
+    return Candidate(params, seed)
+
+
+def _best(trials: Sequence[TrialRecord], goals: Goals, own: bool) -> TrialRecord:
+    """Choose the knee of the front, or of an objective of a user's own the best first value."""
+    front = front_of(trials, goals)
+    if not front:
+        raise MachineError(no_front(trials))
+    if own:
+        return front[0]
+    values = [dict(zip(goals.names, told_values(t, goals), strict=True)) for t in front]
+    return front[pick_index(values, goals, "knee")]
+
+
+def _cost(job: Job, architecture: Architecture) -> dict[Architecture, ForecastCost]:
+    shape = job.split.train.shape
+    features = job.split.train.inputs.shape[1]
+    return forecast_costs(
+        [architecture], Setting(features, shape.window, shape.horizon, job.device)
+    )
+
+
+def _draw(study: optuna.Study, folder: RunFolder) -> None:
+    """Draw the two pictures where there is a browser; say in one sentence where there is none."""
+    from lstmopt.report.figures import correlations_figure, results_figure
+    from lstmopt.report.images import NO_BROWSER, find_browser, write_png
+
+    if not find_browser():
+        _log.warning("%s", NO_BROWSER)
+        return
+    try:
+        write_png(
+            {
+                folder.path / "optuna_optimization_results.png": results_figure(study),
+                folder.path / "parameter_correlations.png": correlations_figure(study),
+            }
+        )
+    except LstmoptError as error:
+        _log.warning("%s", error)
+
+
+@contextmanager
+def _forked_rng(device: str) -> Iterator[None]:
+    """Leave the caller's random state as it was."""
+    with torch.random.fork_rng([] if device == "cpu" else [device]):
+        yield

@@ -1,168 +1,302 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
 import torch
-from conftest import wave
 
-from lstmopt import Forecaster
+from lstmopt import Forecaster, LstmoptError
 from lstmopt.compat import LSTMModel, LSTMTrainer, OptunaLSTMTuner
-from lstmopt.errors import LstmoptError
 from lstmopt.model import LSTMForecaster
-from lstmopt.report.images import find_browser
-from lstmopt.space import Architecture
-from lstmopt.training import evaluate, make_optimizer
+from lstmopt.report import images
+from lstmopt.space import Architecture, Candidate
+from lstmopt.training import evaluate
 
-TABLE = wave().drop(columns="time")
-SMALL_SPACE = {"hidden_size": [4, 8], "num_layers": [1, 2], "learning_rate": [0.01, 0.03]}
+SPACE = {
+    "hidden_size": [4, 8],
+    "num_layers": [1],
+    "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+    "optimizer": ["AdamW"],
+}
 
-pytestmark = pytest.mark.filterwarnings("ignore:a PNG is drawn by Chrome")
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """A browser takes seconds to start; tests/test_images.py has the tests with one."""
+    monkeypatch.setattr(images, "find_browser", lambda: None)
 
 
-def make_tuner(out, kind=OptunaLSTMTuner, **options):
-    chosen = {"n_trials": 3, "epochs": 2, "space": SMALL_SPACE, "timeout": 3600} | options
-    return kind(
-        data=TABLE, target_column="load", sequence_length=12, study_name="t", out=out, **chosen
+def sine(rows: int = 300) -> pd.DataFrame:
+    steps = np.arange(rows)
+    noise = np.random.default_rng(0).standard_normal((rows, 2))
+    return pd.DataFrame(
+        {"load": np.sin(2 * np.pi * steps / 24) + 0.05 * noise[:, 0], "wind": noise[:, 1]}
     )
 
 
-class OneValue(OptunaLSTMTuner):
-    def objective(self, trial):
-        learning_rate = trial.suggest_float("learning_rate", 1e-3, 1e-1, log=True)
-        model = self._build_model(hidden_size=4, num_layers=1)
-        return self._train_model(model, learning_rate).best_val_loss
+def make(out, kind=OptunaLSTMTuner, **changes):
+    given = {"n_trials": 2, "epochs": 2, "space": SPACE, "device": "cpu"} | changes
+    return kind(data=sine(), target_column="load", out=out, **given)
 
 
 class TwoValues(OptunaLSTMTuner):
     def objective(self, trial):
-        hidden = trial.suggest_categorical("hidden_size", [4, 8])
-        trainer = self._train_model(self._build_model(hidden, 1), 0.01)
+        model = self._build_model(
+            trial.suggest_categorical("hidden_size", [4, 8]),
+            trial.suggest_int("num_layers", 1, 2),
+            trial.suggest_float("dropout", 0.1, 0.5),
+        )
+        trainer = self._train_model(
+            model,
+            trial.suggest_float("learning_rate", 1e-3, 1e-1, log=True),
+            batch_size=trial.suggest_categorical("batch_size", [16, 32]),
+            weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-3, log=True),
+            optimizer=trial.suggest_categorical("optimizer", ["Adam", "AdamW"]),
+        )
         return trainer.best_val_loss, trainer.final_val_r2
 
 
-def test_optimize_and_train_best_model_work_as_in_the_classic_tuner(tmp_path):
-    tuner = make_tuner(tmp_path)
+class OneValue(OptunaLSTMTuner):
+    def objective(self, trial):
+        lr = trial.suggest_float("lr", 1e-3, 1e-1, log=True)
+        return self._train_model(self._build_model(6, 1), lr, optimizer="AdamW").best_val_loss
+
+
+class NoTraining(OptunaLSTMTuner):
+    """Returns what ``answers`` holds for each trial, without training."""
+
+    answers: tuple = ()
+
+    def objective(self, trial):
+        x = trial.suggest_float("learning_rate", 1e-3, 1e-1)
+        trial.suggest_categorical("hidden_size", [4])
+        answer = self.answers[min(trial.number, len(self.answers) - 1)]
+        if isinstance(answer, Exception):
+            raise answer
+        return x if answer == "x" else answer
+
+
+def answering(*answers):
+    return type("Answering", (NoTraining,), {"answers": answers})
+
+
+def test_the_default_objective_searches_loss_and_latency(tmp_path):
+    tuner = make(tmp_path)
     study = tuner.optimize()
-    assert type(study) is optuna.Study
-    assert len(study.trials) == 3
-    trainer, model, history = tuner.train_best_model(epochs=4)
+    assert study is tuner.study
+    assert isinstance(study, optuna.Study)
+    assert study.metric_names == ["val_loss", "latency_ms"]
+    assert [t.state.name for t in study.trials] == ["COMPLETE"] * 2
+    assert all(t.values[1] > 0 for t in study.trials)
+
+
+def test_the_best_model_is_trained_saved_and_forecasts(tmp_path):
+    tuner = make(tmp_path)
+    tuner.optimize()
+    trainer, model, history = tuner.train_best_model(epochs=3)
     assert isinstance(trainer, LSTMTrainer)
     assert isinstance(model, LSTMModel)
-    assert len(history["val_loss"]) == 4
-    assert trainer.best_val_loss == min(history["val_loss"])
+    assert {name: len(values) for name, values in history.items()} == dict.fromkeys(
+        ("train_loss", "val_loss", "val_r2", "val_mae"), 3
+    )
     document = json.loads((tmp_path / "optimization_results.json").read_text())
-    assert document["chosen"]["params"] in [t.params for t in study.trials]
-    assert document["chosen"]["test"]["own"]["mse"]["mean"] > 0
-    forecast = Forecaster.load(tmp_path / "best_optimized_lstm_model.pth").predict(TABLE)
-    assert np.isfinite(forecast["load"]).all()
+    assert document == json.loads(json.dumps(tuner.results))
+    assert document["chosen"]["trial"] in document["front"]
+    assert document["chosen"]["test"]["scaled"]["mse"]["mean"] > 0
+    forecast = Forecaster.load(tmp_path).predict(sine())
+    assert math.isfinite(forecast["load"].iloc[0])
+    saved = torch.load(tmp_path / "best_optimized_lstm_model.pth", weights_only=True)
+    assert all(torch.equal(saved[name], tensor) for name, tensor in model.state_dict().items())
 
 
-def test_a_subclass_may_return_one_value(tmp_path):
-    study = make_tuner(tmp_path, OneValue).optimize()
+def test_a_missing_browser_is_one_sentence_in_the_log(tmp_path, caplog):
+    tuner = make(tmp_path, answering("x"), n_trials=1)
+    tuner.optimize()
+    tuner.train_best_model(epochs=1)
+    assert [r.getMessage() for r in caplog.records].count(images.NO_BROWSER) == 1
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_two_values_are_minimised_and_maximised(tmp_path):
+    tuner = make(tmp_path, TwoValues, n_trials=3)
+    study = tuner.optimize()
+    assert [d.name for d in study.directions] == ["MINIMIZE", "MAXIMIZE"]
+    assert [t.number for t in study.trials] == [0, 1, 2]
+    trainer, _, _ = tuner.train_best_model(epochs=2)
+    best = min(study.trials, key=lambda t: t.values[0])
+    assert tuner.results["chosen"]["trial"] == best.number
+    assert {name: trainer.candidate[name] for name in best.params} == best.params
+    assert len(Forecaster.load(tmp_path).predict(sine())) == 1
+
+
+def test_a_parameter_by_another_name_is_trained_again_as_it_was(tmp_path):
+    tuner = make(tmp_path, OneValue)
+    study = tuner.optimize()
     assert [d.name for d in study.directions] == ["MINIMIZE"]
+    trainer, model, _ = tuner.train_best_model(epochs=2)
+    assert trainer.candidate["learning_rate"] == study.best_params["lr"]
+    assert trainer.candidate["optimizer"] == "AdamW"
+    assert model.hidden_size == 6
+    assert tuner.results["chosen"]["validation"]["best_val_loss"] == trainer.best_val_loss
+
+
+def test_an_own_objective_is_called_once_a_trial(tmp_path):
+    calls = []
+
+    class Counting(OptunaLSTMTuner):
+        def objective(self, trial):
+            calls.append(trial.suggest_float("x", 0, 1))
+            return calls[-1]
+
+    study = make(tmp_path, Counting, n_trials=3).optimize()
+    assert [t.params["x"] for t in study.trials] == calls
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_exception_in_the_objective_propagates(tmp_path, number):
+    kind = answering(*["x"] * number, ZeroDivisionError("mine"))
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        make(tmp_path, kind).optimize()
+
+
+def test_a_trial_that_raised_is_tried_again(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        make(tmp_path, answering("x", ZeroDivisionError())).optimize()
+    study = make(tmp_path, answering("x")).optimize()
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_objective_may_prune(tmp_path, number):
+    kind = answering(*["x"] * number, optuna.TrialPruned(), "x")
+    study = make(tmp_path, kind, n_trials=3).optimize()
+    assert [t.state.name for t in study.trials].index("PRUNED") == number
     assert len(study.trials) == 3
 
 
-def test_a_subclass_may_return_two_values(tmp_path):
-    tuner = make_tuner(tmp_path, TwoValues)
-    study = tuner.optimize()
-    assert [d.name for d in study.directions] == ["MINIMIZE", "MAXIMIZE"]
-    trainer, model, _ = tuner.train_best_model(epochs=3)
-    assert model.architecture.hidden_size in (4, 8)
-    assert trainer.final_val_r2 < 1
-    document = json.loads((tmp_path / "optimization_results.json").read_text())
-    assert len(document["trials"]) == 3
+@pytest.mark.parametrize(
+    "answers",
+    [(math.nan,), (1.0, math.nan), ((1.0, 2.0, 3.0),), ((),), (None,), (1.0, (1.0, 2.0))],
+    ids=str,
+)
+def test_a_wrong_answer_of_the_objective_is_refused(tmp_path, answers):
+    with pytest.raises(LstmoptError, match=r"objective\(\) returns .* found"):
+        make(tmp_path, answering(*answers), n_trials=3).optimize()
 
 
-@pytest.mark.parametrize("kind", [OptunaLSTMTuner, OneValue])
-def test_the_same_call_goes_on_to_the_trials_in_all(tmp_path, kind):
-    make_tuner(tmp_path, kind, n_trials=2).optimize()
-    assert len(make_tuner(tmp_path, kind, n_trials=3).optimize().trials) == 3
+@pytest.mark.parametrize("kind", [OptunaLSTMTuner, TwoValues], ids=["engine", "own"])
+def test_optimize_goes_on_up_to_n_trials_in_all(tmp_path, kind):
+    first = make(tmp_path, kind, n_trials=1).optimize().trials
+    study = make(tmp_path, kind, n_trials=2).optimize()
+    assert [t.number for t in study.trials] == [0, 1]
+    assert study.trials[0].params == first[0].params
+    assert len(make(tmp_path, kind, n_trials=2).optimize().trials) == 2
 
 
-def test_an_exception_of_an_objective_is_not_a_finished_study(tmp_path):
-    class Broken(OptunaLSTMTuner):
-        def objective(self, trial):
-            raise ZeroDivisionError("mine")
-
-    with pytest.raises(ZeroDivisionError, match="mine"):
-        make_tuner(tmp_path, Broken).optimize()
+def test_an_own_search_in_two_calls_tries_what_one_call_tries(tmp_path):
+    make(tmp_path / "two", TwoValues, n_trials=1).optimize()
+    two = make(tmp_path / "two", TwoValues, n_trials=3).optimize()
+    one = make(tmp_path / "one", TwoValues, n_trials=3).optimize()
+    assert [(t.params, t.values) for t in two.trials] == [(t.params, t.values) for t in one.trials]
 
 
-def test_a_study_in_which_every_trial_fails_is_an_error_with_the_reason(tmp_path):
-    space = SMALL_SPACE | {"learning_rate": [1e30]}
-    with pytest.raises(LstmoptError, match="all 3 failed, the first because the loss"):
-        make_tuner(tmp_path, space=space).optimize()
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (OptunaLSTMTuner, TwoValues),
+        (TwoValues, OptunaLSTMTuner),
+        (OptunaLSTMTuner, OneValue),
+        (OneValue, OptunaLSTMTuner),
+    ],
+)
+def test_a_folder_is_not_continued_with_another_kind_of_objective(tmp_path, first, then):
+    make(tmp_path, first, n_trials=1).optimize()
+    with pytest.raises(LstmoptError, match="objectives"):
+        make(tmp_path, then, n_trials=2).optimize()
 
 
-def test_an_objective_with_three_values_is_refused(tmp_path):
-    class Three(OptunaLSTMTuner):
-        def objective(self, trial):
-            return 1.0, 2.0, 3.0
-
-    with pytest.raises(LstmoptError, match="one or two finite values"):
-        make_tuner(tmp_path, Three).optimize()
+def test_an_own_objective_refuses_several_processes(tmp_path):
+    with pytest.raises(LstmoptError, match="n_jobs = 2"):
+        make(tmp_path, answering("x"), n_jobs=2).optimize()
 
 
-def test_the_model_holds_the_best_weights_not_the_last(tmp_path):
-    tuner = make_tuner(tmp_path)
-    trainer = tuner._train_model(tuner._build_model(8, 1), learning_rate=0.3, epochs=12)
-    assert trainer.history["val_loss"][-1] > trainer.best_val_loss
-    workload = trainer.workload
-    again = evaluate(
-        trainer.workload.build(trainer.candidate), workload.validation, workload.validation_origins
-    )
-    assert again.mse != trainer.best_val_loss
-    network = workload.build(trainer.candidate)
-    network.load_state_dict(trainer.model.state_dict())
-    kept = evaluate(network, workload.validation, workload.validation_origins)
-    assert kept.mse == pytest.approx(trainer.best_val_loss, rel=1e-6)
+def test_the_best_model_before_a_search_is_refused(tmp_path):
+    with pytest.raises(LstmoptError, match=r"call optimize\(\) first"):
+        make(tmp_path).train_best_model()
 
 
-def test_adamw_chosen_is_adamw_used(tmp_path):
-    tuner = make_tuner(tmp_path)
-    model = tuner._build_model(4, 1)
-    for name in ("Adam", "AdamW"):
-        trainer = tuner._train_model(model, 0.01, optimizer=name)
-        assert type(make_optimizer(model, trainer.candidate)).__name__ == name
-
-
-def test_the_classic_model_gives_one_row_a_window_and_shares_weights():
-    model = LSTMModel(input_size=3, hidden_size=5, num_layers=2, output_size=2).eval()
-    plain = LSTMForecaster(Architecture(5, 2), 3, 2).eval()
-    plain.load_state_dict(model.state_dict())
-    x = torch.randn(7, 12, 3)
-    assert model(x).shape == (7, 2)
-    assert torch.equal(model(x), plain(x)[:, -1])
-
-
-def test_train_best_model_before_optimize_is_one_sentence(tmp_path):
-    with pytest.raises(LstmoptError, match="call optimize"):
-        make_tuner(tmp_path).train_best_model()
-
-
-def test_a_column_that_is_not_there_is_one_sentence(tmp_path):
+def test_a_misspelt_column_is_refused_with_its_near_miss(tmp_path):
     with pytest.raises(LstmoptError, match="did you mean 'load'"):
-        OptunaLSTMTuner(data=pd.DataFrame(TABLE), target_column="lod", out=tmp_path)
+        OptunaLSTMTuner(data=sine(), target_column="laod", out=tmp_path)
 
 
-@pytest.mark.skipif(find_browser() is None, reason="no Chrome or Chromium to draw with")
-def test_the_pictures_are_drawn(tmp_path):
-    tuner = make_tuner(tmp_path, n_trials=12, epochs=1)
-    tuner.optimize()
-    tuner.train_best_model(epochs=1)
-    for name in ("optuna_optimization_results.png", "parameter_correlations.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+def overfitted(tuner) -> LSTMTrainer:
+    """Train at a rate so high that the last epoch is not the best."""
+    trainer = tuner._train_model(tuner._build_model(8, 1), 0.3, batch_size=16, epochs=6)
+    losses = trainer.history["val_loss"]
+    assert losses[-1] > min(losses)
+    return trainer
 
 
-def test_without_a_browser_there_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("lstmopt.report.images.find_browser", lambda: None)
-    tuner = make_tuner(tmp_path, n_trials=1)
-    tuner.optimize()
-    with pytest.warns(UserWarning, match="apt-get install chromium"):
-        tuner.train_best_model(epochs=1)
-    assert (tmp_path / "best_optimized_lstm_model.pth").is_file()
+def test_the_weights_are_those_of_the_best_epoch_not_the_last(tmp_path):
+    trainer = overfitted(make(tmp_path))
+    model, workload = trainer.model, trainer.workload
+    engine = LSTMForecaster(Architecture(8, 1), workload.features, 1)
+    engine.load_state_dict(model.state_dict())
+    scores = evaluate(engine, workload.validation, workload.validation_origins)
+    assert scores.mse == trainer.best_val_loss == min(trainer.history["val_loss"])
+    assert scores.r2 == trainer.final_val_r2
+
+
+def test_adamw_is_trained_as_adamw(tmp_path):
+    tuner = make(tmp_path)
+    losses = {
+        name: tuner._train_model(
+            tuner._build_model(4, 1), 1e-2, weight_decay=0.5, optimizer=name
+        ).history["train_loss"]
+        for name in ("Adam", "AdamW")
+    }
+    assert losses["Adam"] != losses["AdamW"]
+
+
+def test_an_unknown_optimizer_is_refused(tmp_path):
+    tuner = make(tmp_path)
+    with pytest.raises(LstmoptError, match="Adam or AdamW, found 'SGD'"):
+        tuner._train_model(tuner._build_model(4, 1), 1e-2, optimizer="SGD")
+
+
+def test_building_and_training_give_the_same_again_and_leave_the_random_state(tmp_path):
+    tuner = make(tmp_path)
+    before = torch.get_rng_state()
+    runs = [tuner._train_model(tuner._build_model(4, 2), 1e-2).history for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_trainer_starts_from_the_weights_it_is_given(tmp_path):
+    tuner = make(tmp_path)
+    trainer = tuner._train_model(tuner._build_model(4, 1), 1e-3, epochs=5)
+    again = LSTMTrainer(trainer.model, tuner._load(), trainer.candidate).fit(1)
+    assert again.history["train_loss"][0] < trainer.history["train_loss"][0]
+
+
+def test_a_trainer_without_training_has_no_best_epoch(tmp_path):
+    tuner = make(tmp_path)
+    trainer = LSTMTrainer(tuner._build_model(4, 1), tuner._load(), Candidate({}, 0))
+    with pytest.raises(LstmoptError, match=r"call fit\(\) first"):
+        _ = trainer.best_val_loss
+
+
+def test_the_model_gives_one_row_a_window_and_shares_its_weights_with_the_engine():
+    model = LSTMModel(3, hidden_size=8, num_layers=2, output_size=2).eval()
+    engine = LSTMForecaster(Architecture(8, 2), 3, 2).eval()
+    engine.load_state_dict(model.state_dict())
+    x = torch.randn(5, 12, 3)
+    assert model(x).shape == (5, 2)
+    assert torch.equal(model(x), engine(x)[:, 0])
+    model.load_state_dict(engine.state_dict())

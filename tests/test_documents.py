@@ -1,0 +1,98 @@
+"""README's commands and examples, run as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import wave
+
+from lstmopt.config import make_config, read_config, shipped_study
+from lstmopt.space import CLASSIC, parse_space
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def sales(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sales")
+    table = wave(300).rename(columns={"load": "sales"}).drop(columns="wind")
+    table.to_csv(folder / "sales.csv", index=False)
+    return folder
+
+
+def test_the_commands_for_your_own_series_run(sales):
+    (commands,) = (block for block in blocks("sh") if "--data" in block)
+    fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", fewer],
+        cwd=sales,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "time,sales" in done.stdout
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_the_python_examples_run(sales, block):
+    # a classic network of 4 x 256 takes its time even for one epoch: try small ones
+    fast = block.replace("epochs=1)", 'epochs=1, space={"hidden_size": [8]})')
+    done = subprocess.run([sys.executable, "-c", fast], cwd=sales, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_study_file_is_one():
+    (block,) = blocks("toml")
+    config = make_config(tomllib.loads(block))
+    assert config.sampler == {"name": "nsga2", "population_size": 10}
+    assert parse_space(config.space).architectures()
+
+
+def test_the_commands_that_set_up_use_the_constraints():
+    setups = [line for block in blocks("sh") for line in block.splitlines() if "pip" in line]
+    assert len(setups) == 2
+    assert all("-c constraints.txt -e" in line for line in setups)
+    assert setups[0].endswith("lstmopt run --sampler tpe --pruner median")
+
+
+def test_every_direct_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    direct = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    names = {re.split(r"[<>=]", requirement)[0] for requirement in direct}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0] for line in lines if "==" in line}
+    assert names == pinned
+
+
+def test_the_shipped_studies_are_read_and_leave_the_targets_parts_out():
+    for path in shipped_study().parent.glob("*.toml"):
+        config = read_config(path)
+        assert Path(config.data.path).is_file()
+        assert not {"casual", "registered"} & {*config.data.features, *config.data.known}
+
+
+def test_the_classic_study_has_the_classic_space():
+    config = read_config(shipped_study().with_name("classic.toml"))
+    space = parse_space(config.space)
+    layers = {"num_layers": space.parameters["num_layers"]}
+    assert set(layers["num_layers"].values) == {1, 2, 3, 4}
+    assert space.parameters | {"num_layers": CLASSIC["num_layers"]} == CLASSIC
+
+
+def test_contributing_names_files_that_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    for name in re.findall(r"`((?:lstmopt|plugins|tests)/[\w/.]+)`", text):
+        assert (ROOT / name).exists(), name

@@ -1,0 +1,48 @@
+"""The shape of the code, as CONTRIBUTING tells it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import lstmopt
+
+ROOT = Path(lstmopt.__file__).parent
+LEAVES = {"errors", "front", "space"}
+ORDER = [
+    "hookspecs", "registry", "table", "times", "data", "windows", "model", "training", "config",
+    "objectives", "latency", "pruning", "warm_start", "record", "past", "executors", "study",
+    "baselines", "finalists", "forecaster", "choice", "job", "progress", "report", "compat", "cli",
+]  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    """Name the modules of lstmopt that a file imports when it is loaded, not for types alone."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lstmopt."):
+            found.add(node.module.split(".")[1])
+    return found
+
+
+def test_every_module_has_its_place():
+    modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"} | {"report"}
+    assert modules == set(ORDER) | LEAVES
+
+
+def test_a_module_imports_only_from_rooms_before_it():
+    for place, name in enumerate(ORDER):
+        paths = [ROOT / f"{name}.py"] if name != "report" else (ROOT / "report").glob("*.py")
+        for path in paths:
+            allowed = LEAVES | set(ORDER[:place]) | {name}
+            assert imports(path) <= allowed, f"{name} imports {imports(path) - allowed}"
+
+
+def test_leaves_import_no_room():
+    for name in LEAVES:
+        assert imports(ROOT / f"{name}.py") <= LEAVES
+
+
+def test_training_knows_nothing_of_search_and_the_front_nothing_of_torch():
+    assert "optuna" not in (ROOT / "training.py").read_text()
+    assert "torch" not in (ROOT / "front.py").read_text().replace("PyTorch", "")
