@@ -6,14 +6,16 @@ workload and nothing that could not be lost.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -37,16 +39,34 @@ class InProcess(Executor):
         return future
 
 
+class _WorkerProcess(ForkServerProcess):
+    """Starts without the caller's script, which a plain start would run again in each worker.
+
+    So a script needs no ``if __name__ == "__main__"``; workers run this package's functions only.
+    """
+
+    @staticmethod
+    def _Popen(process: Any) -> Any:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return ForkServerProcess._Popen(process)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _WorkerContext(ForkServerContext):
+    Process = _WorkerProcess
+
+
 class LocalProcesses(Executor):
     """Runs tasks in processes that live on; one that dies takes only its own task with it."""
 
     def __init__(
         self, workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
     ) -> None:
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else None
-        context = multiprocessing.get_context(method or "spawn")
-        if method:
-            context.set_forkserver_preload(["lstmopt.executors"])  # torch is imported once
+        context = _WorkerContext()
+        context.set_forkserver_preload(["lstmopt.executors"])  # torch is imported once
         self._pool = ProcessPool(
             workers, initializer=initializer, initargs=initargs, context=context
         )

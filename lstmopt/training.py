@@ -122,8 +122,7 @@ def advance(
     Stops early after ``patience`` epochs without a better validation loss, or with a failure when
     a loss is not finite. Pure: the same arguments give bit for bit the same answer on one device.
     """
-    devices = [workload.device] if workload.device != "cpu" else []
-    with torch.random.fork_rng(devices), one_thread():
+    with torch.random.fork_rng(_devices(workload)), one_thread():
         state = _State.begin(workload, candidate, checkpoint)
         done: list[Epoch] = []
         while len(done) < epochs and not state.finished:
@@ -296,6 +295,11 @@ def derive_seed(seed: int, *path: int) -> int:
 
 def begin_from(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:
     """Return the checkpoint before the first epoch, with the weights of ``model``."""
-    state = _State(workload, candidate)
-    state.model.load_state_dict(model.state_dict())
-    return state.save()
+    with torch.random.fork_rng(_devices(workload)):
+        state = _State(workload, candidate)
+        state.model.load_state_dict(model.state_dict())
+        return state.save()
+
+
+def _devices(workload: Workload) -> list[str]:
+    return [workload.device] if workload.device != "cpu" else []

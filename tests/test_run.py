@@ -272,6 +272,26 @@ def outcome(document):
     ]
 
 
+SCRIPT = """
+import sys
+from pathlib import Path
+from lstmopt import read_config, run
+print("the script runs")
+run(read_config(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_a_plain_script_may_use_several_workers(csv, tmp_path):
+    from lstmopt.config import write_config
+
+    (tmp_path / "study.toml").write_text(write_config(config_of(csv, workers=2)))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "script.py", "study.toml", "run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the script runs") == 1
+
+
 def test_weights_are_a_plain_state_dict(finished):
     folder, document = finished
     path = folder / "run" / "best_optimized_lstm_model.pth"
