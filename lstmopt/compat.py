@@ -116,8 +116,7 @@ class LSTMTrainer:
         if epochs < 1:
             raise LstmoptError(f"training takes at least 1 epoch, found {epochs}: give more")
         workload.options = options.replace(workload.options, epochs=epochs)
-        with _forked_rng(workload.device):
-            checkpoint = begin_from(workload, self.candidate, self.model)
+        checkpoint = begin_from(workload, self.candidate, self.model)
         progress = advance(workload, self.candidate, checkpoint, epochs)
         if progress.failure:
             raise LstmoptError(
