@@ -67,11 +67,24 @@ class LocalProcesses(Executor):
     ) -> None:
         context = _WorkerContext()
         context.set_forkserver_preload(["lstmopt.executors"])  # torch is imported once
-        self._pool = ProcessPool(
-            workers, initializer=initializer, initargs=initargs, context=context
+        self._start = partial(
+            ProcessPool, workers, initializer=initializer, initargs=initargs, context=context
         )
+        self._pool = self._start()
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        schedule = partial(self._schedule, fn, args, kwargs)
+        try:
+            return schedule()
+        except (RuntimeError, BrokenExecutor):
+            # pebble gives its pool up when a worker dies while none is known to be busy
+            self.shutdown(cancel_futures=True)
+            self._pool = self._start()
+            return schedule()
+
+    def _schedule(
+        self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Future[T]:
         future: Future[T] = self._pool.schedule(fn, args=list(args), kwargs=kwargs)
         return future
 
