@@ -280,7 +280,7 @@ def write_record(
                 "trials": len(trials),
                 "epochs_trained": sum(t.epochs_trained for t in trials),
                 "epochs_saved": sum(
-                    job.config.training.epochs - len(t.curve) for t in trials if t.state == "pruned"
+                    job.config.training.epochs - t.epochs_trained for t in trials if t.by_pruner
                 ),
                 "seconds": seconds,
             },

@@ -34,7 +34,8 @@ class TrialRecord:
     """A closed trial.
 
     ``values`` by objective name; a learned one is None unless the trial is complete. ``curve`` is
-    what the pruner saw; ``epochs_trained`` may be a few more.
+    what the pruner saw; ``epochs_trained`` may be a few more. ``by_pruner`` tells a trial that the
+    pruner stopped from one whose study ran out of time.
     """
 
     number: int
@@ -45,6 +46,7 @@ class TrialRecord:
     epochs_trained: int
     seconds: float
     reason: str
+    by_pruner: bool = False
 
     def as_json(self) -> dict[str, Any]:
         content = asdict(self)
@@ -84,6 +86,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         attrs.get("epochs_trained", 0),
         sum(epoch.seconds for epoch in curve),
         attrs.get("reason", ""),
+        attrs.get("by_pruner", False),
     )
 
 

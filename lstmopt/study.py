@@ -358,7 +358,7 @@ class Driver:
             self._tell_failed(running, progress.failure)
         elif stop := self._decide(running):
             epoch, reason = stop
-            self._tell_pruned(running, epoch, reason)
+            self._tell_pruned(running, epoch, reason, by_pruner=True)
         elif progress.finished:
             self._tell_complete(running)
         elif self._time_is_up:
@@ -416,10 +416,15 @@ class Driver:
         self.study.tell(running.number, [values[name] for name in self.goals.names])
         self._close(running.number)
 
-    def _tell_pruned(self, running: _Running, epoch: int, reason: str) -> None:
-        trained = len(running.epochs)
+    def _tell_pruned(
+        self, running: _Running, epoch: int, reason: str, by_pruner: bool = False
+    ) -> None:
         self._stored.set_trial_attrs(
-            running.number, reason=reason, epochs=epoch, epochs_trained=trained
+            running.number,
+            reason=reason,
+            epochs=epoch,
+            epochs_trained=len(running.epochs),
+            by_pruner=by_pruner,
         )
         self.study.tell(running.number, state=optuna.trial.TrialState.PRUNED)
         self._close(running.number)

@@ -186,6 +186,7 @@ def test_the_median_pruner_stops_trials_in_a_two_objective_study(tmp_path):
     assert states.count(optuna.trial.TrialState.PRUNED) == len(pruned)
     for record in pruned:
         assert "median at epoch" in record.reason
+        assert record.by_pruner
         assert len(record.curve) < 8
         better = [
             r
@@ -307,6 +308,7 @@ def test_time_that_is_up_closes_the_running_trial(tmp_path):
     (record,) = driver.search()
     assert record.state == "pruned"
     assert "time was up" in record.reason
+    assert not record.by_pruner
 
 
 @pytest.mark.parametrize(
