@@ -37,7 +37,7 @@ from lstmopt.job import (
 )
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.model import LSTMForecaster
-from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.objectives import ForecastCost, Goals, cost_of
 from lstmopt.record import (
     SEGMENT,
     RunFolder,
@@ -437,7 +437,9 @@ def _search(job: Job) -> optuna.Study:
         costs = measure_costs(job, observer)
         try:
             with start_engine(job) as engine:
-                Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer).search()
+                Driver(
+                    stored, job.plan, cost_of(costs), engine, job.folder, job.registry, observer
+                ).search()
         finally:
             # also when interrupted: what is closed stays readable
             trials = closed_trials(stored.study, job.goals)

@@ -32,9 +32,10 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When the search ends: trials in all, and seconds of one call (also "10m", "1h")."""
+    """When the search ends: trials or epochs in all, or seconds of one call (also "10m", "1h")."""
 
     trials: int = 50
+    epochs: int | None = None
     timeout: float | str | None = None
 
     @property
@@ -139,6 +140,11 @@ def check(config: Config) -> None:
             config.training.targets_per_window,
         ),
         ("budget.trials is at least 1", config.budget.trials >= 1, config.budget.trials),
+        (
+            "budget.epochs is at least 1",
+            config.budget.epochs is None or config.budget.epochs >= 1,
+            config.budget.epochs,
+        ),
         ("finalists.seeds is at least 1", config.finalists.seeds >= 1, config.finalists.seeds),
     )
     for rule, holds, found in limits:

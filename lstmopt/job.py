@@ -21,7 +21,7 @@ from lstmopt.executors import Engine, default_workers, open_engine
 from lstmopt.finalists import Refit, Verdict, choose, open_test, refit, summarise
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
-from lstmopt.objectives import ForecastCost, Goals, make_goals
+from lstmopt.objectives import ForecastCost, Goals, cost_of, make_goals
 from lstmopt.past import read_past
 from lstmopt.pruning import as_pruner
 from lstmopt.record import SCHEMA, RunFolder, TrialRecord, closed_trials, finite, front_of
@@ -89,6 +89,7 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
         as_pruner(pruner, pruner_name),
         config.budget.trials,
         config.budget.seconds,
+        config.budget.epochs,
     )
     plan.make_sampler(0)
     device = choose_device(config.device)
@@ -122,7 +123,9 @@ def run(
         verdict = None
         try:
             with start_engine(job) as engine:
-                driver = Driver(stored, job.plan, costs, engine, job.folder, job.registry, observer)
+                driver = Driver(
+                    stored, job.plan, cost_of(costs), engine, job.folder, job.registry, observer
+                )
                 trials = driver.search()
                 observer.refitting(front := front_of(trials, job.goals))
                 if not front:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lstmopt.errors import LstmoptError
+from lstmopt.space import Architecture, Value
 
 if TYPE_CHECKING:
     from lstmopt.registry import Objective
@@ -26,6 +28,13 @@ class ForecastCost:
     def model_mb(self) -> float:
         """Size of the float32 weights in megabytes (10^6 bytes)."""
         return self.parameters * 4 / 1e6
+
+
+def cost_of(
+    costs: Mapping[Architecture, ForecastCost],
+) -> Callable[[Mapping[str, Value]], ForecastCost]:
+    """Return the function that looks up what a candidate's forecast costs."""
+    return lambda params: costs[Architecture.of(params)]
 
 
 @dataclass(frozen=True)

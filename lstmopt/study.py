@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
@@ -36,7 +37,6 @@ from lstmopt.space import Architecture, Candidate, Params, Space
 from lstmopt.training import Epoch, Progress, derive_seed
 
 IDENTITY = "lstmopt"
-_SEGMENT_SECONDS = 1.0
 _MOST_DEATHS = 2
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -86,7 +86,10 @@ class Plan:
     sampler_options: Mapping[str, Any]
     pruner: Pruner
     trials: int
-    seconds: float | None
+    seconds: float | None = None
+    epochs: int | None = None
+    segment_seconds: float = 1.0
+    """How long a segment should train: long enough that dispatch costs little beside it."""
 
     def make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler of one trial, seeded by the study's seed and the trial's number."""
@@ -224,44 +227,81 @@ class _Running:
     epochs: list[Epoch] = field(default_factory=list)
     checkpoint: bytes | None = None
     segments: int = 0
+    asked: int = 0
     deaths: int = 0
     decided: int = 0
 
-    def next_epochs(self) -> int:
-        """Size the next segment to about a second, so that dispatch stays cheap."""
+    def next_epochs(self, seconds: float) -> int:
+        """Count the epochs that fit into ``seconds``, judged by those trained so far."""
         if not self.epochs:
             return 1
         mean = sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
-        return max(1, round(_SEGMENT_SECONDS / max(mean, 1e-6)))
+        return max(1, round(seconds / max(mean, 1e-6)))
+
+
+class Checkpoints(Protocol):
+    """Where the driver keeps what it needs to go on with an interrupted trial."""
+
+    def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
+        """Return the checkpoint of a trial after exactly ``epochs`` epochs, if there is one."""
+
+    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
+        """Keep a checkpoint."""
+
+    def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
+        """Forget a trial's checkpoints but the one after ``keep`` epochs."""
+
+
+@dataclass
+class Overhead:
+    """Seconds that the strategy itself took: to propose, to judge, to learn what came of it."""
+
+    ask: float = 0.0
+    prune: float = 0.0
+    tell: float = 0.0
+
+    @contextmanager
+    def timed(self, part: Literal["ask", "prune", "tell"]) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self, part, getattr(self, part) + time.perf_counter() - start)
 
 
 class Driver:
-    """Runs one search on a study until its budget is spent."""
+    """Runs one search on a study until its budget is spent.
+
+    ``cost_of`` gives what the goals' static objectives measure, from a candidate's parameters.
+    """
 
     def __init__(
         self,
         stored: StoredStudy,
         plan: Plan,
-        costs: Mapping[Architecture, ForecastCost],
+        cost_of: Callable[[Params], Any],
         engine: Engine,
-        folder: RunFolder,
+        checkpoints: Checkpoints,
         registry: Registry,
         observer: Observer,
     ) -> None:
         self._stored, self.study = stored, stored.study
-        self.plan, self.costs, self.engine = plan, costs, engine
-        self.folder, self.registry, self.observer = folder, registry, observer
+        self.plan, self.engine = plan, engine
+        self._cost_of, self._checkpoints = cost_of, checkpoints
+        self.registry, self.observer = registry, observer
         self.goals = plan.goals
+        self.overhead = Overhead()
         self.records = closed_trials(self.study, self.goals)
         self._views = {r.number: self._view(r) for r in self.records if r.curve}
         self._running: dict[Future[Progress], _Running] = {}
+        self._trained = sum(record.epochs_trained for record in self.records)
         self._kept_sampler: optuna.samplers.BaseSampler | None = None
         self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
 
     def search(self) -> list[TrialRecord]:
         """Ask, advance, decide and tell until the budget is spent; return every closed trial."""
         for running in self._interrupted():
-            self._submit(running)
+            self._go_on(running)
         while True:
             while self._wants_more():
                 self._begin_trial()
@@ -282,11 +322,17 @@ class Driver:
     def _time_is_up(self) -> bool:
         return time.monotonic() >= self._stop_at
 
+    def _epochs_left(self) -> float:
+        """Count the epochs of the budget that are neither trained nor in a worker's hands."""
+        if self.plan.epochs is None:
+            return math.inf
+        return self.plan.epochs - self._trained - sum(r.asked for r in self._running.values())
+
     def _wants_more(self) -> bool:
         begun = len(self.records) + len(self._running)
         if len(self._running) >= self.engine.workers or begun >= self.plan.trials:
             return False
-        if self._time_is_up:
+        if self._time_is_up or self._epochs_left() < 1:
             return False
         sampler = self._sampler(begun)
         waiting = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
@@ -302,30 +348,29 @@ class Driver:
                 self._stored.set_trial_attrs(
                     trial.number, reason="interrupted before its parameters were complete"
                 )
-                self.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+                self._tell(trial.number, state=optuna.trial.TrialState.FAIL)
                 self._close(trial.number)
                 continue
             entry = self._make_running(trial.number, dict(trial.params), trial.user_attrs["seed"])
             recorded = read_curve(trial)
-            entry.checkpoint = self.folder.read_checkpoint(trial.number, len(recorded))
+            entry.checkpoint = self._checkpoints.read_checkpoint(trial.number, len(recorded))
             if entry.checkpoint is not None:
                 entry.epochs = list(recorded)
                 entry.segments = sum(n.startswith(SEGMENT) for n in trial.user_attrs)
+                self._trained += len(recorded)
             running.append(entry)
         return running
 
     def _make_running(self, number: int, params: Params, seed: int) -> _Running:
         candidate = Candidate(params, seed)
-        return _Running(
-            number, candidate, self.goals.static_values(self.costs[candidate.architecture])
-        )
+        return _Running(number, candidate, self.goals.static_values(self._cost_of(params)))
 
     def _begin_trial(self) -> None:
         trials = self.study.get_trials(deepcopy=False)
-        self.study.sampler = self._sampler(len(trials))
-        with warnings.catch_warnings():
+        with self.overhead.timed("ask"), warnings.catch_warnings():
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
+            self.study.sampler = self._sampler(len(trials))
             trial = self.study.ask()
             params = self.plan.space.suggest(trial)
         running = self._make_running(
@@ -338,11 +383,23 @@ class Driver:
         if twin:
             self._reuse(trial.number, twin)
         else:
-            self._submit(running)
+            self._go_on(running)
 
-    def _submit(self, running: _Running) -> None:
-        future = self.engine.submit(running.candidate, running.checkpoint, running.next_epochs())
-        self._running[future] = running
+    def _go_on(self, running: _Running) -> None:
+        """Submit the next segment, or close the trial when the study's budget is spent."""
+        if self._time_is_up:
+            self._cut_off(running, "time was up")
+        elif (left := self._epochs_left()) < 1:
+            self._cut_off(running, "epochs were spent")
+        else:
+            epochs = int(min(running.next_epochs(self.plan.segment_seconds), left))
+            running.asked = epochs
+            future = self.engine.submit(running.candidate, running.checkpoint, epochs)
+            self._running[future] = running
+
+    def _cut_off(self, running: _Running, why: str) -> None:
+        epoch = len(running.epochs)
+        self._tell_pruned(running, epoch, f"the study's {why} at epoch {epoch}")
 
     def _collect(self, running: _Running, future: Future[Progress]) -> None:
         """Record what a segment gave and decide how the trial goes on."""
@@ -352,6 +409,7 @@ class Driver:
             return
         progress = future.result()
         running.epochs.extend(progress.epochs)
+        self._trained += len(progress.epochs)
         self._record_segment(running, progress)
         self.observer.advanced(running.number, progress.epochs)
         if progress.failure:
@@ -361,11 +419,8 @@ class Driver:
             self._tell_pruned(running, epoch, reason, by_pruner=True)
         elif progress.finished:
             self._tell_complete(running)
-        elif self._time_is_up:
-            reason = f"the study's time was up at epoch {len(running.epochs)}"
-            self._tell_pruned(running, len(running.epochs), reason)
         else:
-            self._submit(running)
+            self._go_on(running)
 
     def _lost(self, running: _Running, error: BaseException) -> None:
         """Go on from the last checkpoint when a worker died; give up when it keeps dying."""
@@ -376,7 +431,7 @@ class Driver:
                     f"trial {running.number}: its worker died; it goes on from epoch "
                     f"{len(running.epochs)} in another"
                 )
-                self._submit(running)
+                self._go_on(running)
                 return
             self._tell_failed(running, f"its worker died {running.deaths} times")
             return
@@ -387,11 +442,11 @@ class Driver:
         # the checkpoint first, and the older one kept until the curve is recorded: whenever the
         # driver dies, there is a checkpoint for exactly the recorded epochs
         running.checkpoint = progress.checkpoint
-        self.folder.write_checkpoint(running.number, len(running.epochs), progress.checkpoint)
+        self._checkpoints.write_checkpoint(running.number, len(running.epochs), progress.checkpoint)
         name = f"{SEGMENT}{running.segments:05d}"
         self._stored.set_trial_attrs(running.number, **{name: segment_rows(progress.epochs)})
         running.segments += 1
-        self.folder.drop_checkpoints(running.number, keep=len(running.epochs))
+        self._checkpoints.drop_checkpoints(running.number, keep=len(running.epochs))
 
     def _decide(self, running: _Running) -> tuple[int, str] | None:
         trial = self._trial_view(running.number, running.static, tuple(running.epochs), False)
@@ -401,19 +456,20 @@ class Driver:
             for r in self._running.values()
             if r.epochs
         ]
-        stop = first_stop(self.plan.pruner, trial, others, running.decided + 1)
+        with self.overhead.timed("prune"):
+            stop = first_stop(self.plan.pruner, trial, others, running.decided + 1)
         running.decided = len(running.epochs)
         return (stop[0], stop[1].reason) if stop else None
 
     def _tell_complete(self, running: _Running) -> None:
-        cost = self.costs[running.candidate.architecture]
+        cost = self._cost_of(running.candidate.params)
         values = self.goals.values(cost, tuple(running.epochs))
         # Optuna would store NaN as a failure without a word, and infinity as a value
         if wrong := [n for n, v in values.items() if not math.isfinite(v)]:
             self._tell_failed(running, f"objective {wrong[0]} was {values[wrong[0]]}")
             return
         self._stored.set_trial_attrs(running.number, epochs_trained=len(running.epochs))
-        self.study.tell(running.number, [values[name] for name in self.goals.names])
+        self._tell(running.number, [values[name] for name in self.goals.names])
         self._close(running.number)
 
     def _tell_pruned(
@@ -426,14 +482,14 @@ class Driver:
             epochs_trained=len(running.epochs),
             by_pruner=by_pruner,
         )
-        self.study.tell(running.number, state=optuna.trial.TrialState.PRUNED)
+        self._tell(running.number, state=optuna.trial.TrialState.PRUNED)
         self._close(running.number)
 
     def _tell_failed(self, running: _Running, reason: str) -> None:
         self._stored.set_trial_attrs(
             running.number, reason=reason, epochs_trained=len(running.epochs)
         )
-        self.study.tell(running.number, state=optuna.trial.TrialState.FAIL)
+        self._tell(running.number, state=optuna.trial.TrialState.FAIL)
         self._close(running.number)
 
     def _reuse(self, number: int, twin: TrialRecord) -> None:
@@ -444,10 +500,19 @@ class Driver:
             number, **{name: segment_rows(twin.curve)}, reason=reason, epochs_trained=0
         )
         if twin.state == "complete":
-            self.study.tell(number, told_values(twin, self.goals))
+            self._tell(number, told_values(twin, self.goals))
         else:
-            self.study.tell(number, state=optuna.trial.TrialState.PRUNED)
+            self._tell(number, state=optuna.trial.TrialState.PRUNED)
         self._close(number)
+
+    def _tell(
+        self,
+        number: int,
+        values: list[float] | None = None,
+        state: optuna.trial.TrialState | None = None,
+    ) -> None:
+        with self.overhead.timed("tell"):
+            self.study.tell(number, values, state)
 
     def _close(self, number: int) -> None:
         trial = self.study.get_trials(deepcopy=False)[number]
@@ -455,13 +520,12 @@ class Driver:
         self.records.append(record)
         if record.curve:
             self._views[number] = self._view(record)
-        self.folder.drop_checkpoints(number)
+        self._checkpoints.drop_checkpoints(number)
         self.registry.hook.lstmopt_trial_finished(study=self.study, trial=trial)
         self.observer.told(record)
 
     def _view(self, record: TrialRecord) -> TrialView:
-        cost = self.costs[Architecture.of(record.params)]
-        static = self.goals.static_values(cost)
+        static = self.goals.static_values(self._cost_of(record.params))
         return self._trial_view(record.number, static, record.curve, record.state == "complete")
 
     def _trial_view(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 from concurrent.futures import Future
@@ -11,7 +12,7 @@ from conftest import make_part, make_workload
 
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, open_engine
-from lstmopt.objectives import ForecastCost, make_goals
+from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.pruning import PeersPruner
 from lstmopt.record import RunFolder, front_of
 from lstmopt.registry import load_registry
@@ -55,7 +56,7 @@ def make_driver(path, plan=None, engine=None, observer=None, url="", costs=COSTS
     plan = plan or make_plan()
     stored = open_here(path, plan.goals, url)
     folder, engine = RunFolder(path), engine or in_process()
-    return Driver(stored, plan, costs, engine, folder, REGISTRY, observer or Observer())
+    return Driver(stored, plan, cost_of(costs), engine, folder, REGISTRY, observer or Observer())
 
 
 def outcome(records):
@@ -125,7 +126,7 @@ def test_a_fixed_list_of_candidates_gives_the_same_losses_with_1_and_2_workers(t
         with open_engine(make_part(0, 160), make_part(160, 240), options, "cpu", workers) as engine:
             folder = RunFolder(tmp_path / str(workers))
             plan = make_plan(trials=4)
-            driver = Driver(stored, plan, COSTS, engine, folder, REGISTRY, Observer())
+            driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())
             outcomes.append(outcome(driver.search()))
     assert outcomes[0] == outcomes[1]
 
@@ -304,7 +305,7 @@ def test_time_that_is_up_closes_the_running_trial(tmp_path):
             driver._stop_at = 0
 
     plan, folder = make_plan(5, seconds=60), RunFolder(tmp_path / "b")
-    driver = Driver(stored, plan, COSTS, in_process(call), folder, REGISTRY, Clock())
+    driver = Driver(stored, plan, cost_of(COSTS), in_process(call), folder, REGISTRY, Clock())
     (record,) = driver.search()
     assert record.state == "pruned"
     assert "time was up" in record.reason
@@ -362,3 +363,37 @@ def test_an_engine_returns_futures():
     future = in_process(lambda *args: "done").submit(None, None, 1)
     assert isinstance(future, Future)
     assert future.result() == "done"
+
+
+def budget_of(plan, epochs):
+    return dataclasses.replace(plan, epochs=epochs, segment_seconds=0.0)
+
+
+def test_an_epoch_budget_is_spent_exactly_and_the_last_trial_is_cut_off(tmp_path):
+    plan = budget_of(make_plan(trials=99), 7)  # candidates of three epochs each
+    records = make_driver(tmp_path, plan).search()
+    assert [r.epochs_trained for r in records] == [3, 3, 1]
+    assert [r.state for r in records] == ["complete", "complete", "pruned"]
+    assert not records[-1].by_pruner
+    assert "epochs were spent at epoch 1" in records[-1].reason
+
+
+def test_a_resumed_epoch_budget_counts_what_was_trained_before(tmp_path):
+    make_driver(tmp_path, budget_of(make_plan(trials=99), 4)).search()
+    records = make_driver(tmp_path, budget_of(make_plan(trials=99), 9)).search()
+    assert sum(r.epochs_trained for r in records) == 9
+
+
+def test_workers_together_never_spend_more_than_the_epoch_budget(tmp_path):
+    part, validation = make_part(0, 160), make_part(160, 240)
+    options = TrainingOptions(epochs=3, patience=3)
+    plan = budget_of(make_plan(trials=99), 8)
+    with open_engine(part, validation, options, "cpu", 2) as engine:
+        records = make_driver(tmp_path, plan, engine).search()
+    assert sum(r.epochs_trained for r in records) <= 8
+
+
+def test_the_driver_knows_what_the_strategy_itself_took(tmp_path):
+    driver = make_driver(tmp_path, make_plan(trials=2))
+    driver.search()
+    assert min(driver.overhead.ask, driver.overhead.prune, driver.overhead.tell) > 0
