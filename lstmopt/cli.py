@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from lstmopt_benchmarks.cli import bench
 
 from lstmopt.errors import LstmoptError
 
@@ -152,6 +153,9 @@ def plugins(files: tuple[Path, ...], as_json: bool) -> None:
     for row in rows:
         table.add_row(*row.values())
     _console().print(table)
+
+
+cli.add_command(bench)
 
 
 def main() -> None:

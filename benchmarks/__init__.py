@@ -1,0 +1,1 @@
+"""The harness: strategies against each other on the same work, with statistics."""

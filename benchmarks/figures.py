@@ -1,0 +1,163 @@
+"""The figures of a benchmark's report: arrays in, plotly figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import qualitative
+
+from .events import Study
+from .measures import GRID, best_known, course
+from .scale import REFERENCE, Scale
+from .statistics import Comparison, Ranking
+
+_COLOURS = (*qualitative.Safe, *qualitative.Dark24)
+_DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def _by_strategy(studies: Sequence[Study]) -> dict[str, list[Study]]:
+    names = dict.fromkeys(study.event.strategy for study in studies)
+    return {name: [s for s in studies if s.event.strategy == name] for name in names}
+
+
+def _style(n: int) -> dict[str, str]:
+    """Tell lines apart by colour and dash, so that neither alone must be seen."""
+    return {"color": _COLOURS[n % len(_COLOURS)], "dash": _DASHES[n % len(_DASHES)]}
+
+
+def regrets(studies: Sequence[Study], scale: Scale, axis: str = "epochs") -> go.Figure:
+    """Draw median regret with quartiles over the budget, a line a strategy."""
+    best = best_known(studies, scale)
+    # the longest study is everyone's clock, where seconds are no budget of their own
+    budget = max(s.event.seconds for s in studies) if axis == "seconds" else 0.0
+    figure = go.Figure()
+    for n, (name, mine) in enumerate(_by_strategy(studies).items()):
+        curves = [1 - course(study, scale, axis, budget).at(GRID) / best for study in mine]
+        low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
+        line = _style(n)
+        figure.add_scatter(
+            x=[*GRID, *GRID[::-1]],
+            y=[*high, *low[::-1]],
+            fill="toself",
+            line={"width": 0},
+            fillcolor=line["color"],
+            opacity=0.15,
+            legendgroup=name,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        figure.add_scatter(x=GRID, y=middle, name=name, legendgroup=name, line=line)
+    what = "epochs" if axis == "epochs" else f"{budget:.0f} seconds"
+    figure.update_layout(
+        title="Hypervolume regret, median and quartiles over seeds",
+        xaxis_title=f"share of the budget ({what})",
+        yaxis_title="regret (share of the best known hypervolume)",
+    )
+    return figure
+
+
+def effects(comparisons: Sequence[Comparison]) -> go.Figure:
+    """Draw each strategy's median difference to random search, with its bootstrap interval."""
+    ordered = sorted(comparisons, key=lambda c: -c.difference)
+    figure = go.Figure()
+    for verdict, symbol in (("better", "circle"), ("no difference", "circle-open"), ("worse", "x")):
+        mine = [c for c in ordered if c.verdict == verdict]
+        figure.add_scatter(
+            x=[c.difference for c in mine],
+            y=[c.strategy for c in mine],
+            error_x={
+                "array": [c.difference_interval[1] - c.difference for c in mine],
+                "arrayminus": [c.difference - c.difference_interval[0] for c in mine],
+            },
+            mode="markers",
+            marker={"symbol": symbol, "size": 9},
+            name=verdict,
+            customdata=[[c.superiority, c.p_holm] for c in mine],
+            hovertemplate="%{x:.3f}, better on %{customdata[0]:.0%} of seeds, "
+            "p = %{customdata[1]:.2g} after Holm<extra></extra>",
+        )
+    figure.add_vline(x=0, line_dash="dot")
+    figure.update_layout(
+        title="Mean regret against random search without pruning (95 % bootstrap interval)",
+        xaxis_title="median difference; left is better",
+        yaxis={"categoryorder": "array", "categoryarray": [c.strategy for c in ordered]},
+        height=max(300, 26 * len(ordered) + 150),
+    )
+    return figure
+
+
+def attainment(studies: Sequence[Study], scale: Scale, objectives: Sequence[str]) -> go.Figure:
+    """Draw the front that half of a strategy's studies attain (Grunert da Fonseca et al., 2001).
+
+    With more than two objectives the first two are drawn.
+    """
+    figure = go.Figure()
+    for n, (name, mine) in enumerate(_by_strategy(studies).items()):
+        surface = median_attainment(mine, scale)
+        if len(surface) == 0:
+            continue
+        order = np.argsort(surface[:, 0])
+        # from the reference's edge to its edge, as the surface runs on there
+        x = [surface[order[0], 0], *surface[order, 0], REFERENCE]
+        y = [REFERENCE, *surface[order, 1], surface[order[-1], 1]]
+        line = _style(n) | {"shape": "hv"}
+        figure.add_scatter(x=x, y=y, name=name, line=line, mode="lines")
+    figure.update_layout(
+        title="Median attainment surface: what half of the studies reach",
+        xaxis_title=f"{objectives[0]} (0 the best known, 1 the median)",
+        yaxis_title=f"{objectives[1]} (0 to 1, log)" if len(objectives) > 1 else "",
+    )
+    return figure
+
+
+def median_attainment(studies: Sequence[Study], scale: Scale) -> np.ndarray:
+    """Return the points [n, 2] of the surface that half of the studies attain, scaled."""
+    sets = [scale.scaled([t.values for t in study.trials if t.values])[:, :2] for study in studies]
+    if scale.scaled([]).shape[1] < 2 or sum(map(len, sets)) == 0:
+        return np.empty((0, 2))
+    labels = np.repeat(np.arange(len(sets)), [len(points) for points in sets])
+    # a study without a finished trial attains nothing, and still counts among them
+    share = 50.0 * len(sets) / len(np.unique(labels))
+    if share > 100:
+        return np.empty((0, 2))
+    surface: np.ndarray = moocore.eaf(np.concatenate(sets), labels, percentiles=[share])[:, :2]
+    return surface
+
+
+def ranks(ranking: Ranking) -> go.Figure:
+    """Draw mean ranks with bars over the strategies that are not told apart (Demšar, 2006)."""
+    names = sorted(ranking.ranks, key=lambda name: ranking.ranks[name])
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[ranking.ranks[name] for name in names],
+        y=names,
+        mode="markers",
+        marker={"size": 10},
+        name="mean rank",
+    )
+    for n, group in enumerate(ranking.groups()):
+        figure.add_scatter(
+            x=[ranking.ranks[name] for name in (group[0], group[-1])],
+            y=[group[0], group[-1]],
+            mode="lines",
+            line={"width": 6},
+            opacity=0.35,
+            name=f"not told apart ({n + 1})",
+        )
+    if ranking.critical_difference is None:
+        title = "Mean rank (too few tasks or strategies for a test across tasks)"
+    else:
+        title = (
+            f"Mean rank over {ranking.tasks} tasks; Friedman p = {ranking.p:.2g}, "
+            f"critical difference {ranking.critical_difference:.2f}"
+        )
+    figure.update_layout(
+        title=title,
+        xaxis_title="mean rank, 1 the best",
+        yaxis={"categoryorder": "array", "categoryarray": names[::-1]},
+        height=max(300, 26 * len(names) + 150),
+    )
+    return figure

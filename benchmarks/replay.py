@@ -1,0 +1,274 @@
+"""Replay: a table stands in for training; the driver, samplers and pruners are the real ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from operator import attrgetter, itemgetter
+from typing import Any
+
+import numpy as np
+import optuna
+
+from lstmopt.errors import LstmoptError
+from lstmopt.executors import Engine, InProcess
+from lstmopt.objectives import Goals, make_goals
+from lstmopt.registry import Objective, Registry
+from lstmopt.space import Candidate, Choice, Parameter, Params, Range, Space, Value
+from lstmopt.study import StoredStudy
+from lstmopt.training import Epoch, Progress
+from lstmopt.warm_start import PastStudy, PastTrial
+
+from .contenders import Contender
+from .events import Study
+from .scale import Scale
+from .studies import Work, begin, make_plan, search
+from .surrogate import Surrogate, rank_correlation
+from .tables import Floats, Table, read_tables
+
+LEAST_RANK_CORRELATION = 0.8
+"""A surrogate that orders held-out rows worse than this is not searched."""
+
+_PAST_TRIALS = 50
+"""Finished trials of another table's random search that a warm start may learn from."""
+
+_SAMPLE = 10_000
+"""Random candidates asked of a surrogate for its bounds and its best known front."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What training a candidate would give: loss and seconds after each epoch."""
+
+    losses: Floats
+    seconds: Floats
+
+
+class ReplayTask:
+    """A table as work for a study: candidates are its rows, or points between them.
+
+    ``rows``: a candidate is a recorded row, drawn by its number, from which nothing can be learnt.
+    Otherwise it is any point of the table's space, answered by a surrogate.
+    """
+
+    def __init__(self, table: Table, rows: bool) -> None:
+        if not (rows or table.params):
+            raise LstmoptError(
+                f"a sampler proposes hyperparameters, found none in the table {table.name!r}: "
+                "replay it with --rows"
+            )
+        self.table, self.rows = table, rows
+        self.name = f"{table.name} (rows)" if rows else table.name
+        self.epochs = table.epochs
+        self.space = _row_space(table.rows) if rows else table.space
+        statics = [
+            Objective(name, "minimize", "static", measure=itemgetter(name), scale="log")
+            for name in table.static
+        ]
+        learned = Objective("val_loss", "minimize", "learned", measure=attrgetter("val_loss"))
+        self.goals: Goals = make_goals([learned, *statics])
+        self._known_static = {} if rows else {n: _known(table, n) for n in table.rules}
+        self.related: tuple[ReplayTask, ...] = ()
+        self._recorded: dict[tuple[object, ...], Recorded] = {}
+
+    @cached_property
+    def rank_correlation(self) -> float | None:
+        """How well the surrogate orders held-out rows; None when rows are replayed."""
+        return None if self.rows else rank_correlation(self.table)
+
+    def check(self, contender: Contender, registry: Registry) -> None:
+        """Refuse what the contender cannot do on this table, and a table with a poor surrogate."""
+        make_plan(contender, 0, self.goals, self.space, 1, registry).make_sampler(0)
+        begin(contender, self.space, self._past, registry)
+        if self.rank_correlation is not None and self.rank_correlation < LEAST_RANK_CORRELATION:
+            raise LstmoptError(
+                f"a sampler is answered by a surrogate whose rank correlation is at least "
+                f"{LEAST_RANK_CORRELATION}, found {self.rank_correlation:.2f} for "
+                f"{self.name!r}: record more rows, or replay it with --rows"
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a report says of the task."""
+        return {
+            "kind": "replay",
+            "fingerprint": self.table.fingerprint,
+            "candidates": self.table.rows,
+            "objectives": self.goals.names,
+            "answers": "recorded rows" if self.rows else "surrogate",
+            "rank_correlation": self.rank_correlation,
+            "source": self.table.source,
+            "licence": self.table.licence,
+        }
+
+    @cached_property
+    def _surrogate(self) -> Surrogate:
+        return Surrogate(self.table)
+
+    def static(self, params: Mapping[str, object]) -> dict[str, float]:
+        """Return the static objectives of a candidate, by name."""
+        if self.rows:
+            row = _row(params)
+            return {name: float(values[row]) for name, values in self.table.static.items()}
+        return {name: self._static(name, params) for name in self.table.static}
+
+    def _static(self, name: str, params: Mapping[str, object]) -> float:
+        rule = self.table.rules[name]
+        key = tuple(params[n] for n in rule.names)
+        if rule.kind == "product":
+            return float(math.prod(float(str(value)) for value in key))
+        return self._known_static[name][key]
+
+    def recorded(self, params: Params) -> Recorded:
+        """Return what training the candidate would give."""
+        key = tuple(params.items())
+        if key not in self._recorded:
+            self._recorded[key] = self._answer(params)
+        return self._recorded[key]
+
+    def _answer(self, params: Params) -> Recorded:
+        if self.rows:
+            row = _row(params)
+            return Recorded(self.table.losses[row], np.nan_to_num(self.table.seconds[row]))
+        losses, seconds = self._surrogate.predict([params])
+        return Recorded(losses[0], np.repeat(seconds, self.epochs))
+
+    def full_values(self, params: Params) -> tuple[float, ...] | None:
+        """Return the objectives at the end of training, None for a candidate that fails."""
+        losses = self.recorded(params).losses
+        if not np.isfinite(losses).all():
+            return None
+        return float(losses.min()), *self.static(params).values()
+
+    def is_like(self, other: ReplayTask) -> bool:
+        """Say whether what was learnt there could serve here: one space and the same objectives."""
+        alike = self.space == other.space and self.goals.names == other.goals.names
+        return alike and not self.rows
+
+    def _past(self) -> list[PastStudy]:
+        return [other.finished_search for other in self.related]
+
+    @cached_property
+    def finished_search(self) -> PastStudy:
+        """A finished random search on this task, for warm starts on others like it."""
+        drawn = ((p, self.full_values(p)) for p in _draw(self.space, _PAST_TRIALS))
+        finished = [(params, values) for params, values in drawn if values]
+        rows = tuple(PastTrial(n, *entry) for n, entry in enumerate(finished))
+        return PastStudy(self.name, tuple(self.goals.names), rows)
+
+    def search(
+        self, contender: Contender, seed: int, epochs: int, trials: int | None, registry: Registry
+    ) -> Study:
+        """Let a contender spend ``epochs`` on this task."""
+        work = Work(
+            self.name,
+            self.goals,
+            self.static,
+            Engine(InProcess(), 1, partial(advance, self)),
+            _memory_study(self.goals),
+            _NoCheckpoints(),
+            self.full_values,
+        )
+        plan = make_plan(contender, seed, self.goals, self.space, epochs, registry, trials)
+        # one epoch at a time, so that a pruner pays for what it saw and no more
+        plan = replace(plan, segment_seconds=0.0)
+        return search(work, plan, contender, seed, registry, self._past)
+
+    def freeze(self, epochs: int, registry: Registry) -> Scale:
+        """Return bounds and best known front, from all rows or many points between them."""
+        if self.rows:
+            candidates: list[Params] = [{"row": row} for row in range(self.table.rows)]
+            losses = self.table.best_losses
+        else:
+            candidates = list(_draw(self.space, _SAMPLE))
+            losses = self._surrogate.predict(candidates)[0].min(1)
+        static = [list(self.static(params).values()) for params in candidates]
+        points = np.column_stack([losses, static])
+        return Scale.of(
+            points[np.isfinite(losses)], [o.kind == "static" for o in self.goals.objectives]
+        )
+
+
+def _row_space(rows: int) -> Space:
+    return Space({"row": Range(0, rows - 1, integer=True, points=rows)})
+
+
+def _known(table: Table, name: str) -> dict[tuple[object, ...], float]:
+    """List a static objective by the hyperparameters that decide it."""
+    keys = [tuple(params[n] for n in table.rules[name].names) for params in table.params]
+    return dict(zip(keys, map(float, table.static[name]), strict=True))
+
+
+def _draw(space: Space, count: int) -> list[Params]:
+    """Draw candidates uniformly from a space, always the same ones."""
+    rng = np.random.default_rng(0)
+    drawn = [{n: _draw_one(p, rng) for n, p in space.parameters.items()} for _ in range(count)]
+    return [{n: params[n] for n in space.names(params)} for params in drawn]
+
+
+def _draw_one(parameter: Parameter, rng: np.random.Generator) -> Value:
+    match parameter:
+        case Choice(values):
+            return values[rng.integers(len(values))]
+        case Range(low, high, log, integer):
+            # an integer stands for the unit interval around it, as in Optuna
+            low, high = (low - 0.5, high + 0.5) if integer else (low, high)
+            drawn = (
+                math.exp(rng.uniform(math.log(low), math.log(high)))
+                if log
+                else rng.uniform(low, high)
+            )
+            return round(drawn) if integer else float(drawn)
+
+
+def _row(params: Mapping[str, object]) -> int:
+    row = params["row"]
+    assert isinstance(row, int)
+    return row
+
+
+def advance(
+    task: ReplayTask, candidate: Candidate, checkpoint: bytes | None, epochs: int
+) -> Progress:
+    """Hand out the next recorded epochs, as ``training.advance`` would train them."""
+    recorded = task.recorded(candidate.params)
+    first = int(checkpoint or 0)
+    done: list[Epoch] = []
+    failure = None
+    for n in range(first, min(first + epochs, task.epochs)):
+        loss, seconds = float(recorded.losses[n]), float(recorded.seconds[n])
+        done.append(Epoch(n + 1, math.nan, loss, math.nan, math.nan, seconds))
+        if not math.isfinite(loss):
+            failure = f"the loss was no longer finite in epoch {n + 1}"
+            break
+    end = first + len(done)
+    return Progress(str(end).encode(), tuple(done), end == task.epochs or bool(failure), failure)
+
+
+def make_tasks(sources: Sequence[str], rows: bool) -> list[ReplayTask]:
+    """Make a task of every table in ``sources``; those of one space know each other as past."""
+    tasks = [ReplayTask(table, rows) for source in sources for table in read_tables(source)]
+    for task in tasks:
+        task.related = tuple(other for other in tasks if other is not task and other.is_like(task))
+    return tasks
+
+
+class _NoCheckpoints:
+    """A replayed study lasts seconds: one that is interrupted begins anew."""
+
+    def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
+        return None
+
+    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
+        pass
+
+    def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
+        pass
+
+
+def _memory_study(goals: Goals) -> StoredStudy:
+    storage = optuna.storages.InMemoryStorage()
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(storage=storage, directions=goals.directions, sampler=sampler)
+    return StoredStudy(study, storage, ())

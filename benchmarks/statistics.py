@@ -1,0 +1,206 @@
+"""Which differences are real: paired tests within a task, ranks across tasks, sizes of effects.
+
+Within a task strategies meet on the same seeds: Wilcoxon's signed-rank test (1945), corrected for
+the number of comparisons by Holm (1979). Across tasks: Friedman's test and Nemenyi's critical
+difference, tasks being the blocks (Demšar, JMLR 7, 2006). Sizes: the median difference and the
+probability to be better (Vargha and Delaney, 2000), each with a bootstrap interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import bootstrap, friedmanchisquare, rankdata, studentized_range, wilcoxon
+from statsmodels.stats.multitest import multipletests
+
+from .contenders import AGAIN, BASELINE, DOUBLE
+
+Floats = NDArray[np.float64]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One strategy against another on one task, seed by seed; a lower figure is better.
+
+    ``difference`` is the median of (strategy - other), negative where the strategy is better;
+    ``superiority`` the probability that it is better on a seed, ties counted half. Intervals hold
+    95 %. ``p`` is Wilcoxon's, ``p_holm`` that after Holm's correction within the task.
+    """
+
+    task: str
+    strategy: str
+    other: str
+    seeds: int
+    difference: float
+    difference_interval: tuple[float, float]
+    superiority: float
+    superiority_interval: tuple[float, float]
+    p: float
+    p_holm: float
+
+    @property
+    def verdict(self) -> str:
+        """Say better, worse or no difference, at 5 % after correction."""
+        if self.p_holm >= ALPHA or self.difference == 0:
+            return "no difference"
+        return "better" if self.difference < 0 else "worse"
+
+
+def pairs(parts: Mapping[str, tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """List the comparisons of strategies that answer a question, each once.
+
+    Every strategy against random search without pruning, with the budget and with twice of it; and
+    every strategy against the one that differs in one part and has ``none`` (a pruner, a warm
+    start) or ``random`` (a sampler) there. ``parts`` holds sampler, pruner and warm start by name.
+    """
+    plain_names = [name for name in parts if name not in (DOUBLE, AGAIN)]
+    by_parts: dict[tuple[str, ...], str] = {parts[name]: name for name in plain_names}
+    found: dict[tuple[str, str], None] = {}
+    for name in parts:
+        for other in (BASELINE, DOUBLE):
+            if other in parts and name not in (BASELINE, DOUBLE):
+                found[name, other] = None
+        for place, plain in enumerate(("random", "none", "none")):
+            simpler = (*parts[name][:place], plain, *parts[name][place + 1 :])
+            other_name = by_parts.get(simpler, name)
+            if other_name != name and name in plain_names:
+                found[name, other_name] = None
+    return list(found)
+
+
+def compare(
+    figures: pd.DataFrame, measure: str, wanted: Sequence[tuple[str, str]]
+) -> list[Comparison]:
+    """Compare strategies on ``measure``, task by task.
+
+    ``figures`` has the columns task, strategy, seed and ``measure``; seeds that only one of a pair
+    has are left out.
+    """
+    found = []
+    for task, rows in figures.groupby("task", sort=False):
+        table = rows.pivot(index="seed", columns="strategy", values=measure)
+        known = [(a, b) for a, b in wanted if a in table and b in table]
+        met = [table[[a, b]].dropna().to_numpy() for a, b in known]
+        ps = [_wilcoxon(pair[:, 0] - pair[:, 1]) for pair in met]
+        corrected = multipletests(ps, alpha=ALPHA, method="holm")[1] if ps else []
+        for (a, b), pair, p, p_holm in zip(known, met, ps, corrected, strict=True):
+            difference = pair[:, 0] - pair[:, 1]
+            found.append(
+                Comparison(
+                    str(task),
+                    a,
+                    b,
+                    len(difference),
+                    float(np.median(difference)),
+                    _interval(difference, np.median),
+                    float(_superiority(difference)),
+                    _interval(difference, _superiority),
+                    p,
+                    float(p_holm),
+                )
+            )
+    return found
+
+
+def _wilcoxon(differences: Floats) -> float:
+    """Return the two-sided p value; 1 where nothing differs or there is nothing to compare."""
+    # figures that differ by rounding alone are equal
+    differences = np.where(np.abs(differences) < 1e-12, 0.0, differences)
+    if len(differences) < 2 or not differences.any():
+        return 1.0
+    return float(wilcoxon(differences).pvalue)
+
+
+def _superiority(differences: Floats, axis: int = -1) -> Floats:
+    better: Floats = np.mean((differences < 0) + 0.5 * (differences == 0), axis=axis)
+    return better
+
+
+def _interval(differences: Floats, statistic: object) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of a statistic over seeds."""
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        value = float(statistic(differences)) if callable(statistic) else np.nan
+        return value, value
+    found = bootstrap(
+        (differences,), statistic, method="percentile", n_resamples=2000, rng=0
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Mean ranks of strategies over tasks, 1 the best.
+
+    Two strategies whose ranks lie closer than ``critical_difference`` are not told apart; ``p`` is
+    Friedman's. Both are None with fewer than two tasks or three strategies.
+    """
+
+    ranks: dict[str, float]
+    tasks: int
+    p: float | None
+    critical_difference: float | None
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """List the largest groups of neighbours in rank that are not told apart."""
+        if self.critical_difference is None:
+            return []
+        names = sorted(self.ranks, key=lambda name: self.ranks[name])
+        found: list[tuple[str, ...]] = []
+        for n, first in enumerate(names):
+            reach = self.ranks[first] + self.critical_difference
+            group = tuple(name for name in names[n:] if self.ranks[name] <= reach)
+            if len(group) > 1 and not any(set(group) <= set(other) for other in found):
+                found.append(group)
+        return found
+
+
+def rank(figures: pd.DataFrame, measure: str) -> Ranking:
+    """Rank strategies across tasks by their median over seeds; seeds are no blocks of their own."""
+    medians = figures.groupby(["task", "strategy"])[measure].median().unstack().dropna(axis=1)
+    ranks = np.array([rankdata(row) for row in medians.to_numpy()])
+    names, tasks = list(medians.columns), len(medians)
+    means = dict(zip(names, ranks.mean(0).tolist(), strict=True))
+    if tasks < 2 or len(names) < 3:
+        return Ranking(means, tasks, None, None)
+    p = friedmanchisquare(*medians.to_numpy().T).pvalue
+    count = len(names)
+    studentized = studentized_range.ppf(1 - ALPHA, count, np.inf) / np.sqrt(2)
+    width = studentized * np.sqrt(count * (count + 1) / (6 * tasks))
+    return Ranking(means, tasks, float(p), float(width))
+
+
+def false_alarm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """List the tasks on which the A/A pair differs, which it must not."""
+    pair = [c for c in comparisons if (c.strategy, c.other) == (AGAIN, BASELINE)]
+    return [c for c in pair if c.verdict != "no difference"]
+
+
+def claims(comparisons: Sequence[Comparison], shares: pd.DataFrame) -> list[str]:
+    """Say each comparison over all tasks in one sentence.
+
+    ``shares`` has the columns task, strategy, other, seed and share: when a strategy holds what the
+    other ends with.
+    """
+    sentences = []
+    for a, b in dict.fromkeys((c.strategy, c.other) for c in comparisons):
+        found = [c for c in comparisons if (c.strategy, c.other) == (a, b)]
+        better = sum(c.verdict == "better" for c in found)
+        worse = sum(c.verdict == "worse" for c in found)
+        tasks = f"{len(found)} task" + "s" * (len(found) != 1)
+        sentence = f"{a} is better than {b} on {better} of {tasks}, worse on {worse}"
+        mine = shares[(shares.strategy == a) & (shares.other == b)].share
+        reached = np.isfinite(mine).mean() if len(mine) else 0.0
+        if reached > 0.5:
+            sentence += (
+                f"; {np.median(mine):.2f} of the budget reaches the hypervolume that {b} ends with"
+                f" (median; {reached:.0%} of its studies reach it)"
+            )
+        elif len(mine):
+            sentence += f"; {reached:.0%} of its studies reach what {b} ends with"
+        sentences.append(sentence + ".")
+    return sentences
