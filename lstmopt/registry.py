@@ -196,6 +196,11 @@ def _import_file(path: Path) -> Any:
     return module
 
 
+def takes(strategy: Strategy, keyword: str) -> bool:
+    """Say whether ``strategy.make`` has a keyword."""
+    return keyword in inspect.signature(strategy.make).parameters
+
+
 def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: Any) -> Any:
     """Call ``strategy.make`` with checked options and the parts of ``context`` it asks for."""
     signature = inspect.signature(strategy.make).parameters

@@ -32,7 +32,7 @@ from lstmopt.record import (
     told_values,
     trial_record,
 )
-from lstmopt.registry import Registry, Strategy, make
+from lstmopt.registry import Registry, Strategy, make, takes
 from lstmopt.space import Architecture, Candidate, Params, Space
 from lstmopt.training import Epoch, Progress, derive_seed
 
@@ -312,8 +312,8 @@ class Driver:
                 self._collect(self._running.pop(future), future)
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        """Make the sampler anew for each trial, unless it keeps a state of its own."""
-        if self.plan.sampler.resume:
+        """Make the sampler anew for each trial, unless it keeps a state or draws nothing."""
+        if self.plan.sampler.resume and takes(self.plan.sampler, "seed"):
             return self.plan.make_sampler(number)
         self._kept_sampler = self._kept_sampler or self.plan.make_sampler(number)
         return self._kept_sampler

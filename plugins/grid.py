@@ -28,12 +28,12 @@ def _define_sampler() -> Any:
         """
 
         def __init__(self, space: Space) -> None:
-            self.space = space
+            self.candidates = {frozenset(params.items()): params for params in space.grid()}
             self.distributions = {n: p.distribution() for n, p in space.parameters.items()}
 
         def size(self) -> int:
             """Count the combinations of the grid."""
-            return sum(1 for _ in self.space.grid())
+            return len(self.candidates)
 
         def remaining(self, study: optuna.Study) -> int:
             """Count the combinations that no trial has yet."""
@@ -41,7 +41,7 @@ def _define_sampler() -> Any:
 
         def _untried(self, study: optuna.Study) -> list[dict[str, Any]]:
             tried = {frozenset(t.params.items()) for t in study.get_trials(deepcopy=False)}
-            return [p for p in self.space.grid() if frozenset(p.items()) not in tried]
+            return [params for key, params in self.candidates.items() if key not in tried]
 
         def infer_relative_search_space(
             self, study: optuna.Study, trial: optuna.trial.FrozenTrial
