@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
+from .contenders import BASELINE, DOUBLE
 from .events import Study
 from .measures import GRID, best_known, course
 from .scale import REFERENCE, Scale
@@ -18,9 +19,20 @@ _COLOURS = (*qualitative.Safe, *qualitative.Dark24)
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
-def _by_strategy(studies: Sequence[Study]) -> dict[str, list[Study]]:
+_MOST_SHOWN = 6
+"""Lines shown at first beside random search; a click on the legend shows the others."""
+
+
+def _by_strategy(studies: Sequence[Study], scale: Scale) -> dict[str, list[Study]]:
+    """Group studies by strategy, the best mean hypervolume first."""
     names = dict.fromkeys(study.event.strategy for study in studies)
-    return {name: [s for s in studies if s.event.strategy == name] for name in names}
+    found = {name: [s for s in studies if s.event.strategy == name] for name in names}
+    means = {n: np.median([course(s, scale).mean() for s in mine]) for n, mine in found.items()}
+    return {name: found[name] for name in sorted(found, key=lambda n: -means[n])}
+
+
+def _shown(n: int, name: str) -> bool | str:
+    return True if n < _MOST_SHOWN or name in (BASELINE, DOUBLE) else "legendonly"
 
 
 def _style(n: int) -> dict[str, str]:
@@ -34,7 +46,7 @@ def regrets(studies: Sequence[Study], scale: Scale, axis: str = "epochs") -> go.
     # the longest study is everyone's clock, where seconds are no budget of their own
     budget = max(s.event.seconds for s in studies) if axis == "seconds" else 0.0
     figure = go.Figure()
-    for n, (name, mine) in enumerate(_by_strategy(studies).items()):
+    for n, (name, mine) in enumerate(_by_strategy(studies, scale).items()):
         curves = [1 - course(study, scale, axis, budget).at(GRID) / best for study in mine]
         low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
         line = _style(n)
@@ -47,9 +59,12 @@ def regrets(studies: Sequence[Study], scale: Scale, axis: str = "epochs") -> go.
             opacity=0.15,
             legendgroup=name,
             showlegend=False,
+            visible=_shown(n, name),
             hoverinfo="skip",
         )
-        figure.add_scatter(x=GRID, y=middle, name=name, legendgroup=name, line=line)
+        figure.add_scatter(
+            x=GRID, y=middle, name=name, legendgroup=name, line=line, visible=_shown(n, name)
+        )
     what = "epochs" if axis == "epochs" else f"{budget:.0f} seconds"
     figure.update_layout(
         title="Hypervolume regret, median and quartiles over seeds",
@@ -95,7 +110,7 @@ def attainment(studies: Sequence[Study], scale: Scale, objectives: Sequence[str]
     With more than two objectives the first two are drawn.
     """
     figure = go.Figure()
-    for n, (name, mine) in enumerate(_by_strategy(studies).items()):
+    for n, (name, mine) in enumerate(_by_strategy(studies, scale).items()):
         surface = median_attainment(mine, scale)
         if len(surface) == 0:
             continue
@@ -104,7 +119,8 @@ def attainment(studies: Sequence[Study], scale: Scale, objectives: Sequence[str]
         x = [surface[order[0], 0], *surface[order, 0], REFERENCE]
         y = [REFERENCE, *surface[order, 1], surface[order[-1], 1]]
         line = _style(n) | {"shape": "hv"}
-        figure.add_scatter(x=x, y=y, name=name, line=line, mode="lines")
+        visible = _shown(n, name)
+        figure.add_scatter(x=x, y=y, name=name, line=line, mode="lines", visible=visible)
     figure.update_layout(
         title="Median attainment surface: what half of the studies reach",
         xaxis_title=f"{objectives[0]} (0 the best known, 1 the median)",
@@ -128,7 +144,7 @@ def median_attainment(studies: Sequence[Study], scale: Scale) -> np.ndarray:
 
 
 def ranks(ranking: Ranking) -> go.Figure:
-    """Draw mean ranks with bars over the strategies that are not told apart (Demšar, 2006)."""
+    """Draw mean ranks; a bar at the right joins strategies that are not told apart (Demšar)."""
     names = sorted(ranking.ranks, key=lambda name: ranking.ranks[name])
     figure = go.Figure()
     figure.add_scatter(
@@ -140,12 +156,13 @@ def ranks(ranking: Ranking) -> go.Figure:
     )
     for n, group in enumerate(ranking.groups()):
         figure.add_scatter(
-            x=[ranking.ranks[name] for name in (group[0], group[-1])],
+            x=[len(names) + 0.3 * (n + 1)] * 2,
             y=[group[0], group[-1]],
             mode="lines",
-            line={"width": 6},
-            opacity=0.35,
-            name=f"not told apart ({n + 1})",
+            line={"width": 6, "color": "grey"},
+            name="not told apart",
+            showlegend=n == 0,
+            hoverinfo="skip",
         )
     if ranking.critical_difference is None:
         title = "Mean rank (too few tasks or strategies for a test across tasks)"

@@ -32,6 +32,7 @@ from .statistics import (
     false_alarm,
     pairs,
     rank,
+    sentences,
 )
 
 MEASURES = {
@@ -109,7 +110,8 @@ def summarise(evidence: Evidence) -> dict[str, Any]:
         "versions": evidence.record.versions,
         "a_a": _a_a_sentence(comparisons, alarms),
         "a_a_holds": not alarms,
-        "claims": claims(comparisons, evidence.shares),
+        "claims": claims(comparisons, evidence.shares, evidence.record.parts),
+        "sentences": sentences(comparisons, evidence.shares),
         "strategies": _strategy_rows(evidence),
         "by_task": _task_rows(evidence),
         "comparisons": {
@@ -216,9 +218,6 @@ def _embed(figure: go.Figure) -> str:
     return html
 
 
-_MOST_SENTENCES = 12
-
-
 def print_summary(summary: dict[str, Any], folder: Path) -> None:
     """Print the strategies, best first, and what can be said of them."""
     console = Console(width=None if Console().is_terminal else 160)
@@ -236,10 +235,7 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
     for row in summary["strategies"]:
         table.add_row(*(_cell(row[key]) for key in columns))
     console.print(table)
-    said = summary["claims"][:_MOST_SENTENCES]
-    if more := len(summary["claims"]) - len(said):
-        said = [*said, f"{more} more such sentences stand in the report."]
-    for sentence in [*said, summary["a_a"], *summary["skipped"]]:
+    for sentence in [*summary["claims"], summary["a_a"], *summary["skipped"]]:
         console.print(f"- {sentence}", highlight=False)
     console.print(f"report: {folder / 'report.html'}", highlight=False)
 

@@ -180,27 +180,55 @@ def false_alarm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [c for c in pair if c.verdict != "no difference"]
 
 
-def claims(comparisons: Sequence[Comparison], shares: pd.DataFrame) -> list[str]:
-    """Say each comparison over all tasks in one sentence.
+PARTS = ("sampler", "pruner", "warm start")
 
-    ``shares`` has the columns task, strategy, other, seed and share: when a strategy holds what the
-    other ends with.
+
+def claims(
+    comparisons: Sequence[Comparison],
+    shares: pd.DataFrame,
+    parts: Mapping[str, tuple[str, str, str]],
+) -> list[str]:
+    """Say in one sentence each what a sampler, pruner or warm start does beside the plain one.
+
+    Every pair of strategies that differ in this part alone, on every task, is a case. ``shares``
+    has the columns task, strategy, other, seed and share.
     """
-    sentences = []
-    for a, b in dict.fromkeys((c.strategy, c.other) for c in comparisons):
-        found = [c for c in comparisons if (c.strategy, c.other) == (a, b)]
-        better = sum(c.verdict == "better" for c in found)
-        worse = sum(c.verdict == "worse" for c in found)
-        tasks = f"{len(found)} task" + "s" * (len(found) != 1)
-        sentence = f"{a} is better than {b} on {better} of {tasks}, worse on {worse}"
-        mine = shares[(shares.strategy == a) & (shares.other == b)].share
-        reached = np.isfinite(mine).mean() if len(mine) else 0.0
-        if reached > 0.5:
-            sentence += (
-                f"; {np.median(mine):.2f} of the budget reaches the hypervolume that {b} ends with"
-                f" (median; {reached:.0%} of its studies reach it)"
-            )
-        elif len(mine):
-            sentence += f"; {reached:.0%} of its studies reach what {b} ends with"
-        sentences.append(sentence + ".")
-    return sentences
+    groups: dict[tuple[int, str, str], list[Comparison]] = {}
+    for found in comparisons:
+        mine, other = parts[found.strategy], parts[found.other]
+        differing = [n for n in range(len(PARTS)) if mine[n] != other[n]]
+        # the pair under two names is no case, nor is the double budget
+        if len(differing) == 1 and found.other != DOUBLE:
+            place = differing[0]
+            groups.setdefault((place, mine[place], other[place]), []).append(found)
+    return [
+        _sentence(f"{PARTS[place]} {name}", plain, cases, shares)
+        for (place, name, plain), cases in groups.items()
+    ]
+
+
+def sentences(comparisons: Sequence[Comparison], shares: pd.DataFrame) -> list[str]:
+    """Say each comparison of two strategies over all tasks in one sentence."""
+    pairs_found = dict.fromkeys((c.strategy, c.other) for c in comparisons)
+    return [
+        _sentence(a, b, [c for c in comparisons if (c.strategy, c.other) == (a, b)], shares)
+        for a, b in pairs_found
+    ]
+
+
+def _sentence(name: str, other: str, cases: Sequence[Comparison], shares: pd.DataFrame) -> str:
+    better = sum(c.verdict == "better" for c in cases)
+    worse = sum(c.verdict == "worse" for c in cases)
+    tasks = len({c.task for c in cases})
+    where = f"{tasks} task" + "s" * (tasks != 1)
+    if len(cases) > tasks:
+        where = f"{len(cases)} cases ({len(cases) // tasks} strategies on {where})"
+    sentence = f"{name} is better than {other} on {better} of {where}, worse on {worse}"
+    met = pd.MultiIndex.from_tuples([(c.task, c.strategy, c.other) for c in cases])
+    mine = shares.set_index(["task", "strategy", "other"]).share
+    mine = mine[mine.index.isin(met)]
+    reached = float(np.isfinite(mine).mean()) if len(mine) else 0.0
+    if reached > 0.5:
+        half = f"{np.median(mine):.2f} of the budget reaches the same hypervolume"
+        return f"{sentence}; {half} (median; {reached:.0%} of studies reach it)."
+    return f"{sentence}; {reached:.0%} of studies reach the same hypervolume."

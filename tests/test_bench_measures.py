@@ -17,7 +17,14 @@ from lstmopt_benchmarks.measures import (
     tabulate,
 )
 from lstmopt_benchmarks.scale import REFERENCE, Scale
-from lstmopt_benchmarks.statistics import claims, compare, false_alarm, pairs, rank
+from lstmopt_benchmarks.statistics import (
+    claims,
+    compare,
+    false_alarm,
+    pairs,
+    rank,
+    sentences,
+)
 
 SCALE = Scale((0.0, 1.0), (1.0, 10.0), (False, True), ((0.0, 1.0),))
 
@@ -230,9 +237,33 @@ def test_a_claim_is_one_sentence_with_tasks_and_budget():
             "share": [0.4, 0.5, 0.6, np.inf],
         }
     )
-    assert claims(found, shares) == [
-        "tpe+median is better than tpe+none on 1 of 2 tasks, worse on 0; 0.55 of the budget reaches"
-        " the hypervolume that tpe+none ends with (median; 75% of its studies reach it)."
+    shares["task"] = "t"
+    (said,) = sentences(found, shares)
+    assert said == (
+        "tpe+median is better than tpe+none on 1 of 2 tasks, worse on 0; 0.55 of the budget "
+        "reaches the same hypervolume (median; 75% of studies reach it)."
+    )
+    (claim,) = claims(found, shares, PARTS)
+    assert claim == said.replace("tpe+median", "pruner median").replace("tpe+none", "none")
+
+
+def test_a_claim_about_a_part_counts_every_strategy_that_has_it():
+    base = np.linspace(0.4, 0.6, 20)
+    figures = table_of(
+        **{
+            BASELINE: {"t": base},
+            "tpe+none": {"t": base - 0.1},
+            "tpe+median": {"t": base - 0.2},
+            "random+median": {"t": base + 0.1},
+        }
+    )
+    parts = PARTS | {"random+median": ("random", "median", "none")}
+    found = compare(figures, "area", pairs({n: parts[n] for n in set(figures.strategy)}))
+    none = pd.DataFrame(columns=["task", "strategy", "other", "seed", "share"])
+    said = sorted(claims(found, none, parts))
+    assert [sentence.split(";")[0] for sentence in said] == [
+        "pruner median is better than none on 1 of 2 cases (2 strategies on 1 task), worse on 1",
+        "sampler tpe is better than random on 2 of 2 cases (2 strategies on 1 task), worse on 0",
     ]
 
 

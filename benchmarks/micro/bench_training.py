@@ -1,0 +1,51 @@
+"""A training step, a window gather and an epoch, by architecture."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lstmopt.space import Candidate
+from lstmopt.training import TrainingOptions, Workload, advance, make_optimizer, squared_error
+
+ARCHITECTURES = [(32, 1), (64, 1), (64, 2), (128, 2)]
+
+
+def candidate(hidden_size: int, num_layers: int, batch_size: int = 64) -> Candidate:
+    params = {"hidden_size": hidden_size, "num_layers": num_layers, "batch_size": batch_size}
+    return Candidate(params, 0)
+
+
+@pytest.mark.parametrize(("hidden_size", "num_layers"), ARCHITECTURES)
+def bench_step(benchmark, workload, hidden_size, num_layers):
+    """One optimiser step on 64 classic windows."""
+    chosen = candidate(hidden_size, num_layers)
+    model = workload.build(chosen).train()
+    optimizer = make_optimizer(model, chosen)
+    inputs, targets, mask = workload.train.batch(workload.train_origins[:64])
+
+    def step():
+        loss = squared_error(model(inputs, 1), targets, mask) / mask.sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    benchmark(step)
+
+
+@pytest.mark.parametrize("batch_size", [16, 128])
+def bench_gather(benchmark, workload, batch_size):
+    """The index gather of one batch of windows."""
+    origins = workload.train_origins[torch.randperm(len(workload.train_origins))[:batch_size]]
+    benchmark(workload.train.batch, origins)
+
+
+@pytest.mark.parametrize("targets_per_window", [1, 24])
+@pytest.mark.parametrize(("hidden_size", "num_layers"), ARCHITECTURES[:2])
+def bench_epoch(benchmark, workload, hidden_size, num_layers, targets_per_window):
+    """One epoch over the shipped series, validation included."""
+    options = TrainingOptions(epochs=10_000, targets_per_window=targets_per_window)
+    here = Workload(workload.train.part, workload.validation.part, options, "cpu")
+    benchmark.pedantic(
+        advance, (here, candidate(hidden_size, num_layers), None, 1), rounds=3, warmup_rounds=1
+    )

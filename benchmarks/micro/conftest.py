@@ -1,0 +1,35 @@
+"""Parts that the micro-benchmarks share: the shipped series, one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from lstmopt.config import read_config, shipped_study
+from lstmopt.data import read_series
+from lstmopt.training import TrainingOptions, Workload
+from lstmopt.windows import Shape, split_series
+
+
+def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
+    """Keep what speed depends on and leave out whose machine it was."""
+    machine_info["node"] = ""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def workload() -> Workload:
+    """The shipped study's series with classic windows of 24 rows."""
+    config = read_config(shipped_study())
+    split = split_series(read_series(config.data.path, config.data), Shape(24, 1), (0.7, 0.15))
+    return Workload(split.train, split.validation, TrainingOptions(epochs=10_000), "cpu")
