@@ -205,6 +205,18 @@ def test_identical_results_tie():
     assert (tie.p, tie.verdict, tie.superiority) == (1.0, "no difference", 0.5)
 
 
+def test_equal_results_on_varying_seeds_tie():
+    values = np.linspace(0, 1, 20)
+    (tie,) = compare(table_of(a={"t": values}, b={"t": values}), "area", [("a", "b")])
+    assert (tie.seeds, tie.p, tie.superiority) == (20, 1.0, 0.5)
+
+
+def test_strategies_that_do_not_depend_on_seeds_are_one_case_however_often_they_ran():
+    figures = table_of(a={"t": [0.4] * 20}, b={"t": [0.5] * 20})
+    (found,) = compare(figures, "area", [("a", "b")])
+    assert (found.seeds, found.p, found.verdict) == (1, 1.0, "no difference")
+
+
 def test_ranks_take_tasks_as_blocks_and_name_who_is_not_told_apart():
     tasks = [f"t{n}" for n in range(12)]
     figures = table_of(

@@ -32,19 +32,32 @@ def sales(tmp_path_factory):
     return folder
 
 
-def test_the_commands_for_your_own_series_run(sales):
-    (commands,) = (block for block in blocks("sh") if "--data" in block)
-    fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1")
+def run_shell(commands: str, folder: Path) -> str:
+    """Run commands as a reader would whose environment is this one; return what they print."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", fewer],
-        cwd=sales,
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
         env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "time,sales" in done.stdout
+    return done.stdout
+
+
+def test_the_commands_for_your_own_series_run(sales):
+    (commands,) = (block for block in blocks("sh") if "--data" in block)
+    fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1")
+    assert "time,sales" in run_shell(fewer, sales)
+
+
+def test_the_benchmark_runs_on_the_shipped_tables(tmp_path):
+    (commands,) = (block for block in blocks("sh") if "lstmopt bench" in block)
+    (command,) = (line for line in commands.splitlines() if line.startswith("lstmopt bench"))
+    shown = run_shell(f"{command} --seeds 2 --budget 4", tmp_path)
+    assert "pruner median is better than none on" in shown
+    assert (tmp_path / "runs" / "bench" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("block", blocks("python"))
@@ -63,7 +76,7 @@ def test_the_study_file_is_one():
 
 
 def test_the_commands_that_set_up_use_the_constraints():
-    setups = [line for block in blocks("sh") for line in block.splitlines() if "pip" in line]
+    setups = [line for block in blocks("sh") for line in block.splitlines() if "venv &&" in line]
     assert len(setups) == 2
     assert all("-c constraints.txt -e" in line for line in setups)
     assert setups[0].endswith("lstmopt run --sampler tpe --pruner median")
