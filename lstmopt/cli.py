@@ -42,7 +42,7 @@ def cli() -> None:
 @click.option("--horizon", type=int, help="Steps forecast at once.")
 @click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")
 @click.option("--sampler-option", multiple=True, metavar="NAME=VALUE")
-@click.option("--pruner", help="none, median, percentile or a plug-in's.")
+@click.option("--pruner", help="none, median, percentile, halving, plausible or a plug-in's.")
 @click.option("--pruner-option", multiple=True, metavar="NAME=VALUE")
 @click.option("--warm-start", "warm_start", multiple=True, metavar="RUN", help="An earlier run.")
 @click.option("--objective", "objectives", multiple=True, help="Repeatable.")

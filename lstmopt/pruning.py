@@ -39,6 +39,17 @@ class TrialView:
         return TrialView(self.number, False, self.static, seen)
 
 
+def value_at(trial: TrialView, objective: str, epoch: int) -> float | None:
+    """Return the best value by ``epoch``; None for a trial that has not got there.
+
+    A finished trial that ended earlier counts with what it ended with.
+    """
+    values = trial.losses[objective][:epoch]
+    if not values or (len(values) < epoch and not trial.finished):
+        return None
+    return min(values)
+
+
 @dataclass(frozen=True)
 class Decision:
     """What happens to a trial, and why in words that name what was seen."""
@@ -92,6 +103,17 @@ class PeersPruner:
         return Decision(
             "stop", f"{self.name} at epoch {epoch}: {seen} among {len(peers)} peers no slower"
         )
+
+
+@runtime_checkable
+class Promoter(Protocol):
+    """A pruner that pauses trials at rungs and lets some of them go on later."""
+
+    def next_rung(self, epoch: int) -> int | None:
+        """Return the first rung after ``epoch``, so that no trial is trained past it unasked."""
+
+    def promote(self, paused: Sequence[TrialView], others: Sequence[TrialView]) -> int | None:
+        """Return the number of the paused trial that goes on next, None when none should yet."""
 
 
 class NeverStop:

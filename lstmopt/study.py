@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, worker_died
 from lstmopt.objectives import ForecastCost, Goals
-from lstmopt.pruning import Pruner, TrialView, first_stop
+from lstmopt.pruning import Decision, Promoter, Pruner, TrialView, first_stop
 from lstmopt.record import (
     SEGMENT,
     RunFolder,
@@ -294,6 +294,7 @@ class Driver:
         self.records = closed_trials(self.study, self.goals)
         self._views = {r.number: self._view(r) for r in self.records if r.curve}
         self._running: dict[Future[Progress], _Running] = {}
+        self._paused: dict[int, _Running] = {}
         self._trained = sum(record.epochs_trained for record in self.records)
         self._kept_sampler: optuna.samplers.BaseSampler | None = None
         self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
@@ -301,11 +302,12 @@ class Driver:
     def search(self) -> list[TrialRecord]:
         """Ask, advance, decide and tell until the budget is spent; return every closed trial."""
         for running in self._interrupted():
-            self._go_on(running)
+            self._take_up(running)
         while True:
-            while self._wants_more():
-                self._begin_trial()
+            while len(self._running) < self.engine.workers and self._start_next():
+                pass
             if not self._running:
+                self._close_paused()
                 return sorted(self.records, key=lambda record: record.number)
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda f: self._running[f].number):
@@ -328,9 +330,39 @@ class Driver:
             return math.inf
         return self.plan.epochs - self._trained - sum(r.asked for r in self._running.values())
 
+    def _start_next(self) -> bool:
+        """Let a paused trial go on or begin another; say whether there was anything to do."""
+        if promoted := self._promoted():
+            self._go_on(promoted)
+        elif self._wants_more():
+            self._begin_trial()
+        else:
+            return False
+        return True
+
+    def _promoted(self) -> _Running | None:
+        """Take the paused trial that the pruner wants to go on."""
+        pruner = self.plan.pruner
+        if not (self._paused and isinstance(pruner, Promoter)):
+            return None
+        if self._time_is_up or self._epochs_left() < 1:
+            return None
+        with self.overhead.timed("prune"):
+            paused = [self._progress_view(running) for running in self._paused.values()]
+            number = pruner.promote(paused, self._others(self._paused))
+        return None if number is None else self._paused.pop(number)
+
+    def _close_paused(self) -> None:
+        """Stop what is still paused when nothing is left to begin or to promote."""
+        for number in sorted(self._paused):
+            running = self._paused.pop(number)
+            epoch = len(running.epochs)
+            reason = f"paused at epoch {epoch}, and never among the best of its rung"
+            self._tell_pruned(running, epoch, reason, by_pruner=True)
+
     def _wants_more(self) -> bool:
-        begun = len(self.records) + len(self._running)
-        if len(self._running) >= self.engine.workers or begun >= self.plan.trials:
+        begun = len(self.records) + len(self._running) + len(self._paused)
+        if begun >= self.plan.trials:
             return False
         if self._time_is_up or self._epochs_left() < 1:
             return False
@@ -338,6 +370,15 @@ class Driver:
         waiting = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
         exhausted = isinstance(sampler, FiniteSampler) and not sampler.remaining(self.study)
         return bool(waiting) or not exhausted
+
+    def _take_up(self, running: _Running) -> None:
+        """Go on with an interrupted trial, or leave it paused where it stood at a rung."""
+        pruner, epoch = self.plan.pruner, len(running.epochs)
+        if isinstance(pruner, Promoter) and epoch and pruner.next_rung(epoch - 1) == epoch:
+            running.decided = epoch
+            self._paused[running.number] = running
+        else:
+            self._go_on(running)
 
     def _interrupted(self) -> list[_Running]:
         """Take up the trials that an earlier driver left running."""
@@ -393,6 +434,10 @@ class Driver:
             self._cut_off(running, "epochs were spent")
         else:
             epochs = int(min(running.next_epochs(self.plan.segment_seconds), left))
+            if isinstance(self.plan.pruner, Promoter):
+                trained = len(running.epochs)
+                rung = self.plan.pruner.next_rung(trained)
+                epochs = epochs if rung is None else min(epochs, rung - trained)
             running.asked = epochs
             future = self.engine.submit(running.candidate, running.checkpoint, epochs)
             self._running[future] = running
@@ -414,9 +459,11 @@ class Driver:
         self.observer.advanced(running.number, progress.epochs)
         if progress.failure:
             self._tell_failed(running, progress.failure)
-        elif stop := self._decide(running):
-            epoch, reason = stop
-            self._tell_pruned(running, epoch, reason, by_pruner=True)
+        elif (decided := self._decide(running)) and decided[1].action == "stop":
+            epoch, decision = decided
+            self._tell_pruned(running, epoch, decision.reason, by_pruner=True)
+        elif decided and not progress.finished:
+            self._paused[running.number] = running
         elif progress.finished:
             self._tell_complete(running)
         else:
@@ -448,18 +495,22 @@ class Driver:
         running.segments += 1
         self._checkpoints.drop_checkpoints(running.number, keep=len(running.epochs))
 
-    def _decide(self, running: _Running) -> tuple[int, str] | None:
-        trial = self._trial_view(running.number, running.static, tuple(running.epochs), False)
-        others = [view for view in self._views.values() if view.number != trial.number]
-        others += [
-            self._trial_view(r.number, r.static, tuple(r.epochs), False)
-            for r in self._running.values()
-            if r.epochs
-        ]
+    def _decide(self, running: _Running) -> tuple[int, Decision] | None:
+        trial = self._progress_view(running)
         with self.overhead.timed("prune"):
-            stop = first_stop(self.plan.pruner, trial, others, running.decided + 1)
+            others = self._others({running.number})
+            decided = first_stop(self.plan.pruner, trial, others, running.decided + 1)
         running.decided = len(running.epochs)
-        return (stop[0], stop[1].reason) if stop else None
+        return decided
+
+    def _others(self, without: Container[int]) -> list[TrialView]:
+        """List every trial that has trained, but those ``without``, as a pruner sees them."""
+        unfinished = [*self._running.values(), *self._paused.values()]
+        seen = [self._progress_view(r) for r in unfinished if r.epochs and r.number not in without]
+        return [*self._views.values(), *seen]
+
+    def _progress_view(self, running: _Running) -> TrialView:
+        return self._trial_view(running.number, running.static, tuple(running.epochs), False)
 
     def _tell_complete(self, running: _Running) -> None:
         cost = self._cost_of(running.candidate.params)

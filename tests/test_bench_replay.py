@@ -65,6 +65,16 @@ def test_a_grid_ends_when_all_of_it_was_tried(task):
     assert len(study.trials) == len(candidates) == 3 * 3  # three points of a continuous range
 
 
+def test_halving_pauses_at_rungs_and_promotes_within_the_budget(task):
+    study = task.search(contender(pruner="halving"), 0, 200, None, REGISTRY)
+    assert sum(len(trial.losses) for trial in study.trials) == study.event.epochs == 200
+    ends = {len(t.losses) for t in study.trials if t.state == "pruned" and t.by_pruner}
+    assert ends <= {1, 3}  # of rungs 1, 3, 9; the last is the end
+    assert {"complete", "pruned"} == {t.state for t in study.trials}
+    started = [t.number for t in study.trials if t.state == "complete"]
+    assert started != sorted(started)  # some that waited were promoted after younger ones
+
+
 CLASSES = {
     "random": "RandomSampler",
     "tpe": "TPESampler",
@@ -73,10 +83,12 @@ CLASSES = {
     "none": "NeverStop",
     "median": "PercentileRule",
     "percentile": "PercentileRule",
+    "halving": "Halving",
+    "plausible": "Plausible",
 }
 
 
-@pytest.mark.parametrize("pruner", ["none", "median", "percentile"])
+@pytest.mark.parametrize("pruner", ["none", "median", "percentile", "halving", "plausible"])
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "grid"])
 def test_each_name_reaches_its_own_sampler_and_pruner(task, sampler, pruner):
     event = task.search(contender(sampler, pruner), 0, 20, None, REGISTRY).event

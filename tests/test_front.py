@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.front import dominates, front_mask, hypervolume, knee
+from lstmopt.front import (
+    contributions,
+    dominates,
+    front_mask,
+    front_ranks,
+    hypervolume,
+    knee,
+)
 
 coordinates = st.integers(0, 6).map(float)
 
@@ -51,6 +58,26 @@ def test_hypervolume_is_the_number_of_dominated_cells(points):
 def test_another_point_never_lowers_the_hypervolume(points, new):
     reference = [5.0] * 3
     assert hypervolume([*points, new], reference) >= hypervolume(points, reference) - 1e-9
+
+
+@given(any_cloud)
+def test_a_rank_is_the_front_of_what_the_ranks_below_leave(points):
+    ranks = front_ranks(points)
+    for rank in range(len(points)):
+        left = [point for point, r in zip(points, ranks, strict=True) if r >= rank]
+        mine = [r == rank for r in ranks if r >= rank]
+        assert front_mask(left).tolist() == mine
+
+
+@given(any_cloud)
+def test_a_contribution_is_what_the_hypervolume_loses_without_the_point(points):
+    points = [p for p, kept in zip(points, front_mask(points), strict=True) if kept]
+    reference = [5.0] * (len(points[0]) if points else 2)
+    expected = [
+        hypervolume(points, reference) - hypervolume(points[:n] + points[n + 1 :], reference)
+        for n in range(len(points))
+    ]
+    assert contributions(points, reference) == pytest.approx(expected)
 
 
 @given(clouds(2).filter(bool), st.floats(0.1, 10), st.floats(-5, 5))

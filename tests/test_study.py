@@ -397,3 +397,34 @@ def test_the_driver_knows_what_the_strategy_itself_took(tmp_path):
     driver = make_driver(tmp_path, make_plan(trials=2))
     driver.search()
     assert min(driver.overhead.ask, driver.overhead.prune, driver.overhead.tell) > 0
+
+
+def halving_plan(trials=9):
+    plan = make_plan(trials=trials)
+    pruner = REGISTRY.strategy("pruner", "halving").make()
+    return dataclasses.replace(plan, pruner=pruner, segment_seconds=0.0)
+
+
+def test_a_halving_search_that_is_interrupted_goes_on_to_the_same_losses(tmp_path):
+    whole = make_driver(tmp_path / "whole", halving_plan()).search()
+
+    class Stop(Observer):
+        def __init__(self):
+            self.left = 7
+
+        def advanced(self, number, epochs):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_driver(tmp_path / "cut", halving_plan(), observer=Stop()).search()
+    cut = make_driver(tmp_path / "cut", halving_plan()).search()
+    assert [r.params for r in cut] == [r.params for r in whole]
+    for mine, other in zip(cut, whole, strict=True):
+        shared = min(len(mine.curve), len(other.curve))
+        assert [e.val_loss for e in mine.curve[:shared]] == [
+            e.val_loss for e in other.curve[:shared]
+        ]
+    assert {r.state for r in cut} == {"complete", "pruned"}
+    assert all(len(r.curve) in (1, 3) for r in cut)

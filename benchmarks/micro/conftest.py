@@ -16,7 +16,7 @@ from lstmopt.windows import Shape, split_series
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:
     """Keep what speed depends on and leave out whose machine it was."""
-    machine_info["node"] = ""
+    machine_info["node"] = machine_info["release"] = ""
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ def describe(name: str, number: int, task: Task) -> dict[str, Any]:
         "machine": {
             "cpus": CPUS,
             "processor": _processor(),
-            "system": f"{platform.system()} {platform.release()}",
+            "system": platform.system(),
         },
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
