@@ -6,12 +6,10 @@ a front; it is no built-in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Decision, TrialView
+from lstmopt.pruning import GO_ON, Decision, Trials, TrialView
 
 
 class ClassicMedian:
@@ -20,15 +18,14 @@ class ClassicMedian:
     def __init__(self, n_startup_trials: int, n_warmup_steps: int) -> None:
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
 
-    def decide(self, trial: TrialView, others: Sequence[TrialView]) -> Decision:
-        (name, losses), *_ = trial.losses.items()
-        finished = [other.curve(name) for other in others if other.finished]
-        if len(losses) <= self.n_warmup_steps or len(finished) < self.n_startup_trials:
-            return Decision("go on")
-        at_epoch = [curve[min(len(losses), len(curve)) - 1] for curve in finished]
-        if trial.curve(name)[-1] > float(np.median(at_epoch)):
-            return Decision("stop", f"worse than the median of {len(finished)} finished trials")
-        return Decision("go on")
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        name = next(iter(trial.losses))
+        at_report = trials.best(name)[trials.finished, trial.report - 1]
+        if trial.report <= self.n_warmup_steps or len(at_report) < self.n_startup_trials:
+            return GO_ON
+        if trial.curve(name)[-1] > float(np.median(at_report)):
+            return Decision("stop", f"worse than the median of {len(at_report)} finished trials")
+        return GO_ON
 
 
 def make(*, n_startup_trials: int = 5, n_warmup_steps: int = 2) -> ClassicMedian:

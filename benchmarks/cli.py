@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 @click.option("--sampler", "samplers", multiple=True, metavar="NAME[:KEY=VALUE,…]")
 @click.option("--pruner", "pruners", multiple=True, metavar="NAME[:KEY=VALUE,…]")
 @click.option("--warm-start", "warm_starts", multiple=True, metavar="NAME", help="Or none.")
+@click.option(
+    "--tell-stopped",
+    "tell",
+    multiple=True,
+    type=click.Choice(["nothing", "last", "extrapolated"]),
+    help="What samplers are told of stopped trials; repeatable.",
+)
 @click.option("--past", multiple=True, type=click.Path(path_type=Path), help="Run to learn from.")
 @click.option("--budget", type=float, default=50.0, help="Full trials' worth of epochs a study.")
 @click.option("--seconds", type=float, help="For real work: wall-clock of one study as well.")
@@ -39,7 +46,7 @@ def bench(context: click.Context, /, out: Path, as_json: bool, **options: Any) -
 
     The same command goes on where it stopped; more strategies, tasks or seeds may be added.
     """
-    if missing := [name for name in ("moocore", "scipy", "jinja2") if find_spec(name) is None]:
+    if missing := [name for name in ("scipy", "statsmodels", "jinja2") if find_spec(name) is None]:
         raise LstmoptError(
             f"lstmopt bench needs packages of its own, found no {missing[0]}: "
             "pip install 'lstmopt[bench]'"
@@ -53,7 +60,7 @@ def _run(out: Path, options: dict[str, Any]) -> None:
     from lstmopt.executors import default_workers
 
     from .benchmark import Budget, run_benchmark
-    from .contenders import contenders
+    from .contenders import TELL, contenders
 
     tasks, skipped = _tasks(options)
     real = bool(options["real"])
@@ -61,6 +68,7 @@ def _run(out: Path, options: dict[str, Any]) -> None:
         options["samplers"] or ("tpe",),
         options["pruners"] or ("none",),
         options["warm_starts"] or ("none",),
+        options["tell"] or (TELL,),
     )
     run_benchmark(
         tasks,

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
-from lstmopt.errors import LstmoptError
+from lstmopt.registry import Named
+from lstmopt.sampling import TellStopped
 from lstmopt.training import derive_seed
 
-
-@dataclass(frozen=True)
-class Named:
-    """A strategy's name and its options, written ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, text: str) -> Named:
-        name, _, rest = text.partition(":")
-        options = {}
-        for part in filter(None, rest.split(",")):
-            key, equals, value = part.partition("=")
-            if not (key and equals):
-                raise LstmoptError(
-                    f"a strategy's options are KEY=VALUE, found {part!r} in {text!r}: "
-                    "write for instance percentile:percentile=40"
-                )
-            options[key] = value
-        return cls(name, options)
-
-    def __str__(self) -> str:
-        options = ",".join(f"{key}={value}" for key, value in self.options.items())
-        return f"{self.name}:{options}" if options else self.name
-
-
 NONE = Named("none")
+TELL: TellStopped = "last"
+"""What a sampler is told of stopped trials unless a benchmark compares it."""
+
 RANDOM = Named("random")
 
 
@@ -46,7 +22,8 @@ class Contender:
     """What competes under one name.
 
     ``budget_factor`` multiplies the budget; ``stream`` draws other seeds from the same numbers, so
-    that one strategy under two names is repeated and not copied.
+    that one strategy under two names is repeated and not copied. ``tell`` is what the sampler is
+    told of stopped trials.
     """
 
     name: str
@@ -55,6 +32,7 @@ class Contender:
     warm_start: Named = NONE
     budget_factor: int = 1
     stream: int = 0
+    tell: TellStopped = TELL
 
     @property
     def parts(self) -> tuple[str, str, str]:
@@ -72,7 +50,10 @@ AGAIN = "random+none, A/A"
 
 
 def contenders(
-    samplers: Iterable[str], pruners: Iterable[str], warm_starts: Iterable[str]
+    samplers: Iterable[str],
+    pruners: Iterable[str],
+    warm_starts: Iterable[str],
+    tell: Iterable[TellStopped] = (TELL,),
 ) -> list[Contender]:
     """Combine strategies, and add what every table needs.
 
@@ -85,9 +66,11 @@ def contenders(
         DOUBLE: Contender(DOUBLE, RANDOM, NONE, budget_factor=2),
         AGAIN: Contender(AGAIN, RANDOM, NONE, stream=1),
     }
-    for texts in product(samplers, pruners, warm_starts):
+    for *texts, told in product(samplers, pruners, warm_starts, tell):
         sampler, pruner, warm_start = map(Named.parse, texts)
-        parts = [sampler, pruner] if warm_start == NONE else [sampler, pruner, warm_start]
-        name = "+".join(map(str, parts))
-        found.setdefault(name, Contender(name, sampler, pruner, warm_start))
+        parts = [str(sampler), str(pruner)]
+        parts += [str(warm_start)] if warm_start != NONE else []
+        parts += [f"told {told}"] if told != TELL else []
+        name = "+".join(parts)
+        found.setdefault(name, Contender(name, sampler, pruner, warm_start, tell=told))
     return list(found.values())

@@ -16,12 +16,12 @@ from lstmopt.config import BudgetOptions, Config, replace
 from lstmopt.job import Job, begin, measure_costs, prepare, start_engine
 from lstmopt.objectives import cost_of
 from lstmopt.past import read_past
-from lstmopt.registry import Registry
+from lstmopt.registry import Named, Registry
 from lstmopt.study import Observer
 from lstmopt.warm_start import PastStudy
 
 from . import studies
-from .contenders import NONE, RANDOM, Contender, Named
+from .contenders import NONE, RANDOM, Contender
 from .events import Study
 from .scale import Scale
 

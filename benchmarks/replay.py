@@ -17,7 +17,7 @@ from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import Goals, make_goals
 from lstmopt.registry import Objective, Registry
 from lstmopt.space import Candidate, Choice, Parameter, Params, Range, Space, Value
-from lstmopt.study import StoredStudy
+from lstmopt.storage import StoredStudy
 from lstmopt.training import Epoch, Progress
 from lstmopt.warm_start import PastStudy, PastTrial
 

@@ -18,11 +18,12 @@ from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine
 from lstmopt.job import versions
 from lstmopt.objectives import Goals
-from lstmopt.pruning import as_pruner
+from lstmopt.plan import Plan, check_support, make_pruner
 from lstmopt.record import TrialRecord, told_values
 from lstmopt.registry import Registry, make
 from lstmopt.space import Parameter, Params, Range, Space
-from lstmopt.study import Checkpoints, Driver, Observer, Plan, StoredStudy, check_support
+from lstmopt.storage import StoredStudy
+from lstmopt.study import Checkpoints, Driver, Observer
 from lstmopt.training import Epoch
 from lstmopt.warm_start import Beginning, PastStudy
 
@@ -80,12 +81,19 @@ def make_plan(
     if not sampler.continuous:
         space = _on_a_grid(space)
     check_support(sampler, space, goals)
-    name, options = contender.pruner.name, contender.pruner.options
-    pruner = as_pruner(make(registry.strategy("pruner", name), "pruner", options), name)
+    pruner = make_pruner(registry, str(contender.pruner))
     # every trial that trains takes an epoch at least, so trials are no limit of their own
     study_seed, limit = contender.study_seed(seed), trials or epochs
     return Plan(
-        study_seed, space, goals, sampler, contender.sampler.options, pruner, limit, epochs=epochs
+        study_seed,
+        space,
+        goals,
+        sampler,
+        contender.sampler.options,
+        pruner,
+        limit,
+        epochs=epochs,
+        tell_stopped=contender.tell,
     )
 
 

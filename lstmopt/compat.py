@@ -38,19 +38,20 @@ from lstmopt.job import (
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals, cost_of
+from lstmopt.plan import training_seed
 from lstmopt.record import (
-    SEGMENT,
     RunFolder,
+    Segment,
     TrialRecord,
     closed_trials,
     front_of,
     repair_journal,
-    segment_rows,
     told_values,
 )
 from lstmopt.registry import Objective
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
-from lstmopt.study import Driver, Observer, open_study, training_seed
+from lstmopt.storage import open_study
+from lstmopt.study import Driver, Observer
 from lstmopt.training import (
     Epoch,
     Workload,
@@ -281,7 +282,8 @@ class OptunaLSTMTuner:
         if self._trial is not None:
             self._trial.set_user_attr(_CANDIDATE, candidate.params)
             self._trial.set_user_attr("epochs_trained", len(trainer.curve))
-            self._trial.set_user_attr(f"{SEGMENT}{0:05d}", segment_rows(trainer.curve))
+            for name, value in Segment(0, trainer.curve).attribute(0).items():
+                self._trial.set_user_attr(name, value)
         return trainer
 
     @property

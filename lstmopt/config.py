@@ -12,6 +12,8 @@ import tomli_w
 
 from lstmopt.data import DataOptions
 from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.objectives import Limits
+from lstmopt.sampling import TellStopped
 from lstmopt.training import TrainingOptions
 
 Pick = Literal["knee", "best", "fastest"]
@@ -74,6 +76,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     space: dict[str, Any] = {}
     sampler: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "tpe"})
     pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "median"})
+    tell_stopped: TellStopped = "last"
+    limits: Limits = Limits()
     warm_start: WarmStartOptions = WarmStartOptions()
     budget: BudgetOptions = BudgetOptions()
     finalists: FinalistOptions = FinalistOptions()
@@ -138,6 +142,21 @@ def check(config: Config) -> None:
             "training.targets_per_window is at least 1",
             config.training.targets_per_window >= 1,
             config.training.targets_per_window,
+        ),
+        (
+            "training.report_every is at least 1",
+            config.training.report_every is None or config.training.report_every >= 1,
+            config.training.report_every,
+        ),
+        (
+            "limits.max_latency_ms is above 0",
+            config.limits.max_latency_ms is None or config.limits.max_latency_ms > 0,
+            config.limits.max_latency_ms,
+        ),
+        (
+            "limits.max_parameters is at least 1",
+            config.limits.max_parameters is None or config.limits.max_parameters >= 1,
+            config.limits.max_parameters,
         ),
         ("budget.trials is at least 1", config.budget.trials >= 1, config.budget.trials),
         (
@@ -230,6 +249,9 @@ _PLACES = {
     "trials": ("budget", "trials"),
     "timeout": ("budget", "timeout"),
     "epochs": ("training", "epochs"),
+    "report_every": ("training", "report_every"),
+    "max_latency_ms": ("limits", "max_latency_ms"),
+    "max_parameters": ("limits", "max_parameters"),
     "pick": ("finalists", "pick"),
     "sampler": ("sampler", "name"),
     "pruner": ("pruner", "name"),

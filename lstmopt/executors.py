@@ -113,14 +113,22 @@ class Engine:
 
 @contextmanager
 def open_engine(
-    train: Part, validation: Part, options: TrainingOptions, device: str, workers: int
+    train: Part,
+    validation: Part,
+    options: TrainingOptions,
+    device: str,
+    workers: int,
+    reports: int = 1,
 ) -> Iterator[Engine]:
-    """Start ``workers`` local processes, or use this process when there is one worker."""
+    """Start ``workers`` local processes, or use this process when there is one worker.
+
+    ``reports`` is how often an epoch is scored.
+    """
     if workers == 1:
-        workload = Workload(train, validation, options, device)
+        workload = Workload(train, validation, options, device, reports)
         yield Engine(InProcess(), 1, partial(advance, workload))
         return
-    pool = LocalProcesses(workers, _load, (train, validation, options, device))
+    pool = LocalProcesses(workers, _load, (train, validation, options, device, reports))
     try:
         yield Engine(pool, workers, _advance_loaded)
     finally:
@@ -144,11 +152,13 @@ _loaded: Workload | None = None
 """The workload of this worker process; sent once, when the process starts."""
 
 
-def _load(train: Part, validation: Part, options: TrainingOptions, device: str) -> None:
+def _load(
+    train: Part, validation: Part, options: TrainingOptions, device: str, reports: int
+) -> None:
     global _loaded
     # Ctrl-C reaches the whole process group: the driver alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _loaded = Workload(train, validation, options, device)
+    _loaded = Workload(train, validation, options, device, reports)
 
 
 def _advance_loaded(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:

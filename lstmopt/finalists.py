@@ -16,9 +16,9 @@ from lstmopt.executors import Engine
 from lstmopt.front import knee
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.plan import refit_seed
 from lstmopt.record import TrialRecord
 from lstmopt.space import Architecture, Candidate
-from lstmopt.study import refit_seed
 from lstmopt.training import DevicePart, Epoch, Scores, evaluate, one_thread, read_checkpoint
 from lstmopt.windows import Part, Split
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 import pandas as pd
 import torch
 
+from lstmopt.baselines import fit_baselines, score_part
 from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.errors import LstmoptError, MachineError
@@ -21,22 +23,15 @@ from lstmopt.executors import Engine, default_workers, open_engine
 from lstmopt.finalists import Refit, Verdict, choose, open_test, refit, summarise
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
-from lstmopt.objectives import ForecastCost, Goals, cost_of, make_goals
+from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
 from lstmopt.past import read_past
-from lstmopt.pruning import as_pruner
-from lstmopt.record import SCHEMA, RunFolder, TrialRecord, closed_trials, finite, front_of
-from lstmopt.registry import Registry, load_registry, make
+from lstmopt.plan import FiniteSampler, Plan, check_support, make_pruner
+from lstmopt.record import FORMAT, SCHEMA, RunFolder, TrialRecord, closed_trials, finite, front_of
+from lstmopt.registry import Named, Registry, load_registry, make
 from lstmopt.space import Architecture, Space, parse_space
-from lstmopt.study import (
-    Driver,
-    FiniteSampler,
-    Observer,
-    Plan,
-    StoredStudy,
-    check_support,
-    cost_table,
-    open_study,
-)
+from lstmopt.storage import StoredStudy, open_study
+from lstmopt.study import Driver, Observer
+from lstmopt.training import Epoch, reports_per_epoch
 from lstmopt.windows import Shape, Split, split_series
 
 
@@ -57,6 +52,16 @@ class Job:
     def goals(self) -> Goals:
         return self.plan.goals
 
+    @property
+    def reports(self) -> int:
+        """How many reports a trial gives that runs to its last epoch."""
+        return self.config.training.epochs * self.plan.reports_per_epoch
+
+    def epochs(self, reports: int) -> float:
+        """Return how many epochs so many reports are."""
+        each = self.plan.reports_per_epoch
+        return reports / each if each > 1 else reports
+
     def identity(self) -> dict[str, Any]:
         """Say what must not change between calls of one run, by a user's words."""
         config = self.config
@@ -66,7 +71,9 @@ class Job:
             "space": msgspec.to_builtins(_plain_space(self.plan.space)),
             "task or split": msgspec.to_builtins([config.task, config.split]),
             "training": msgspec.to_builtins(config.training),
+            "limits": msgspec.to_builtins(config.limits),
             "seed": config.seed,
+            "record's format": FORMAT,
         }
 
 
@@ -75,23 +82,9 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     registry = load_registry(tuple(Path(p) for p in config.plugins))
     goals = make_goals([registry.objective(name) for name in config.objectives])
     space = parse_space(config.space)
-    sampler_name, sampler_options = _named(config.sampler)
-    pruner_name, pruner_options = _named(config.pruner)
-    sampler = registry.strategy("sampler", sampler_name)
+    named = Named.of(config.sampler)
+    sampler = registry.strategy("sampler", named.name)
     check_support(sampler, space, goals)
-    pruner = make(registry.strategy("pruner", pruner_name), "pruner", pruner_options)
-    plan = Plan(
-        config.seed,
-        space,
-        goals,
-        sampler,
-        sampler_options,
-        as_pruner(pruner, pruner_name),
-        config.budget.trials,
-        config.budget.seconds,
-        config.budget.epochs,
-    )
-    plan.make_sampler(0)
     device = choose_device(config.device)
     if source is None and not config.data.path:
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
@@ -99,8 +92,35 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     shape = Shape(config.task.window, config.task.horizon)
     split = split_series(series, shape, (config.split.train, config.split.validation))
     _check_training_windows(split, config)
+    plan = Plan(
+        config.seed,
+        space,
+        goals,
+        sampler,
+        named.options,
+        make_pruner(registry, config.pruner, partial(naive_losses, split, goals)),
+        config.budget.trials,
+        config.budget.seconds,
+        config.budget.epochs,
+        config.limits,
+        config.tell_stopped,
+        reports_per_epoch(split.train, config.training, space.largest("batch_size")),
+    )
+    plan.make_sampler(0)
     workers = config.workers or default_workers(device)
     return Job(config, registry, plan, series, split, device, workers, RunFolder(out))
+
+
+def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
+    """Return what repeating the last value scores on the validation part, by learned objective.
+
+    Turned so that lower is better.
+    """
+    forecast = fit_baselines(split.train, split.validation, ())["repeat"]
+    assert forecast is not None
+    scores = score_part(forecast, split.validation)
+    epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0)
+    return {o.name: o.minimised(o.measure(epoch)) for o in goals.learned}
 
 
 def run(
@@ -196,22 +216,42 @@ def _warm_start(job: Job, stored: StoredStudy, observer: Observer) -> None:
 
 
 def measure_costs(job: Job, observer: Observer) -> dict[Architecture, ForecastCost]:
-    """Measure every architecture of the space alone on the machine, before workers start."""
+    """Measure every architecture of the space alone on the machine, before workers start.
+
+    Raises LstmoptError where the limits leave none of them.
+    """
     features = job.split.train.inputs.shape[1]
     setting = Setting(features, job.config.task.window, job.config.task.horizon, job.device)
     architectures = job.plan.space.architectures()
-    return forecast_costs(
+    costs = forecast_costs(
         architectures,
         setting,
         measured=lambda a, latency: observer.measured(a, latency.median_ms),
     )
+    _check_limits(job.plan.limits, list(costs.values()))
+    return costs
+
+
+def _check_limits(limits: Limits, costs: Sequence[ForecastCost]) -> None:
+    """Refuse limits that no architecture keeps."""
+    least = min(costs, key=lambda cost: max(limits.excess(cost).values(), default=0.0))
+    for name, value in limits.excess(least).items():
+        if value > 0:
+            raise LstmoptError(
+                f"{name} must leave an architecture to train, found that "
+                f"{least.num_layers} x {least.hidden_size} with {least.latency_ms:.3g} ms and "
+                f"{least.parameters} parameters comes closest: raise it or widen the space"
+            )
 
 
 @contextmanager
 def start_engine(job: Job) -> Iterator[Engine]:
     """Start the workers; they are given the training and validation parts and nothing else."""
     split, options = job.split, job.config.training
-    with open_engine(split.train, split.validation, options, job.device, job.workers) as engine:
+    reports = job.plan.reports_per_epoch
+    with open_engine(
+        split.train, split.validation, options, job.device, job.workers, reports
+    ) as engine:
         yield engine
 
 
@@ -223,8 +263,9 @@ def finish(
 ) -> Verdict:
     """Refit the candidates, choose one on validation, open the test part, save the model."""
     options = job.config.finalists
-    epochs = job.config.training.epochs
-    finalists = refit(candidates, job.goals, costs, engine, job.config.seed, options.seeds, epochs)
+    finalists = refit(
+        candidates, job.goals, costs, engine, job.config.seed, options.seeds, job.reports
+    )
     chosen = choose(finalists, job.goals, options.pick)
     verdict = open_test(chosen, job.split, job.series.season)
     save_model(job, verdict.deployed)
@@ -281,10 +322,11 @@ def write_record(
             "baselines": verdict and _baselines(verdict, job.split.scaling.target_std),
             "budget": {
                 "trials": len(trials),
-                "epochs_trained": sum(t.epochs_trained for t in trials),
-                "epochs_saved": sum(
-                    job.config.training.epochs - t.epochs_trained for t in trials if t.by_pruner
+                "epochs_trained": job.epochs(sum(t.epochs_trained for t in trials)),
+                "epochs_saved": job.epochs(
+                    sum(job.reports - t.epochs_trained for t in trials if t.by_pruner)
                 ),
+                "reports_per_epoch": job.plan.reports_per_epoch,
                 "seconds": seconds,
             },
             "warnings": [*job.series.notices, *goals.notices()],
@@ -350,11 +392,6 @@ def choose_device(name: str) -> str:
 def versions() -> dict[str, str]:
     names = ("lstmopt", "torch", "optuna", "numpy", "pandas")
     return {name: importlib.metadata.version(name) for name in names}
-
-
-def _named(table: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Split a strategy's table into its name and its options."""
-    return table["name"], {k: v for k, v in table.items() if k != "name"}
 
 
 def _plain_space(space: Space) -> dict[str, list[Any]]:

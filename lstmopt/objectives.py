@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from lstmopt.errors import LstmoptError
 from lstmopt.space import Architecture, Value
@@ -30,11 +32,32 @@ class ForecastCost:
         return self.parameters * 4 / 1e6
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a forecaster may cost at most; what breaks a limit is never trained."""
+
+    max_latency_ms: float | None = None
+    max_parameters: int | None = None
+
+    def excess(self, cost: ForecastCost) -> dict[str, float]:
+        """Return by which share each limit is exceeded, by its name: at most 0 is within it."""
+        excess = {}
+        if self.max_latency_ms is not None:
+            excess["max_latency_ms"] = cost.latency_ms / self.max_latency_ms - 1
+        if self.max_parameters is not None:
+            excess["max_parameters"] = cost.parameters / self.max_parameters - 1
+        return excess
+
+
 def cost_of(
     costs: Mapping[Architecture, ForecastCost],
 ) -> Callable[[Mapping[str, Value]], ForecastCost]:
     """Return the function that looks up what a candidate's forecast costs."""
     return lambda params: costs[Architecture.of(params)]
+
+
+def cost_table(costs: Mapping[Architecture, ForecastCost]) -> list[dict[str, Any]]:
+    """List what each architecture's forecast costs, for the record."""
+    return [asdict(cost) | {"model_mb": cost.model_mb} for cost in costs.values()]
 
 
 @dataclass(frozen=True)

@@ -2,87 +2,224 @@
 
 A trial is compared only with peers: finished trials that are no worse on every static objective.
 With several learned objectives it is stopped only if the rule says stop for every one of them.
+A *report* is what training shows a pruner: once an epoch, unless a study reports more often.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
-Curve = tuple[float, ...]
-"""The best value so far of a learned objective after each epoch; lower is better."""
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 Action = Literal["go on", "pause", "stop"]
 
 
 @dataclass(frozen=True)
 class TrialView:
-    """What a pruner may know of a trial.
+    """What a pruner may know of the trial that it decides about, up to its last report.
 
-    ``static`` holds the static objectives and ``losses`` the learned ones after each epoch, by
-    name, all turned so that lower is better.
+    ``static`` holds the static objectives and ``losses`` the learned ones at each report, by name,
+    all turned so that lower is better.
     """
 
     number: int
-    finished: bool
     static: Mapping[str, float]
     losses: Mapping[str, Sequence[float]]
 
-    def curve(self, objective: str) -> Curve:
-        return tuple(accumulate(self.losses[objective], min))
+    @property
+    def report(self) -> int:
+        """How many reports there are."""
+        return len(next(iter(self.losses.values())))
 
-    def until(self, epoch: int) -> TrialView:
-        """Return the trial as it stood after ``epoch`` epochs, still running."""
-        seen = {name: tuple(values[:epoch]) for name, values in self.losses.items()}
-        return TrialView(self.number, False, self.static, seen)
+    def curve(self, objective: str) -> Floats:
+        """Return the best value so far at each report [reports]; what is not a number is passed."""
+        return _best_so_far(self.losses[objective])
+
+    def until(self, report: int) -> TrialView:
+        """Return the trial as it stood after ``report`` reports."""
+        seen = {name: tuple(values[:report]) for name, values in self.losses.items()}
+        return TrialView(self.number, self.static, seen)
 
 
-def value_at(trial: TrialView, objective: str, epoch: int) -> float | None:
-    """Return the best value by ``epoch``; None for a trial that has not got there.
+def _best_so_far(values: Sequence[float]) -> Floats:
+    known = np.asarray(values, float)
+    best: Floats = np.fmin.accumulate(np.where(np.isnan(known), np.inf, known))
+    return best
 
-    A finished trial that ended earlier counts with what it ended with.
+
+class Trials:
+    """Every trial that has trained, in columns that grow: what a trial is compared with.
+
+    Row n of each column is trial ``numbers[n]``. All objectives are turned so that lower is better.
+    What is known of a trial is only ever added to, so what follows from the columns may be kept.
     """
-    values = trial.losses[objective][:epoch]
-    if not values or (len(values) < epoch and not trial.finished):
-        return None
-    return min(values)
+
+    def __init__(self, static: Sequence[str], learned: Sequence[str]) -> None:
+        self.static_names, self.learned_names = tuple(static), tuple(learned)
+        self._rows: dict[int, int] = {}
+        self._numbers = np.empty(_ROWS, int)
+        self._finished = np.zeros(_ROWS, bool)
+        self._reports = np.zeros(_ROWS, int)
+        self._static = np.empty((_ROWS, len(self.static_names)))
+        self._losses = {n: np.full((_ROWS, _REPORTS), np.nan) for n in self.learned_names}
+        self._best = {n: np.full((_ROWS, _REPORTS), np.nan) for n in self.learned_names}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._rows
+
+    @property
+    def numbers(self) -> NDArray[np.int_]:
+        """Trial numbers [trials]."""
+        return self._numbers[: len(self)]
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """Which trials ran to their end [trials]."""
+        return self._finished[: len(self)]
+
+    @property
+    def reports(self) -> NDArray[np.int_]:
+        """How many reports of each trial are known [trials]."""
+        return self._reports[: len(self)]
+
+    @property
+    def static(self) -> Floats:
+        """Static objectives [trials, static objectives]."""
+        return self._static[: len(self)]
+
+    def best(self, objective: str) -> Floats:
+        """Best values so far of a learned objective [trials, most reports].
+
+        NaN after a trial's last report; a finished trial keeps what it ended with.
+        """
+        return self._best[objective][: len(self)]
+
+    def losses(self, objective: str) -> Floats:
+        """Values of a learned objective as reported [trials, most reports], NaN after the last."""
+        return self._losses[objective][: len(self)]
+
+    def row(self, number: int) -> int:
+        """Return the row of a trial."""
+        return self._rows[number]
+
+    def put(self, trial: TrialView, finished: bool = False) -> None:
+        """Add a trial, or what is new of it."""
+        row = self._rows.get(trial.number)
+        if row is None:
+            row = self._append(trial)
+        done, known = trial.report, int(self._reports[row])
+        self._widen(done)
+        for name in self.learned_names:
+            losses, best = self._losses[name][row], self._best[name][row]
+            losses[known:done] = trial.losses[name][known:done]
+            best[known:done] = trial.curve(name)[known:done]
+            if finished:
+                best[done:] = best[done - 1]
+        self._reports[row], self._finished[row] = done, finished
+
+    def view(self, number: int) -> TrialView:
+        """Return all that is known of one trial."""
+        row = self._rows[number]
+        return TrialView(
+            number,
+            dict(zip(self.static_names, self._static[row].tolist(), strict=True)),
+            {n: self._losses[n][row, : self._reports[row]].tolist() for n in self.learned_names},
+        )
+
+    def __iter__(self) -> Iterator[TrialView]:
+        return map(self.view, self._rows)
+
+    def _append(self, trial: TrialView) -> int:
+        row = len(self)
+        if row == len(self._numbers):
+            self._numbers, self._finished, self._reports, self._static = (
+                np.concatenate([column, np.zeros_like(column)])
+                for column in (self._numbers, self._finished, self._reports, self._static)
+            )
+            for columns in (self._losses, self._best):
+                for name, table in columns.items():
+                    columns[name] = np.concatenate([table, np.full_like(table, np.nan)])
+        self._rows[trial.number] = row
+        self._numbers[row] = trial.number
+        self._static[row] = [trial.static[name] for name in self.static_names]
+        return row
+
+    def _widen(self, reports: int) -> None:
+        """Make room for ``reports`` reports."""
+        width = next(iter(self._best.values())).shape[1]
+        if reports <= width:
+            return
+        more = max(reports - width, width)
+        for name in self.learned_names:
+            losses, best = self._losses[name], self._best[name]
+            empty = np.full((len(losses), more), np.nan)
+            ends = np.where(self._finished, best[:, -1], np.nan)
+            self._losses[name] = np.concatenate([losses, empty], axis=1)
+            self._best[name] = np.concatenate([best, np.tile(ends[:, None], more)], axis=1)
+
+
+_ROWS, _REPORTS = 64, 32
+"""Room at the beginning; it doubles when it is used up."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What happens to a trial, and why in words that name what was seen."""
+    """What happens to a trial, why in words, and what was seen in figures.
+
+    ``seen`` holds plain values that JSON can say, such as the number of peers and the threshold.
+    """
 
     action: Action
     reason: str = ""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+
+
+GO_ON = Decision("go on")
 
 
 @runtime_checkable
 class Pruner(Protocol):
-    """Sees a trial and every other trial of the study."""
+    """Sees a trial and every trial of the study."""
 
-    def decide(self, trial: TrialView, others: Sequence[TrialView]) -> Decision:
-        """Decide about ``trial`` as it stands at its last epoch."""
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Decide about ``trial`` as it stands at its last report; ``trials`` holds it too."""
 
 
 @runtime_checkable
 class Rule(Protocol):
     """Sees one curve and those of its peers, and knows nothing of objectives."""
 
-    def should_stop(self, curve: Curve, peers: Sequence[Curve]) -> bool:
-        """Say whether a trial with this curve is hopeless among its peers."""
+    def should_stop(self, curve: Floats, peers: Floats) -> bool:
+        """Say whether a trial with this ``curve`` [reports] is hopeless among ``peers``.
+
+        ``peers`` [peers, reports] hold the best values so far at the same reports, lower is better.
+        """
 
 
-def peers_of(trial: TrialView, others: Sequence[TrialView]) -> list[TrialView]:
-    """List the finished trials that are no worse than ``trial`` on every static objective."""
-    return [
-        other
-        for other in others
-        if other.finished
-        and other.number != trial.number
-        and all(other.static[name] <= value for name, value in trial.static.items())
-    ]
+@runtime_checkable
+class Threshold(Protocol):
+    """A rule that compares the curve's end with one number, which is recorded."""
+
+    def threshold(self, curve: Floats, peers: Floats) -> float | None:
+        """Return the highest end of ``curve`` that may go on, None where nothing is stopped."""
+
+
+def peers_of(trial: TrialView, trials: Trials) -> NDArray[np.int_]:
+    """List the rows of finished trials that are no worse than ``trial`` on every static objective.
+
+    The trial itself is none of them.
+    """
+    limits = [trial.static[name] for name in trials.static_names]
+    fit = trials.finished & (trials.numbers != trial.number)
+    return np.flatnonzero(fit & (trials.static <= limits).all(1))
 
 
 @dataclass(frozen=True)
@@ -92,35 +229,43 @@ class PeersPruner:
     rule: Rule
     name: str
 
-    def decide(self, trial: TrialView, others: Sequence[TrialView]) -> Decision:
-        peers = peers_of(trial, others)
-        epoch = len(next(iter(trial.losses.values())))
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        rows = peers_of(trial, trials)
+        seen: dict[str, Any] = {"peers": len(rows)}
+        stop = True
         for objective in trial.losses:
-            curves = [peer.curve(objective) for peer in peers]
-            if not self.rule.should_stop(trial.curve(objective), curves):
-                return Decision("go on")
-        seen = ", ".join(f"{name} {trial.curve(name)[-1]:.4g}" for name in trial.losses)
-        return Decision(
-            "stop", f"{self.name} at epoch {epoch}: {seen} among {len(peers)} peers no slower"
-        )
+            curve = trial.curve(objective)
+            peers = trials.best(objective)[rows, : len(curve)]
+            stop &= self.rule.should_stop(curve, peers)
+            seen[objective] = float(curve[-1])
+            if isinstance(self.rule, Threshold):
+                seen[f"{objective} threshold"] = self.rule.threshold(curve, peers)
+        if not stop:
+            return Decision("go on", seen=seen)
+        values = ", ".join(f"{name} {seen[name]:.4g}" for name in trial.losses)
+        words = f"{values} among {len(rows)} peers no worse before training"
+        return Decision("stop", f"{self.name} at report {trial.report}: {words}", seen)
 
 
 @runtime_checkable
 class Promoter(Protocol):
     """A pruner that pauses trials at rungs and lets some of them go on later."""
 
-    def next_rung(self, epoch: int) -> int | None:
-        """Return the first rung after ``epoch``, so that no trial is trained past it unasked."""
+    def next_rung(self, report: int) -> int | None:
+        """Return the first rung after ``report``, so that no trial is trained past it unasked."""
 
-    def promote(self, paused: Sequence[TrialView], others: Sequence[TrialView]) -> int | None:
-        """Return the number of the paused trial that goes on next, None when none should yet."""
+    def promote(self, paused: Sequence[int], trials: Trials, closing: bool) -> int | None:
+        """Return the number of the ``paused`` trial that goes on next, None when none should yet.
+
+        ``closing`` says that no other trial will begin: who is not promoted now is stopped.
+        """
 
 
 class NeverStop:
     """Lets every trial run to its end."""
 
-    def decide(self, trial: TrialView, others: Sequence[TrialView]) -> Decision:
-        return Decision("go on")
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        return GO_ON
 
 
 def as_pruner(made: Pruner | Rule, name: str) -> Pruner:
@@ -132,15 +277,20 @@ def as_pruner(made: Pruner | Rule, name: str) -> Pruner:
     raise TypeError(f"pruner {name!r} made {type(made).__name__}, without decide or should_stop")
 
 
-def first_stop(
-    pruner: Pruner, trial: TrialView, others: Sequence[TrialView], from_epoch: int
-) -> tuple[int, Decision] | None:
-    """Ask the pruner after each epoch from ``from_epoch`` on, as if epochs came one by one.
+def decisions(
+    pruner: Pruner, trial: TrialView, trials: Trials, from_report: int
+) -> list[tuple[int, Decision]]:
+    """Put the reports from ``from_report`` on into ``trials`` and ask the pruner at each.
 
-    So a decision does not depend on how many epochs a segment happened to hold.
+    Ends with the first decision that is not to go on. Reports come one by one, so that a decision
+    does not depend on how many of them a segment of training happened to hold.
     """
-    for epoch in range(from_epoch, len(next(iter(trial.losses.values()))) + 1):
-        decision = pruner.decide(trial.until(epoch), others)
+    made = []
+    for report in range(from_report, trial.report + 1):
+        seen = trial.until(report)
+        trials.put(seen)
+        decision = pruner.decide(seen, trials)
+        made.append((report, decision))
         if decision.action != "go on":
-            return epoch, decision
-    return None
+            break
+    return made

@@ -7,7 +7,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import filelock
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask
 from lstmopt.objectives import Goals
+from lstmopt.pruning import GO_ON, Decision
 from lstmopt.space import Params
 from lstmopt.training import Epoch
 
@@ -25,8 +26,76 @@ if TYPE_CHECKING:
     import optuna
 
 SCHEMA = 1
-SEGMENT = "segment_"
+FORMAT = 2
+"""Of what a trial keeps in the storage; a run of another one cannot go on."""
+
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+INFEASIBLE = "infeasible"
+
+_SEGMENT = "segment_"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What one piece of training gave, and what the pruner said of each report that it judged.
+
+    ``at`` counts the driver's events, so that what was known at a decision can be put together
+    again: everything of a lower count.
+    """
+
+    at: int
+    epochs: tuple[Epoch, ...]
+    decisions: tuple[tuple[int, Decision], ...] = ()
+
+    def attribute(self, number: int) -> dict[str, Any]:
+        """Return the trial attribute that stores the trial's segment of this number."""
+        rows = [astuple(epoch) for epoch in self.epochs]
+        made = [(report, d.action, d.reason, dict(d.seen)) for report, d in self.decisions]
+        return {f"{_SEGMENT}{number:05d}": {"at": self.at, "epochs": rows, "decisions": made}}
+
+
+def read_segments(trial: optuna.trial.FrozenTrial) -> list[Segment]:
+    """Read what a trial recorded, in order."""
+    names = sorted(name for name in trial.user_attrs if name.startswith(_SEGMENT))
+    return [_read_segment(trial.user_attrs[name]) for name in names]
+
+
+def _read_segment(content: dict[str, Any]) -> Segment:
+    return Segment(
+        content["at"],
+        tuple(Epoch(*row) for row in content["epochs"]),
+        tuple((report, Decision(*rest)) for report, *rest in content["decisions"]),
+    )
+
+
+def judged(made: tuple[int, Decision]) -> bool:
+    """Say whether a decision is worth its place in the record: something was seen or done."""
+    return made[1].action != "go on" or bool(made[1].seen)
+
+
+def last_decision(segments: Sequence[Segment]) -> tuple[int, int, Decision]:
+    """Return the event, report and decision that a trial's last segment ends with."""
+    for segment in segments[-1:]:
+        for report, decision in segment.decisions[-1:]:
+            return segment.at, report, decision
+    return 0, 0, GO_ON
+
+
+def decided_reports(segments: Sequence[Segment]) -> int:
+    """Count the reports that a pruner has judged: all, unless it stopped or paused in between."""
+    _, report, decision = last_decision(segments)
+    known = len(curve_of(segments))
+    return known if decision.action == "go on" else report
+
+
+def last_event(study: optuna.Study) -> int:
+    """Return the highest event count that the study's trials hold."""
+    events = [0]
+    for trial in study.get_trials(deepcopy=False):
+        events += [segment.at for segment in read_segments(trial)]
+        events += [at for at, _ in trial.user_attrs.get("promotions", ())]
+        events.append(trial.user_attrs.get("closed_at", 0))
+    return max(events)
 
 
 @dataclass(frozen=True)
@@ -35,7 +104,8 @@ class TrialRecord:
 
     ``values`` by objective name; a learned one is None unless the trial is complete. ``curve`` is
     what the pruner saw; ``epochs_trained`` may be a few more. ``by_pruner`` tells a trial that the
-    pruner stopped from one whose study ran out of time.
+    pruner stopped from one whose study ran out of time. Where a study reports more often than once
+    an epoch, all of these count reports.
     """
 
     number: int
@@ -47,6 +117,7 @@ class TrialRecord:
     seconds: float
     reason: str
     by_pruner: bool = False
+    decisions: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         content = asdict(self)
@@ -54,32 +125,27 @@ class TrialRecord:
         return content
 
 
-def read_curve(trial: optuna.trial.FrozenTrial) -> tuple[Epoch, ...]:
-    """Read the epochs that a trial's segments recorded, in order, each once.
+def curve_of(segments: Sequence[Segment]) -> tuple[Epoch, ...]:
+    """Return the epochs that segments recorded, in order, each once.
 
     A candidate that was begun anew records the same epochs again, in segments of other sizes.
     """
-    segments = sorted(name for name in trial.user_attrs if name.startswith(SEGMENT))
-    rows = (Epoch(*row) for name in segments for row in trial.user_attrs[name])
-    by_number = {epoch.number: epoch for epoch in rows}
+    by_number = {epoch.number: epoch for segment in segments for epoch in segment.epochs}
     return tuple(by_number[number] for number in sorted(by_number))
-
-
-def segment_rows(epochs: Iterable[Epoch]) -> list[tuple[float, ...]]:
-    return [astuple(epoch) for epoch in epochs]
 
 
 def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
     """Turn a trial of the storage into a record."""
     attrs = trial.user_attrs
-    curve = read_curve(trial)
+    segments = read_segments(trial)
+    curve = curve_of(segments)
     values: dict[str, float | None] = {o.name: None for o in goals.objectives}
     values |= attrs.get("static", {})
     if trial.values is not None and trial.state.name == "COMPLETE":
         values = dict(zip(goals.names, trial.values, strict=True))
     return TrialRecord(
         trial.number,
-        STATES[trial.state.name],
+        INFEASIBLE if attrs.get(INFEASIBLE) else STATES[trial.state.name],
         dict(trial.params),
         values,
         curve[: attrs.get("epochs", len(curve))],
@@ -87,6 +153,11 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         sum(epoch.seconds for epoch in curve),
         attrs.get("reason", ""),
         attrs.get("by_pruner", False),
+        tuple(
+            {"at": segment.at, "report": report, "action": decision.action, **decision.seen}
+            for segment in segments
+            for report, decision in segment.decisions
+        ),
     )
 
 

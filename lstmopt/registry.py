@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,8 +19,8 @@ from lstmopt import hookspecs
 from lstmopt.errors import LstmoptError, near_miss
 
 GROUP = "lstmopt"
-CONTEXT = ("seed", "space")
-"""Keywords of ``make`` that the driver fills where the signature has them; never options."""
+CONTEXT = ("seed", "space", "naive", "make_pruner")
+"""Keywords of ``make`` that are filled where the signature has them; never options."""
 
 Kind = Literal["sampler", "pruner", "warm-start", "objective"]
 
@@ -29,7 +30,9 @@ class Strategy:
     """A named way to do something, and what it can do.
 
     The keyword signature of ``make`` is its option schema: names, defaults and annotated types
-    (int, float, str, bool). ``make`` may also take ``seed`` (int) and ``space`` (space.Space).
+    (int, float, str, bool). A sampler's ``make`` may also take ``seed`` (int) and ``space``
+    (space.Space); a pruner's ``naive``, which gives the naive forecast's losses by objective or is
+    None, and ``make_pruner``, which makes the pruner that another name or table stands for.
     A sampler that supports resume keeps its state in the study alone: it is made anew, with a
     seed of its own, for every trial.
     """
@@ -86,6 +89,41 @@ class Registered:
     kind: Kind
     package: str
     item: Strategy | Objective
+
+
+@dataclass(frozen=True)
+class Named:
+    """A strategy's name and its options, written ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Named:
+        name, rest = _SPLIT.fullmatch(text).groups("")  # type: ignore[union-attr]
+        options = {}
+        for part in filter(None, rest.split(",")):
+            key, equals, value = part.partition("=")
+            if not (key and equals):
+                raise LstmoptError(
+                    f"a strategy's options are KEY=VALUE, found {part!r} in {text!r}: "
+                    "write for instance percentile:percentile=40"
+                )
+            options[key] = value
+        return cls(name, options)
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Named:
+        """Read a table that holds the name and the options."""
+        return cls(table["name"], {k: v for k, v in table.items() if k != "name"})
+
+    def __str__(self) -> str:
+        options = ",".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.name}:{options}" if options else self.name
+
+
+_SPLIT = re.compile(r"([^=]*?)(?::([^:=]*=.*))?", re.DOTALL)
+"""A name, which may hold a colon itself (``optuna:NopPruner``), and what follows it with ``=``."""
 
 
 class Registry:

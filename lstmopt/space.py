@@ -181,6 +181,16 @@ class Space:
                 seen.add(key)
                 yield params
 
+    def largest(self, name: str) -> int:
+        """Return the largest whole number that a hyperparameter takes."""
+        match self.parameters.get(name):
+            case Choice(values):
+                return max(int(value) for value in values)
+            case Range(_, high):
+                return int(high)
+            case None:
+                return int(FIXED[name])
+
     def architectures(self) -> list[Architecture]:
         """List every architecture in the space."""
         fixed = ((FIXED["hidden_size"],), (FIXED["num_layers"],))

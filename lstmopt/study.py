@@ -8,38 +8,41 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
+import numpy as np
 import optuna
-from optuna.storages.journal import JournalFileBackend
 
-from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, worker_died
-from lstmopt.objectives import ForecastCost, Goals
-from lstmopt.pruning import Decision, Promoter, Pruner, TrialView, first_stop
+from lstmopt.plan import FiniteSampler, Plan, training_seed
+from lstmopt.pruning import Decision, Promoter, Trials, TrialView, decisions
 from lstmopt.record import (
-    SEGMENT,
-    RunFolder,
+    INFEASIBLE,
+    Segment,
     TrialRecord,
     closed_trials,
-    read_curve,
-    repair_journal,
-    segment_rows,
+    curve_of,
+    decided_reports,
+    judged,
+    last_decision,
+    last_event,
+    read_segments,
     told_values,
     trial_record,
 )
-from lstmopt.registry import Registry, Strategy, make, takes
-from lstmopt.space import Architecture, Candidate, Params, Space
-from lstmopt.training import Epoch, Progress, derive_seed
+from lstmopt.registry import Registry, takes
+from lstmopt.sampling import open_view, stand_ins
+from lstmopt.space import Architecture, Candidate, Params
+from lstmopt.storage import StoredStudy
+from lstmopt.training import Epoch, Progress
 
-IDENTITY = "lstmopt"
 _MOST_DEATHS = 2
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+_MOST_INFEASIBLE = 500
+"""Proposals in a row that may break a limit before the search gives up."""
 
 
 class Observer:
@@ -64,159 +67,6 @@ class Observer:
         """Hear that the search is over and its front is refitted."""
 
 
-@runtime_checkable
-class FiniteSampler(Protocol):
-    """A sampler that can run out of proposals."""
-
-    def size(self) -> int:
-        """Count all proposals."""
-
-    def remaining(self, study: optuna.Study) -> int:
-        """Count the proposals that the study has not tried."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a search is to do; everything is checked before the first trial."""
-
-    seed: int
-    space: Space
-    goals: Goals
-    sampler: Strategy
-    sampler_options: Mapping[str, Any]
-    pruner: Pruner
-    trials: int
-    seconds: float | None = None
-    epochs: int | None = None
-    segment_seconds: float = 1.0
-    """How long a segment should train: long enough that dispatch costs little beside it."""
-
-    def make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
-        """Make the sampler of one trial, seeded by the study's seed and the trial's number."""
-        seed = derive_seed(self.seed, number, _SAMPLING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = make(
-                self.sampler, "sampler", self.sampler_options, seed=seed, space=self.space
-            )
-        if not isinstance(sampler, optuna.samplers.BaseSampler):
-            raise LstmoptError(
-                f"a sampler strategy makes an optuna BaseSampler, found {type(sampler).__name__} "
-                f"from {self.sampler.name!r}: mend the plug-in"
-            )
-        return sampler
-
-
-_SAMPLING, _TRAINING, _REFIT = 0, 1, 2
-"""Purposes of a trial's seeds, so that they are independent of one another."""
-
-
-def training_seed(study_seed: int, number: int) -> int:
-    return derive_seed(study_seed, number, _TRAINING)
-
-
-def refit_seed(study_seed: int, number: int, repeat: int) -> int:
-    return derive_seed(study_seed, number, _REFIT, repeat)
-
-
-def check_support(strategy: Strategy, space: Space, goals: Goals) -> None:
-    """Refuse, before the first trial, what the sampler cannot search."""
-    if not strategy.multi_objective and len(goals.objectives) > 1:
-        raise LstmoptError(
-            f"sampler {strategy.name!r} handles one objective, found {', '.join(goals.names)}: "
-            "name one objective or choose another sampler"
-        )
-    if not strategy.continuous and space.continuous:
-        raise LstmoptError(
-            f"sampler {strategy.name!r} cannot search {', '.join(space.continuous)} (continuous): "
-            "give it `points` or a list of values, or choose tpe, random, nsga2"
-        )
-    if not strategy.conditional and space.conditional:
-        raise LstmoptError(
-            f"sampler {strategy.name!r} cannot search dropout, which applies from two layers on: "
-            "fix num_layers or dropout, or choose tpe, random, nsga2"
-        )
-
-
-@dataclass(frozen=True)
-class StoredStudy:
-    """A study, the storage behind it, and what the user should know of its opening."""
-
-    study: optuna.Study
-    storage: optuna.storages.BaseStorage
-    notices: tuple[str, ...]
-
-    def set_trial_attrs(self, number: int, **attributes: Any) -> None:
-        """Set user attributes of a trial by its number, whichever process began it."""
-        study_id = self.storage.get_study_id_from_name(self.study.study_name)
-        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        for name, value in attributes.items():
-            self.storage.set_trial_user_attr(trial_id, name, value)
-
-
-def open_study(
-    name: str, url: str, folder: RunFolder, goals: Goals, identity: Mapping[str, Any]
-) -> StoredStudy:
-    """Open or create the study and refuse one that was begun with something else.
-
-    ``identity`` says what must not change between calls, by the words a user knows it by.
-    """
-    notices = []
-    if not url and repair_journal(folder.journal):
-        notices.append("the journal's last line was torn and has been cut off")
-    storage = open_storage(url, folder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            study = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                directions=goals.directions,
-                load_if_exists=True,
-                sampler=optuna.samplers.RandomSampler(seed=0),
-            )
-        except ValueError:  # Optuna's word for another number of objectives
-            raise LstmoptError(_changed("objectives", folder)) from None
-    if known := study.user_attrs.get(IDENTITY):
-        for what, value in identity.items():
-            if known.get(what) != value:
-                raise LstmoptError(_changed(what, folder))
-    else:
-        if study.get_trials(deepcopy=False):
-            raise LstmoptError(
-                f"a run continues its own study only, found study {name!r} of another program in "
-                "the storage: choose another name"
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(goals.names)
-        study.set_user_attr(IDENTITY, dict(identity))
-    return StoredStudy(study, storage, tuple(notices))
-
-
-def _changed(what: str, folder: RunFolder) -> str:
-    return (
-        f"a run goes on with what it began with, found another {what} than in {folder.path}: "
-        "go back to it, or start a new run with another --out"
-    )
-
-
-def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
-    """Open a database, or the journal in the run's folder when ``url`` is empty."""
-    if not url:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        backend = JournalFileBackend(str(folder.journal))
-        return optuna.storages.JournalStorage(backend)
-    try:
-        return optuna.storages.get_storage(url)
-    except Exception as error:
-        line = str(error).splitlines()[0]
-        raise LstmoptError(
-            f"--storage takes a database URL that can be opened, found {url!r} ({line}): "
-            "write for instance sqlite:///study.db"
-        ) from error
-
-
 @dataclass
 class _Running:
     """A trial in training."""
@@ -230,6 +80,7 @@ class _Running:
     asked: int = 0
     deaths: int = 0
     decided: int = 0
+    promotions: list[tuple[int, bool]] = field(default_factory=list)
 
     def next_epochs(self, seconds: float) -> int:
         """Count the epochs that fit into ``seconds``, judged by those trained so far."""
@@ -292,7 +143,13 @@ class Driver:
         self.goals = plan.goals
         self.overhead = Overhead()
         self.records = closed_trials(self.study, self.goals)
-        self._views = {r.number: self._view(r) for r in self.records if r.curve}
+        static, learned = self.goals.static, self.goals.learned
+        self._trials = Trials([o.name for o in static], [o.name for o in learned])
+        for record in self.records:
+            self._know(record)
+        self._view_study, self._view = open_view(self.study, stored.storage)
+        self._events = 0
+        self._infeasible_in_a_row = 0
         self._running: dict[Future[Progress], _Running] = {}
         self._paused: dict[int, _Running] = {}
         self._trained = sum(record.epochs_trained for record in self.records)
@@ -325,10 +182,8 @@ class Driver:
         return time.monotonic() >= self._stop_at
 
     def _epochs_left(self) -> float:
-        """Count the epochs of the budget that are neither trained nor in a worker's hands."""
-        if self.plan.epochs is None:
-            return math.inf
-        return self.plan.epochs - self._trained - sum(r.asked for r in self._running.values())
+        """Count the reports of the budget that are neither trained nor in a worker's hands."""
+        return self.plan.reports - self._trained - sum(r.asked for r in self._running.values())
 
     def _start_next(self) -> bool:
         """Let a paused trial go on or begin another; say whether there was anything to do."""
@@ -336,11 +191,13 @@ class Driver:
             self._go_on(promoted)
         elif self._wants_more():
             self._begin_trial()
+        elif promoted := self._promoted(closing=True):
+            self._go_on(promoted)
         else:
             return False
         return True
 
-    def _promoted(self) -> _Running | None:
+    def _promoted(self, closing: bool = False) -> _Running | None:
         """Take the paused trial that the pruner wants to go on."""
         pruner = self.plan.pruner
         if not (self._paused and isinstance(pruner, Promoter)):
@@ -348,9 +205,13 @@ class Driver:
         if self._time_is_up or self._epochs_left() < 1:
             return None
         with self.overhead.timed("prune"):
-            paused = [self._progress_view(running) for running in self._paused.values()]
-            number = pruner.promote(paused, self._others(self._paused))
-        return None if number is None else self._paused.pop(number)
+            number = pruner.promote(sorted(self._paused), self._trials, closing)
+        if number is None:
+            return None
+        promoted = self._paused.pop(number)
+        promoted.promotions.append((self._next_event(), closing))
+        self._stored.set_trial_attrs(number, promotions=promoted.promotions)
+        return promoted
 
     def _close_paused(self) -> None:
         """Stop what is still paused when nothing is left to begin or to promote."""
@@ -361,28 +222,21 @@ class Driver:
             self._tell_pruned(running, epoch, reason, by_pruner=True)
 
     def _wants_more(self) -> bool:
-        begun = len(self.records) + len(self._running) + len(self._paused)
-        if begun >= self.plan.trials:
+        able = [record for record in self.records if record.state != INFEASIBLE]
+        if len(able) + len(self._running) + len(self._paused) >= self.plan.trials:
             return False
         if self._time_is_up or self._epochs_left() < 1:
             return False
-        sampler = self._sampler(begun)
+        if self._infeasible_in_a_row >= _MOST_INFEASIBLE:
+            return False
+        sampler = self._sampler(len(self.records) + len(self._running) + len(self._paused))
         waiting = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
         exhausted = isinstance(sampler, FiniteSampler) and not sampler.remaining(self.study)
         return bool(waiting) or not exhausted
 
-    def _take_up(self, running: _Running) -> None:
-        """Go on with an interrupted trial, or leave it paused where it stood at a rung."""
-        pruner, epoch = self.plan.pruner, len(running.epochs)
-        if isinstance(pruner, Promoter) and epoch and pruner.next_rung(epoch - 1) == epoch:
-            running.decided = epoch
-            self._paused[running.number] = running
-        else:
-            self._go_on(running)
-
     def _interrupted(self) -> list[_Running]:
-        """Take up the trials that an earlier driver left running."""
-        running = []
+        """List the trials that an earlier driver left running, as they stood."""
+        found = []
         states = (optuna.trial.TrialState.RUNNING,)
         for trial in self.study.get_trials(deepcopy=False, states=states):
             if self.plan.space.rejects(trial.params) or "seed" not in trial.user_attrs:
@@ -393,38 +247,100 @@ class Driver:
                 self._close(trial.number)
                 continue
             entry = self._make_running(trial.number, dict(trial.params), trial.user_attrs["seed"])
-            recorded = read_curve(trial)
+            segments = read_segments(trial)
+            recorded = curve_of(segments)
+            entry.segments = len(segments)
+            entry.promotions = [(at, last) for at, last in trial.user_attrs.get("promotions", ())]
+            entry.decided = decided_reports(segments)
+            if recorded:
+                self._trials.put(self._trial_view(entry.number, entry.static, recorded))
             entry.checkpoint = self._checkpoints.read_checkpoint(trial.number, len(recorded))
             if entry.checkpoint is not None:
                 entry.epochs = list(recorded)
-                entry.segments = sum(n.startswith(SEGMENT) for n in trial.user_attrs)
                 self._trained += len(recorded)
-            running.append(entry)
-        return running
+            found.append(entry)
+        return found
+
+    def _take_up(self, running: _Running) -> None:
+        """Go on with an interrupted trial as its last decision says."""
+        segments = read_segments(self.study.get_trials(deepcopy=False)[running.number])
+        at, report, decision = last_decision(segments)
+        promoted = any(event > at for event, _ in running.promotions)
+        if decision.action == "stop":
+            self._tell_pruned(running, report, decision.reason, by_pruner=True)
+        elif decision.action == "pause" and running.checkpoint and not promoted:
+            self._paused[running.number] = running
+        else:
+            self._go_on(running)
 
     def _make_running(self, number: int, params: Params, seed: int) -> _Running:
         candidate = Candidate(params, seed)
         return _Running(number, candidate, self.goals.static_values(self._cost_of(params)))
 
     def _begin_trial(self) -> None:
-        trials = self.study.get_trials(deepcopy=False)
+        number = len(self.study.get_trials(deepcopy=False))
         with self.overhead.timed("ask"), warnings.catch_warnings():
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
-            self.study.sampler = self._sampler(len(trials))
-            trial = self.study.ask()
+            self._view.stand_ins = self._stand_ins()
+            self._view_study.sampler = self._sampler(number)
+            trial = self._view_study.ask()
             params = self.plan.space.suggest(trial)
         running = self._make_running(
             trial.number, params, training_seed(self.plan.seed, trial.number)
         )
         trial.set_user_attr("static", running.static)
         trial.set_user_attr("seed", running.candidate.seed)
+        if self._is_infeasible(trial, params):
+            return
         self.observer.started(trial.number, params, running.static)
         twin = next((r for r in self.records if r.params == params and r.state != "failed"), None)
         if twin:
             self._reuse(trial.number, twin)
         else:
             self._go_on(running)
+
+    def _stand_ins(self) -> dict[int, tuple[float, ...]]:
+        """Return the values under which the sampler sees trials that have none of their own."""
+        found = stand_ins(self._trials, self.goals, self.plan.tell_stopped)
+        infeasible = [record for record in self.records if record.state == INFEASIBLE]
+        if infeasible:
+            # a sampler ranks them by their constraints alone, whatever loss stands there
+            worst = {o.name: o.minimised(self._worst(o.name)) for o in self.goals.learned}
+            for record in infeasible:
+                static = self.goals.static_values(self._cost_of(record.params))
+                values = static | worst
+                found[record.number] = tuple(values[name] for name in self.goals.names)
+        return found
+
+    def _worst(self, objective: str) -> float:
+        """Return the highest known value of a learned objective, turned so that lower is better."""
+        best = self._trials.best(objective)
+        known = best[np.isfinite(best)]
+        return float(known.max()) if len(known) else 0.0
+
+    def _is_infeasible(self, trial: optuna.Trial, params: Params) -> bool:
+        """Tell the sampler how far a candidate is from its limits; close it when it breaks one."""
+        excess = self.plan.limits.excess(self._cost_of(params))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            for name, value in excess.items():
+                trial.set_constraint(name, value)
+        broken = [name for name, value in excess.items() if value > 0]
+        self._infeasible_in_a_row = self._infeasible_in_a_row + 1 if broken else 0
+        if broken:
+            words = ", ".join(f"{name} by {excess[name]:.0%}" for name in broken)
+            self._stored.set_trial_attrs(
+                trial.number, infeasible=True, reason=f"not trained: it exceeds {words}"
+            )
+            self._tell(trial.number, state=optuna.trial.TrialState.PRUNED)
+            self._close(trial.number)
+            if self._infeasible_in_a_row == _MOST_INFEASIBLE:
+                self.observer.notice(
+                    f"{_MOST_INFEASIBLE} candidates in a row broke a limit, so the search ends: "
+                    "raise the limit or narrow the space"
+                )
+        return bool(broken)
 
     def _go_on(self, running: _Running) -> None:
         """Submit the next segment, or close the trial when the study's budget is spent."""
@@ -447,7 +363,7 @@ class Driver:
         self._tell_pruned(running, epoch, f"the study's {why} at epoch {epoch}")
 
     def _collect(self, running: _Running, future: Future[Progress]) -> None:
-        """Record what a segment gave and decide how the trial goes on."""
+        """Decide about what a segment gave, record both, and do as decided."""
         error = future.exception()
         if error is not None:
             self._lost(running, error)
@@ -455,17 +371,18 @@ class Driver:
         progress = future.result()
         running.epochs.extend(progress.epochs)
         self._trained += len(progress.epochs)
-        self._record_segment(running, progress)
+        made = self._decide(running, progress)
+        self._record_segment(running, progress, made)
         self.observer.advanced(running.number, progress.epochs)
+        report, decision = made[-1] if made else (0, Decision("go on"))
         if progress.failure:
             self._tell_failed(running, progress.failure)
-        elif (decided := self._decide(running)) and decided[1].action == "stop":
-            epoch, decision = decided
-            self._tell_pruned(running, epoch, decision.reason, by_pruner=True)
-        elif decided and not progress.finished:
-            self._paused[running.number] = running
+        elif decision.action == "stop":
+            self._tell_pruned(running, report, decision.reason, by_pruner=True)
         elif progress.finished:
             self._tell_complete(running)
+        elif decision.action == "pause":
+            self._paused[running.number] = running
         else:
             self._go_on(running)
 
@@ -485,32 +402,35 @@ class Driver:
         text = " ".join(str(error).split())
         self._tell_failed(running, f"{type(error).__name__}: {text}")
 
-    def _record_segment(self, running: _Running, progress: Progress) -> None:
+    def _decide(self, running: _Running, progress: Progress) -> list[tuple[int, Decision]]:
+        """Ask the pruner at each report that it has not judged yet; a failure is not judged."""
+        trial = self._trial_view(running.number, running.static, tuple(running.epochs))
+        if progress.failure:
+            self._trials.put(trial)
+            return []
+        with self.overhead.timed("prune"):
+            made = decisions(self.plan.pruner, trial, self._trials, running.decided + 1)
+        running.decided = made[-1][0] if made else running.decided
+        return made
+
+    def _record_segment(
+        self, running: _Running, progress: Progress, made: list[tuple[int, Decision]]
+    ) -> None:
         # the checkpoint first, and the older one kept until the curve is recorded: whenever the
         # driver dies, there is a checkpoint for exactly the recorded epochs
         running.checkpoint = progress.checkpoint
         self._checkpoints.write_checkpoint(running.number, len(running.epochs), progress.checkpoint)
-        name = f"{SEGMENT}{running.segments:05d}"
-        self._stored.set_trial_attrs(running.number, **{name: segment_rows(progress.epochs)})
+        segment = Segment(self._next_event(), progress.epochs, tuple(d for d in made if judged(d)))
+        self._stored.set_trial_attrs(running.number, **segment.attribute(running.segments))
         running.segments += 1
         self._checkpoints.drop_checkpoints(running.number, keep=len(running.epochs))
 
-    def _decide(self, running: _Running) -> tuple[int, Decision] | None:
-        trial = self._progress_view(running)
-        with self.overhead.timed("prune"):
-            others = self._others({running.number})
-            decided = first_stop(self.plan.pruner, trial, others, running.decided + 1)
-        running.decided = len(running.epochs)
-        return decided
-
-    def _others(self, without: Container[int]) -> list[TrialView]:
-        """List every trial that has trained, but those ``without``, as a pruner sees them."""
-        unfinished = [*self._running.values(), *self._paused.values()]
-        seen = [self._progress_view(r) for r in unfinished if r.epochs and r.number not in without]
-        return [*self._views.values(), *seen]
-
-    def _progress_view(self, running: _Running) -> TrialView:
-        return self._trial_view(running.number, running.static, tuple(running.epochs), False)
+    def _next_event(self) -> int:
+        """Count the driver's events over the study's whole life."""
+        if not self._events:
+            self._events = last_event(self.study)
+        self._events += 1
+        return self._events
 
     def _tell_complete(self, running: _Running) -> None:
         cost = self._cost_of(running.candidate.params)
@@ -546,9 +466,9 @@ class Driver:
     def _reuse(self, number: int, twin: TrialRecord) -> None:
         """Tell a trial what its twin gave instead of training the same candidate again."""
         reason = f"the same candidate as trial {twin.number}, not trained again"
-        name = f"{SEGMENT}{0:05d}"
+        segment = Segment(self._next_event(), twin.curve).attribute(0)
         self._stored.set_trial_attrs(
-            number, **{name: segment_rows(twin.curve)}, reason=reason, epochs_trained=0
+            number, **segment, reason=reason, epochs_trained=0, twin=twin.number
         )
         if twin.state == "complete":
             self._tell(number, told_values(twin, self.goals))
@@ -562,6 +482,7 @@ class Driver:
         values: list[float] | None = None,
         state: optuna.trial.TrialState | None = None,
     ) -> None:
+        self._stored.set_trial_attrs(number, closed_at=self._next_event())
         with self.overhead.timed("tell"):
             self.study.tell(number, values, state)
 
@@ -569,28 +490,24 @@ class Driver:
         trial = self.study.get_trials(deepcopy=False)[number]
         record = trial_record(trial, self.goals)
         self.records.append(record)
-        if record.curve:
-            self._views[number] = self._view(record)
+        self._know(record)
         self._checkpoints.drop_checkpoints(number)
         self.registry.hook.lstmopt_trial_finished(study=self.study, trial=trial)
         self.observer.told(record)
 
-    def _view(self, record: TrialRecord) -> TrialView:
-        static = self.goals.static_values(self._cost_of(record.params))
-        return self._trial_view(record.number, static, record.curve, record.state == "complete")
+    def _know(self, record: TrialRecord) -> None:
+        """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
+        if record.curve and record.epochs_trained:
+            static = self.goals.static_values(self._cost_of(record.params))
+            view = self._trial_view(record.number, static, record.curve)
+            self._trials.put(view, record.state == "complete")
 
     def _trial_view(
-        self, number: int, static: dict[str, float], curve: tuple[Epoch, ...], finished: bool
+        self, number: int, static: Mapping[str, float], curve: tuple[Epoch, ...]
     ) -> TrialView:
         by_name = {o.name: o for o in self.goals.objectives}
         return TrialView(
             number,
-            finished,
             {name: by_name[name].minimised(value) for name, value in static.items()},
             {o.name: [o.minimised(o.measure(e)) for e in curve] for o in self.goals.learned},
         )
-
-
-def cost_table(costs: Mapping[Architecture, ForecastCost]) -> list[dict[str, Any]]:
-    """List what each architecture's forecast costs, for the record."""
-    return [asdict(cost) | {"model_mb": cost.model_mb} for cost in costs.values()]

@@ -26,17 +26,25 @@ from lstmopt.windows import Part
 
 
 class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a candidate is trained; the same for every candidate of a study."""
+    """How a candidate is trained; the same for every candidate of a study.
+
+    ``report_every`` counts optimiser steps of the space's largest batch: see `reports_per_epoch`.
+    The learning rate is constant, so a loss at one report means the same in every trial.
+    """
 
     epochs: int = 50
     patience: int = 8
     clip_norm: float = 1.0
     targets_per_window: int = 1
+    report_every: int | None = None
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave; losses in the scaled target's units, time in seconds."""
+    """What an epoch gave, or a share of one: losses in the scaled target's units, time in seconds.
+
+    ``number`` counts them from 1.
+    """
 
     number: int
     train_loss: float
@@ -86,9 +94,21 @@ class DevicePart:
 
 
 class Workload:
-    """Everything that candidates of one study share, on one device."""
+    """Everything that candidates of one study share, on one device.
 
-    def __init__(self, train: Part, validation: Part, options: TrainingOptions, device: str):
+    ``reports`` is how often an epoch is scored on the validation part; a candidate's epochs are
+    then counted in such shares.
+    """
+
+    def __init__(
+        self,
+        train: Part,
+        validation: Part,
+        options: TrainingOptions,
+        device: str,
+        reports: int = 1,
+    ) -> None:
+        self.reports = reports
         self.train, self.validation = DevicePart(train, device), DevicePart(validation, device)
         self.options, self.device = options, device
         self.features, self.horizon = train.inputs.shape[1], train.shape.horizon
@@ -101,6 +121,19 @@ class Workload:
             candidate.architecture, self.features, self.horizon, float(candidate["dropout"])
         )
         return model.to(self.device)
+
+
+def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int) -> int:
+    """Return how often an epoch is scored so that a report comes every ``report_every`` steps.
+
+    Steps of ``largest_batch``: candidates of smaller batches take more steps to a report, so that
+    all have seen as many windows at the same report and may be compared there.
+    """
+    if options.report_every is None:
+        return 1
+    context = train.shape.window + options.targets_per_window - 1
+    windows = len(train.origins(context)) // options.targets_per_window
+    return max(1, windows // (options.report_every * largest_batch))
 
 
 @contextmanager
@@ -119,8 +152,10 @@ def advance(
 ) -> Progress:
     """Train ``candidate`` for up to ``epochs`` more epochs from ``checkpoint`` (None: anew).
 
-    Stops early after ``patience`` epochs without a better validation loss, or with a failure when
-    a loss is not finite. Pure: the same arguments give bit for bit the same answer on one device.
+    An epoch here is what lies between two reports: a share of one where ``workload.reports`` is
+    more than one. Stops early after ``patience`` whole epochs without a better validation loss, or
+    with a failure when a loss is not finite. Pure: the same arguments give bit for bit the same
+    answer on one device.
     """
     with torch.random.fork_rng(_devices(workload)), one_thread():
         state = _State.begin(workload, candidate, checkpoint)
@@ -165,9 +200,9 @@ class _State:
 
     @property
     def finished(self) -> bool:
-        options = self.workload.options
-        stale = self.epoch - self.best_epoch >= options.patience
-        return self.failure is not None or stale or self.epoch >= options.epochs
+        options, reports = self.workload.options, self.workload.reports
+        stale = self.epoch - self.best_epoch >= options.patience * reports
+        return self.failure is not None or stale or self.epoch >= options.epochs * reports
 
     def run_epoch(self) -> Epoch:
         start = time.perf_counter()
@@ -183,19 +218,24 @@ class _State:
         return Epoch(self.epoch, train_loss, scores.mse, scores.mae, scores.r2, seconds)
 
     def _train(self) -> float:
-        """Run one pass over the training part and return its mean squared error."""
+        """Run one pass over the training part, or its next share; return its mean squared error."""
         workload, options = self.workload, self.workload.options
-        torch.manual_seed(derive_seed(self.candidate.seed, self.epoch))
+        whole, share = divmod(self.epoch - 1, workload.reports)
+        torch.manual_seed(derive_seed(self.candidate.seed, whole + 1))
         forecasts = options.targets_per_window
         # windows of several targets start at another phase each epoch, so that every row serves
         phase = int(torch.randint(forecasts, ()))
         origins = workload.train_origins
         origins = origins[origins % forecasts == phase] if forecasts > 1 else origins
         order = torch.randperm(len(origins)).to(origins.device)
+        batches = torch.split(origins[order], int(self.candidate["batch_size"]))
+        first, end = (len(batches) * n // workload.reports for n in (share, share + 1))
+        if share:  # the order is the epoch's; what is drawn from here on is the share's own
+            torch.manual_seed(derive_seed(self.candidate.seed, whole + 1, share))
         squares = torch.zeros((), device=workload.device)
         count = torch.zeros((), device=workload.device)
         self.model.train()
-        for chosen in torch.split(origins[order], int(self.candidate["batch_size"])):
+        for chosen in batches[first:end]:
             inputs, targets, mask = workload.train.batch(chosen, forecasts)
             error = squared_error(self.model(inputs, forecasts), targets, mask)
             loss = error / mask.sum()

@@ -2,14 +2,67 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.front import contributions, front_ranks
-from lstmopt.pruning import Decision, TrialView, value_at
+from lstmopt.front import Ranking, contributions
+from lstmopt.pruning import GO_ON, Decision, Floats, Trials, TrialView
+
+
+class Rung:
+    """Those that reached one report, ranked by their values there; follows from `Trials` alone."""
+
+    def __init__(self, report: int, learned: int, static: int) -> None:
+        self.report, self.learned = report, learned
+        self.ranking = Ranking(learned + static)
+        self.places: dict[int, int] = {}
+        """Where a row of the trials stands among the ranking's points."""
+
+    def update(self, trials: Trials) -> None:
+        """Take in who has reached the rung since the last time."""
+        columns = [trials.best(name)[:, self.report - 1] for name in trials.learned_names]
+        values = np.column_stack(columns)
+        there = np.isfinite(values.sum(axis=1))
+        if there.sum() == len(self.places):
+            return
+        there[list(self.places)] = False
+        for row in np.flatnonzero(there).tolist():
+            self.places[row] = len(self.places)
+            self.ranking.add([*values[row], *trials.static[row]])
+
+    def rank(self, row: int) -> int:
+        return int(self.ranking.ranks[self.places[row]])
+
+    def best(self, quota: int) -> NDArray[np.bool_]:
+        """Mark the points of the ranking that fewer than ``quota`` others are better than.
+
+        Better is a lower rank, then more hypervolume that a point alone adds to its rank. Points
+        that are alike share the place of the first of them, so that no order of arrival decides.
+        """
+        ranks = self.ranking.ranks
+        last = int(np.sort(ranks)[quota - 1])  # the rank that the quota ends in
+        left, alike = quota - int((ranks < last).sum()), ranks == last
+        best: NDArray[np.bool_] = ranks <= last
+        if alike.sum() > left:
+            adds = self._adds(alike)
+            best[alike] = adds >= np.sort(adds)[-left]
+        return best
+
+    def _adds(self, alike: NDArray[np.bool_]) -> Floats:
+        """Return what each marked point alone adds to their hypervolume.
+
+        In units of the rung's extent, a static objective by its order: units decide nothing.
+        """
+        points = self.ranking.points.copy()
+        for column in points.T[self.learned :]:
+            column[:] = np.unique(column, return_inverse=True)[1]
+        low, high = points.min(0), points.max(0)
+        scaled = (points[alike] - low) / np.where(high > low, high - low, 1.0)
+        return contributions(scaled, np.full(points.shape[1], 1.1))
 
 
 class Halving:
@@ -18,11 +71,12 @@ class Halving:
     Rungs lie at ``min_epochs``, ``min_epochs * reduction_factor`` and so on. One in
     ``reduction_factor`` of those that reached a rung goes on (one at least): by non-dominated rank,
     then by the hypervolume that it alone adds to its rank. A paused trial goes on once the rung has
-    grown so that it is among them (Li et al., A system for massively parallel hyperparameter
-    tuning, MLSys 2020; Schmucker et al., Multi-objective asynchronous successive halving, 2021).
+    grown so that it is among them, or at the study's close when nothing on its rung dominates it
+    (Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020; Schmucker et
+    al., Multi-objective asynchronous successive halving, 2021).
 
-    The state is the recorded curves alone. A static objective counts by its order, so its units do
-    not matter. ``stop_only`` stops what would be paused, but no trial that is on the rung's front.
+    The state is the recorded curves alone. ``stop_only`` stops what would be paused, but no trial
+    that is on the rung's front.
     """
 
     def __init__(self, min_epochs: int, reduction_factor: int, stop_only: bool) -> None:
@@ -34,86 +88,56 @@ class Halving:
                 raise ValueError(f"{name} must be at least {least}, found {value}")
         self.min_epochs, self.reduction_factor = min_epochs, reduction_factor
         self.stop_only = stop_only
+        self._rungs: WeakKeyDictionary[Trials, dict[int, Rung]] = WeakKeyDictionary()
 
-    def next_rung(self, epoch: int) -> int | None:
+    def next_rung(self, report: int) -> int | None:
         rung = self.min_epochs
-        while rung <= epoch:
+        while rung <= report:
             rung *= self.reduction_factor
         return rung
 
-    def decide(self, trial: TrialView, others: Sequence[TrialView]) -> Decision:
-        epoch = len(next(iter(trial.losses.values())))
-        if not self._is_rung(epoch):
-            return Decision("go on")
-        order = self._order([trial, *others], epoch)
-        place, quota = order[trial.number], self._quota(len(order))
-        if place[0] < quota or (self.stop_only and place[1] == 0):
-            return Decision("go on")
-        seen = f"rank {place[1]}, place {place[0] + 1} of {len(order)} at epoch {epoch}"
-        return Decision("stop" if self.stop_only else "pause", f"halving: {seen}")
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        report = trial.report
+        if self.next_rung(report - 1) != report:
+            return GO_ON
+        rung, row = self._rung(trials, report), trials.row(trial.number)
+        if row not in rung.places:
+            return Decision("stop", f"halving: no loss that is a number by report {report}")
+        quota, rank = self._quota(rung), rung.rank(row)
+        seen = {"peers": len(rung.places) - 1, "rank": rank, "places": quota}
+        if rung.best(quota)[rung.places[row]] or (self.stop_only and rank == 0):
+            return Decision("go on", seen=seen)
+        words = f"rank {rank}, not among the best {quota} of {len(rung.places)} at report {report}"
+        return Decision("stop" if self.stop_only else "pause", f"halving: {words}", seen)
 
-    def promote(self, paused: Sequence[TrialView], others: Sequence[TrialView]) -> int | None:
+    def promote(self, paused: Sequence[int], trials: Trials, closing: bool) -> int | None:
         if self.stop_only:
             return None
-        waiting: dict[int, list[TrialView]] = {}
-        for trial in paused:
-            waiting.setdefault(len(next(iter(trial.losses.values()))), []).append(trial)
-        for epoch in sorted(waiting, reverse=True):
-            order = self._order([*paused, *others], epoch)
-            best = min(waiting[epoch], key=lambda trial: order[trial.number][0])
-            if order[best.number][0] < self._quota(len(order)):
-                return best.number
+        waiting: dict[int, list[int]] = {}
+        for number in sorted(paused):
+            waiting.setdefault(int(trials.reports[trials.row(number)]), []).append(number)
+        for report in sorted(waiting, reverse=True):
+            rung = self._rung(trials, report)
+            best = rung.best(self._quota(rung))
+            rows = {number: trials.row(number) for number in waiting[report]}
+            able = [
+                number
+                for number, row in rows.items()
+                if best[rung.places[row]] or (closing and rung.rank(row) == 0)
+            ]
+            if able:
+                return min(able, key=lambda number: rung.rank(rows[number]))
         return None
 
-    def _is_rung(self, epoch: int) -> bool:
-        return self.next_rung(epoch - 1) == epoch
+    def _rung(self, trials: Trials, report: int) -> Rung:
+        rungs = self._rungs.setdefault(trials, {})
+        if report not in rungs:
+            rungs[report] = Rung(report, len(trials.learned_names), len(trials.static_names))
+        rungs[report].update(trials)
+        return rungs[report]
 
-    def _quota(self, reached: int) -> int:
-        return max(1, reached // self.reduction_factor)
-
-    def _order(self, trials: Sequence[TrialView], epoch: int) -> dict[int, tuple[int, int]]:
-        """Return place and rank, both from 0, of each trial that reached the rung, by number.
-
-        Trials that are alike share the place of the best of them, so that no order of arrival
-        decides.
-        """
-        names = list(trials[0].losses)
-        rows = [(t, [value_at(t, name, epoch) for name in names]) for t in trials]
-        reached = [
-            (trial, values)
-            for trial, values in rows
-            if all(value is not None and math.isfinite(value) for value in values)
-        ]
-        if not reached:
-            return {}
-        losses = np.array([values for _, values in reached], float)
-        static = np.array([list(trial.static.values()) for trial, _ in reached], float)
-        points = np.column_stack([losses, _levels(static)])
-        ranks = front_ranks(points)
-        alone = np.concatenate([_alone(points, ranks == rank) for rank in range(ranks.max() + 1)])
-        members = np.concatenate([np.flatnonzero(ranks == r) for r in range(ranks.max() + 1)])
-        keys = np.empty((len(points), 2))
-        keys[members] = np.column_stack([ranks[members], -alone])
-        _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        return {
-            trial.number: (int(first[key]), int(rank))
-            for (trial, _), key, rank in zip(reached, inverse.reshape(-1), ranks, strict=True)
-        }
-
-
-def _levels(static: np.ndarray) -> np.ndarray:
-    """Replace each column [trials, objectives] by its order: 0 for the lowest value."""
-    columns = [np.unique(column, return_inverse=True)[1] for column in static.T]
-    return np.column_stack(columns) if columns else np.empty((len(static), 0))
-
-
-def _alone(points: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return what each marked point alone adds to their hypervolume, in units of their extent."""
-    mine = points[mask]
-    low, high = points.min(0), points.max(0)
-    scaled = (mine - low) / np.where(high > low, high - low, 1.0)
-    return contributions(scaled, np.full(points.shape[1], 1.1))
+    def _quota(self, rung: Rung) -> int:
+        return max(1, len(rung.places) // self.reduction_factor)
 
 
 def make(*, min_epochs: int = 1, reduction_factor: int = 3, stop_only: bool = False) -> Halving:

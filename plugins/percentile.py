@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Curve
+from lstmopt.pruning import Floats
 
 
 class PercentileRule:
@@ -33,15 +31,18 @@ class PercentileRule:
         self.percentile, self.n_startup_trials = percentile, n_startup_trials
         self.n_warmup_steps, self.interval_steps = n_warmup_steps, interval_steps
 
-    def should_stop(self, curve: Curve, peers: Sequence[Curve]) -> bool:
-        epoch = len(curve)
-        steps_after_warmup = epoch - self.n_warmup_steps - 1
+    def threshold(self, curve: Floats, peers: Floats) -> float | None:
+        """Return the peers' percentile at the curve's end, None where nothing is stopped there."""
+        steps_after_warmup = len(curve) - self.n_warmup_steps - 1
         if steps_after_warmup < 0 or steps_after_warmup % self.interval_steps:
-            return False
-        if not peers or len(peers) < self.n_startup_trials:
-            return False
-        at_epoch = [peer[min(epoch, len(peer)) - 1] for peer in peers]
-        return curve[-1] > float(np.percentile(at_epoch, self.percentile))
+            return None
+        if len(peers) < max(self.n_startup_trials, 1):
+            return None
+        return float(np.percentile(peers[:, -1], self.percentile))
+
+    def should_stop(self, curve: Floats, peers: Floats) -> bool:
+        threshold = self.threshold(curve, peers)
+        return threshold is not None and bool(curve[-1] > threshold)
 
 
 def make(

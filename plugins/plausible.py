@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Decision, TrialView, peers_of
+from lstmopt.pruning import GO_ON, Decision, Trials, TrialView, peers_of
 
 
 class Plausible:
@@ -35,27 +35,25 @@ class Plausible:
         self.quantile = quantile
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
 
-    def decide(self, trial: TrialView, others: Sequence[TrialView]) -> Decision:
-        finished = [other for other in others if other.finished]
-        epoch = len(next(iter(trial.losses.values())))
-        if epoch <= self.n_warmup_steps or len(finished) < self.n_startup_trials:
-            return Decision("go on")
-        rivals = peers_of(trial, finished)
-        ahead = np.ones(len(rivals), bool)
-        hopes = []
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        report, finished = trial.report, np.flatnonzero(trials.finished)
+        if report <= self.n_warmup_steps or len(finished) < self.n_startup_trials:
+            return GO_ON
+        rivals = peers_of(trial, trials)
+        seen: dict[str, Any] = {"peers": len(rivals)}
+        hopes, ahead = [], np.ones(len(rivals), bool)
         for name in trial.losses:
-            reached = min(trial.losses[name])
-            falls = [min(f.losses[name][:epoch]) - min(f.losses[name]) for f in finished]
-            hope = float(np.quantile(falls, self.quantile))
-            at_epoch = np.array([min(rival.losses[name][:epoch]) for rival in rivals])
-            ends = np.array([min(rival.losses[name]) for rival in rivals])
-            ahead &= (at_epoch < reached) & (ends < reached - hope)
-            hopes.append(f"{name} {reached:.4g} could fall by {hope:.4g}")
+            reached, best = float(trial.curve(name)[-1]), trials.best(name)
+            falls = best[finished, report - 1] - best[finished, -1]
+            hope = reached - float(np.quantile(falls, self.quantile))
+            ahead &= (best[rivals, report - 1] < reached) & (best[rivals, -1] < hope)
+            seen |= {name: reached, f"{name} hoped for": hope}
+            hopes.append(f"{name} could reach {hope:.4g}")
         if not ahead.any():
-            return Decision("go on")
-        number = rivals[int(np.flatnonzero(ahead)[0])].number
-        seen = f"{', '.join(hopes)}, trial {number} stays out of reach"
-        return Decision("stop", f"plausible at epoch {epoch}: {seen}")
+            return Decision("go on", seen=seen)
+        number = int(trials.numbers[rivals[ahead][0]])
+        words = f"{', '.join(hopes)} at best, trial {number} stays out of reach"
+        return Decision("stop", f"plausible at report {report}: {words}", seen)
 
 
 def make(*, quantile: float = 0.8, n_startup_trials: int = 5, n_warmup_steps: int = 0) -> Plausible:

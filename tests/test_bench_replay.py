@@ -171,7 +171,7 @@ def test_a_strategy_is_written_with_its_options():
     assert named.options == {"percentile": "40", "n_startup_trials": "3"}
     assert str(named) == "percentile:percentile=40,n_startup_trials=3"
     with pytest.raises(LstmoptError, match="options are KEY=VALUE"):
-        Named.parse("percentile:40")
+        Named.parse("percentile:percentile=4,40")
 
 
 def test_random_search_without_pruning_is_in_every_table_once():

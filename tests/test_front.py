@@ -2,19 +2,13 @@ from __future__ import annotations
 
 import itertools
 
+import moocore
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.front import (
-    contributions,
-    dominates,
-    front_mask,
-    front_ranks,
-    hypervolume,
-    knee,
-)
+from lstmopt.front import Ranking, contributions, dominates, front_mask, hypervolume, knee
 
 coordinates = st.integers(0, 6).map(float)
 
@@ -62,11 +56,22 @@ def test_another_point_never_lowers_the_hypervolume(points, new):
 
 @given(any_cloud)
 def test_a_rank_is_the_front_of_what_the_ranks_below_leave(points):
-    ranks = front_ranks(points)
+    ranking = Ranking(len(points[0]) if points else 1)
+    for point in points:
+        ranking.add(point)
+    ranks = ranking.ranks.tolist()
     for rank in range(len(points)):
         left = [point for point, r in zip(points, ranks, strict=True) if r >= rank]
         mine = [r == rank for r in ranks if r >= rank]
         assert front_mask(left).tolist() == mine
+
+
+def test_ranks_of_many_points_are_those_of_a_sort_of_all_at_once():
+    points = np.random.default_rng(0).integers(0, 30, (400, 2))
+    ranking = Ranking(2)
+    for point in points:
+        ranking.add(point)
+    assert ranking.ranks.tolist() == moocore.pareto_rank(points.astype(float)).tolist()
 
 
 @given(any_cloud)

@@ -6,20 +6,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lstmopt_plugins.percentile import PercentileRule
 
-from lstmopt.pruning import PeersPruner, TrialView, first_stop, peers_of
+from lstmopt.pruning import PeersPruner, Trials, TrialView, decisions, peers_of
 
 losses = st.floats(0, 10, allow_nan=False)
+STATIC = ("latency_ms", "parameters")
 
 
 @st.composite
-def studies(draw, learned=("val_loss",), epochs: int = 4):
-    """Some trials with two static objectives and curves of the given learned ones."""
-    views = []
+def studies(draw, learned=("val_loss",), reports: int = 4):
+    """Some trials with two static objectives and curves of the given learned ones.
+
+    Returns their views and the numbers of those that are finished; the first never is.
+    """
+    views, finished = [], set()
     for number in range(draw(st.integers(1, 9))):
-        static = {name: float(draw(st.integers(0, 3))) for name in ("latency_ms", "parameters")}
-        curves = {n: draw(st.lists(losses, min_size=epochs, max_size=epochs)) for n in learned}
-        views.append(TrialView(number, draw(st.booleans()), static, curves))
-    return views
+        static = {name: float(draw(st.integers(0, 3))) for name in STATIC}
+        curves = {n: draw(st.lists(losses, min_size=reports, max_size=reports)) for n in learned}
+        views.append(TrialView(number, static, curves))
+        if number and draw(st.booleans()):
+            finished.add(number)
+    return views, finished
+
+
+def known(views, finished=()) -> Trials:
+    """Put trials into columns, in the order given."""
+    trials = Trials(list(views[0].static), list(views[0].losses))
+    for view in views:
+        trials.put(view, view.number in finished)
+    return trials
+
+
+def first_stop(pruner, trial, others, finished):
+    """Let a trial come report by report; return the report at which it is not to go on."""
+    trials = known([*others, trial.until(0)], finished)
+    report, decision = decisions(pruner, trial, trials, 1)[-1]
+    return None if decision.action == "go on" else report
 
 
 rules = st.builds(
@@ -31,77 +52,126 @@ rules = st.builds(
 )
 
 
-@given(studies())
-def test_peers_are_the_finished_trials_that_are_no_worse_on_every_static_objective(views):
-    trial, *others = views
-    expected = {
-        o.number
+def peers_by_hand(trial, others, finished):
+    return [
+        o
         for o in others
-        if o.finished and all(o.static[n] <= trial.static[n] for n in trial.static)
-    }
-    assert {peer.number for peer in peers_of(trial, others)} == expected
+        if o.number in finished and all(o.static[n] <= trial.static[n] for n in trial.static)
+    ]
+
+
+@given(studies())
+def test_peers_are_the_finished_trials_that_are_no_worse_on_every_static_objective(drawn):
+    (trial, *others), finished = drawn
+    trials = known([trial, *others], finished)
+    expected = {o.number for o in peers_by_hand(trial, others, finished)}
+    assert set(trials.numbers[peers_of(trial, trials)].tolist()) == expected
+
+
+@given(studies(), st.data())
+def test_columns_hold_what_was_put_in_however_it_came(drawn, data):
+    views, finished = drawn
+    trials = Trials(STATIC, ["val_loss"])
+    for view in views:
+        for report in sorted(data.draw(st.sets(st.integers(1, 4)))):
+            trials.put(view.until(report))
+        trials.put(view, view.number in finished)
+    for view in views:
+        row = trials.row(view.number)
+        assert trials.view(view.number) == view
+        assert trials.best("val_loss")[row, :4].tolist() == view.curve("val_loss").tolist()
+        after = trials.best("val_loss")[row, 4:]
+        expected = view.curve("val_loss")[-1] if view.number in finished else np.nan
+        assert np.array_equal(after, np.full_like(after, expected), equal_nan=True)
+
+
+def test_columns_grow_with_trials_and_reports():
+    trials = Trials(["latency_ms"], ["val_loss"])
+    lengths = [(7 * n) % 90 + 1 for n in range(300)]
+    for n, length in enumerate(lengths):
+        curve = [float(n + 100 - r) for r in range(length)]
+        trials.put(TrialView(n, {"latency_ms": n}, {"val_loss": curve}), finished=n % 2 == 0)
+    best = trials.best("val_loss")
+    assert trials.reports.tolist() == lengths
+    for n, length in enumerate(lengths):
+        assert best[n, length - 1] == n + 101 - length
+        ends = best[n, length:]
+        assert (ends == n + 101 - length).all() if n % 2 == 0 else np.isnan(ends).all()
+
+
+def test_what_is_not_a_number_is_passed_over_in_a_curve():
+    view = TrialView(0, {}, {"val_loss": [float("nan"), 2.0, float("nan"), 3.0]})
+    assert view.curve("val_loss").tolist() == [float("inf"), 2.0, 2.0, 2.0]
 
 
 @given(studies(), rules)
-def test_a_trial_better_than_all_its_peers_at_every_epoch_is_never_stopped(views, rule):
-    trial, *others = views
-    peers = peers_of(trial, others)
+def test_a_trial_better_than_all_its_peers_at_every_report_is_never_stopped(drawn, rule):
+    (trial, *others), finished = drawn
+    peers = peers_by_hand(trial, others, finished)
     best = np.min([p.losses["val_loss"] for p in peers], axis=0) if peers else np.full(4, 5.0)
-    winner = TrialView(trial.number, False, trial.static, {"val_loss": list(best - 0.1)})
-    assert first_stop(PeersPruner(rule, "rule"), winner, others, 1) is None
+    winner = TrialView(trial.number, trial.static, {"val_loss": list(best - 0.1)})
+    assert first_stop(PeersPruner(rule, "rule"), winner, others, finished) is None
 
 
 @given(studies(), rules)
-def test_a_stopped_trial_was_worse_than_a_peer_no_slower(views, rule):
-    trial, *others = views
-    stop = first_stop(PeersPruner(rule, "rule"), trial, others, 1)
-    if stop:
-        epoch, _ = stop
-        reached = min(trial.losses["val_loss"][:epoch])
-        assert any(min(p.losses["val_loss"][:epoch]) < reached for p in peers_of(trial, others))
+def test_a_stopped_trial_was_worse_than_a_peer_no_slower(drawn, rule):
+    (trial, *others), finished = drawn
+    report = first_stop(PeersPruner(rule, "rule"), trial, others, finished)
+    if report:
+        reached = min(trial.losses["val_loss"][:report])
+        peers = peers_by_hand(trial, others, finished)
+        assert any(min(p.losses["val_loss"][:report]) < reached for p in peers)
 
 
 @given(studies(learned=("val_loss", "val_mae")), rules)
-def test_with_two_learned_objectives_both_must_say_stop(views, rule):
-    trial, *others = views
+def test_with_two_learned_objectives_both_must_say_stop(drawn, rule):
+    views, finished = drawn
     pruner = PeersPruner(rule, "rule")
-    stop = pruner.decide(trial, others).action == "stop"
-    each = [
-        pruner.decide(
-            TrialView(trial.number, False, trial.static, {name: trial.losses[name]}), others
-        ).action
-        == "stop"
-        for name in trial.losses
-    ]
-    assert stop == all(each)
+
+    def stops(*names):
+        alone = [TrialView(v.number, v.static, {n: v.losses[n] for n in names}) for v in views]
+        return pruner.decide(alone[0], known(alone, finished)).action == "stop"
+
+    assert stops("val_loss", "val_mae") == (stops("val_loss") and stops("val_mae"))
 
 
 @given(studies(), rules, st.integers(1, 3))
-def test_a_decision_never_looks_ahead(views, rule, epoch):
-    trial, *others = views
-    pruner = PeersPruner(rule, "rule")
-    changed = [*trial.losses["val_loss"][:epoch], *[99.0] * (4 - epoch)]
-    other = TrialView(trial.number, False, trial.static, {"val_loss": changed})
-    assert pruner.decide(trial.until(epoch), others) == pruner.decide(other.until(epoch), others)
+def test_a_decision_depends_on_curves_up_to_the_same_report_alone(drawn, rule, report):
+    (trial, *others), finished = drawn
+
+    def changed(view):
+        values = [*view.losses["val_loss"][:report], *[0.0] * (4 - report)]
+        return TrialView(view.number, view.static, {"val_loss": values})
+
+    pruner, seen = PeersPruner(rule, "rule"), trial.until(report)
+    first = pruner.decide(seen, known([seen, *others], finished))
+    other = pruner.decide(seen, known([seen, *map(changed, others)], finished))
+    assert first == other
 
 
 @given(studies(), rules)
-def test_decisions_do_not_depend_on_the_order_of_trials(views, rule):
-    trial, *others = views
+def test_decisions_do_not_depend_on_the_order_of_trials(drawn, rule):
+    (trial, *others), finished = drawn
     pruner = PeersPruner(rule, "rule")
-    assert pruner.decide(trial, others) == pruner.decide(trial, others[::-1])
+    first = pruner.decide(trial, known([trial, *others], finished))
+    assert first == pruner.decide(trial, known([trial, *others[::-1]], finished))
 
 
 def test_the_median_stops_the_worse_half_among_peers_and_no_fast_trial():
     finished = [
-        TrialView(n, True, {"latency_ms": 5.0}, {"val_loss": [1.0, 0.5, 0.1 * n]}) for n in range(6)
+        TrialView(n, {"latency_ms": 5.0}, {"val_loss": [1.0, 0.5, 0.1 * n]}) for n in range(6)
     ]
     pruner = PeersPruner(PercentileRule(50.0, 5, 0, 1), "median")
-    slow = TrialView(9, False, {"latency_ms": 6.0}, {"val_loss": [2.0]})
-    fast = TrialView(9, False, {"latency_ms": 1.0}, {"val_loss": [2.0]})
-    assert pruner.decide(slow, finished).action == "stop"
-    assert pruner.decide(fast, finished).action == "go on"
-    assert "median at epoch 1" in pruner.decide(slow, finished).reason
+
+    def decide(latency):
+        trial = TrialView(9, {"latency_ms": latency}, {"val_loss": [2.0]})
+        return pruner.decide(trial, known([*finished, trial], range(6)))
+
+    assert decide(6.0).action == "stop"
+    assert decide(1.0).action == "go on"
+    assert "median at report 1" in decide(6.0).reason
+    assert decide(6.0).seen == {"peers": 6, "val_loss": 2.0, "val_loss threshold": 1.0}
+    assert decide(1.0).seen == {"peers": 0, "val_loss": 2.0, "val_loss threshold": None}
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import lstmopt
 ROOT = Path(lstmopt.__file__).parent
 LEAVES = {"errors", "front", "space"}
 ORDER = [
-    "hookspecs", "registry", "table", "times", "data", "windows", "model", "training", "config",
-    "objectives", "latency", "pruning", "warm_start", "record", "past", "executors", "study",
-    "baselines", "finalists", "forecaster", "choice", "job", "progress", "report", "compat", "cli",
+    "hookspecs", "registry", "table", "times", "data", "windows", "model", "training",
+    "objectives", "pruning", "sampling", "config", "latency", "warm_start", "record", "past",
+    "executors", "plan", "storage", "study", "baselines", "finalists", "forecaster", "choice",
+    "job", "progress", "report", "compat", "cli",
 ]  # fmt: skip
 
 

@@ -13,11 +13,13 @@ from conftest import make_part, make_workload
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, open_engine
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
+from lstmopt.plan import Plan, check_support
 from lstmopt.pruning import PeersPruner
 from lstmopt.record import RunFolder, front_of
 from lstmopt.registry import load_registry
 from lstmopt.space import parse_space
-from lstmopt.study import Driver, Observer, Plan, check_support, open_study
+from lstmopt.storage import open_study
+from lstmopt.study import Driver, Observer
 from lstmopt.training import Epoch, Progress, TrainingOptions, advance
 
 REGISTRY = load_registry()
@@ -186,7 +188,7 @@ def test_the_median_pruner_stops_trials_in_a_two_objective_study(tmp_path):
     states = [t.state for t in driver.study.get_trials()]
     assert states.count(optuna.trial.TrialState.PRUNED) == len(pruned)
     for record in pruned:
-        assert "median at epoch" in record.reason
+        assert "median at report" in record.reason
         assert record.by_pruner
         assert len(record.curve) < 8
         better = [

@@ -1,0 +1,119 @@
+"""What a search is to do, checked before the first trial."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import optuna
+
+from lstmopt.errors import LstmoptError
+from lstmopt.objectives import Goals, Limits
+from lstmopt.pruning import Pruner, as_pruner
+from lstmopt.registry import Named, Registry, Strategy, make
+from lstmopt.sampling import TellStopped
+from lstmopt.space import Space
+from lstmopt.training import derive_seed
+
+
+@runtime_checkable
+class FiniteSampler(Protocol):
+    """A sampler that can run out of proposals."""
+
+    def size(self) -> int:
+        """Count all proposals."""
+
+    def remaining(self, study: optuna.Study) -> int:
+        """Count the proposals that the study has not tried."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is to do; everything is checked before the first trial."""
+
+    seed: int
+    space: Space
+    goals: Goals
+    sampler: Strategy
+    sampler_options: Mapping[str, Any]
+    pruner: Pruner
+    trials: int
+    seconds: float | None = None
+    epochs: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    tell_stopped: TellStopped = "last"
+    reports_per_epoch: int = 1
+    segment_seconds: float = 1.0
+    """How long a segment should train: long enough that dispatch costs little beside it."""
+
+    @property
+    def reports(self) -> float:
+        """How many reports of training the search may spend in all."""
+        return math.inf if self.epochs is None else self.epochs * self.reports_per_epoch
+
+    def make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """Make the sampler of one trial, seeded by the study's seed and the trial's number."""
+        seed = derive_seed(self.seed, number, _SAMPLING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = make(
+                self.sampler, "sampler", self.sampler_options, seed=seed, space=self.space
+            )
+        if not isinstance(sampler, optuna.samplers.BaseSampler):
+            raise LstmoptError(
+                f"a sampler strategy makes an optuna BaseSampler, found {type(sampler).__name__} "
+                f"from {self.sampler.name!r}: mend the plug-in"
+            )
+        return sampler
+
+
+def make_pruner(
+    registry: Registry,
+    choice: str | Mapping[str, Any],
+    naive: Callable[[], Mapping[str, float]] | None = None,
+) -> Pruner:
+    """Make a pruner from ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+
+    ``naive`` gives what the naive forecast scores, by learned objective, lower is better; None
+    where the work knows no such forecast. Raises LstmoptError for what the strategy cannot take.
+    """
+    named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
+    strategy = registry.strategy("pruner", named.name)
+    wrap = partial(make_pruner, registry, naive=naive)
+    made = make(strategy, "pruner", named.options, naive=naive, make_pruner=wrap)
+    return as_pruner(made, named.name)
+
+
+_SAMPLING, _TRAINING, _REFIT = 0, 1, 2
+"""Purposes of a trial's seeds, so that they are independent of one another."""
+
+
+def training_seed(study_seed: int, number: int) -> int:
+    return derive_seed(study_seed, number, _TRAINING)
+
+
+def refit_seed(study_seed: int, number: int, repeat: int) -> int:
+    return derive_seed(study_seed, number, _REFIT, repeat)
+
+
+def check_support(strategy: Strategy, space: Space, goals: Goals) -> None:
+    """Refuse, before the first trial, what the sampler cannot search."""
+    if not strategy.multi_objective and len(goals.objectives) > 1:
+        raise LstmoptError(
+            f"sampler {strategy.name!r} handles one objective, found {', '.join(goals.names)}: "
+            "name one objective or choose another sampler"
+        )
+    if not strategy.continuous and space.continuous:
+        raise LstmoptError(
+            f"sampler {strategy.name!r} cannot search {', '.join(space.continuous)} (continuous): "
+            "give it `points` or a list of values, or choose tpe, random, nsga2"
+        )
+    if not strategy.conditional and space.conditional:
+        raise LstmoptError(
+            f"sampler {strategy.name!r} cannot search dropout, which applies from two layers on: "
+            "fix num_layers or dropout, or choose tpe, random, nsga2"
+        )

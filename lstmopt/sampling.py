@@ -1,0 +1,128 @@
+"""What a sampler is told of trials that have no values of their own.
+
+In a study of several objectives Optuna's samplers learn nothing from a stopped trial, and nothing
+at all from one that is paused. Here a sampler asks of the study's storage through a view in which
+such trials carry stand-ins: the storage itself, and whoever else reads it, never sees them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Container, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from lstmopt.pruning import Floats, Trials
+
+if TYPE_CHECKING:
+    from lstmopt.objectives import Goals
+
+TellStopped = Literal["nothing", "last", "extrapolated"]
+"""What stands in for a stopped or paused trial's learned objectives.
+
+Nothing; the best value so far; or what it would have come to, judged by finished trials.
+"""
+
+_LEAST_FINISHED = 3
+"""Finished trials needed before anything is extrapolated from them."""
+
+
+def _delegate(name: str) -> Callable[..., Any]:
+    def call(self: SamplerView, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.storage, name)(*args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+_Delegating: Any = type(
+    "_Delegating", (BaseStorage,), {n: _delegate(n) for n in BaseStorage.__abstractmethods__}
+)
+
+
+class SamplerView(_Delegating):  # type: ignore[misc]
+    """A storage in which trials that end without values show ``stand_ins``, by trial number."""
+
+    def __init__(self, storage: BaseStorage) -> None:
+        self.storage = storage
+        self.stand_ins: Mapping[int, tuple[float, ...]] = {}
+        self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        return self._show(self.storage.get_trial(trial_id))
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        trials = [self._show(t) for t in self.storage.get_all_trials(study_id, deepcopy=False)]
+        found = [t for t in trials if states is None or t.state in states]
+        return copy.deepcopy(found) if deepcopy else found
+
+    def _show(self, trial: FrozenTrial) -> FrozenTrial:
+        values = self.stand_ins.get(trial.number)
+        if values is None or trial.state not in (TrialState.PRUNED, TrialState.RUNNING):
+            return trial
+        known = self._shown.get(trial.number)
+        if known is None or known[0] is not trial or known[1] != values:
+            shown = copy.copy(trial)
+            shown.state, shown.values = TrialState.COMPLETE, values
+            shown.datetime_complete = trial.datetime_complete or trial.datetime_start
+            known = self._shown[trial.number] = (trial, values, shown)
+        return known[2]
+
+
+def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:
+    """Return the study that a sampler is asked on, and the view that it reads."""
+    view = SamplerView(storage)
+    sampler = optuna.samplers.RandomSampler(seed=0)  # each ask sets its own
+    return optuna.load_study(study_name=study.study_name, storage=view, sampler=sampler), view
+
+
+def stand_ins(trials: Trials, goals: Goals, tell: TellStopped) -> dict[int, tuple[float, ...]]:
+    """Return the values in the goals' order, by trial number, that unfinished trials stand for."""
+    if tell == "nothing" or not len(trials):
+        return {}
+    rows = np.flatnonzero(~trials.finished & (trials.reports > 0))
+    columns = []
+    for objective in goals.objectives:
+        if objective.kind == "static":
+            values = trials.static[rows, trials.static_names.index(objective.name)]
+        else:
+            values = _reached(trials, objective.name, rows)
+            if tell == "extrapolated":
+                values = _extrapolated(trials, objective.name, rows, values)
+        columns.append([objective.minimised(value) for value in values.tolist()])
+    found = zip(trials.numbers[rows].tolist(), zip(*columns, strict=True), strict=True)
+    return {number: values for number, values in found if np.isfinite(values).all()}
+
+
+def _reached(trials: Trials, objective: str, rows: np.ndarray) -> Floats:
+    """Return the best value of each row's trial at its last report."""
+    reached: Floats = trials.best(objective)[rows, trials.reports[rows] - 1]
+    return reached
+
+
+def _extrapolated(trials: Trials, objective: str, rows: np.ndarray, reached: Floats) -> Floats:
+    """Map what was reached to an end by the straight line that fits finished trials best.
+
+    A line for each report, so that no unit matters; never worse than what was reached.
+    """
+    finished = np.flatnonzero(trials.finished)
+    if len(finished) < _LEAST_FINISHED:
+        return reached
+    best = trials.best(objective)
+    ends, expected = best[finished, -1], reached.copy()
+    for report in np.unique(trials.reports[rows]):
+        then = best[finished, report - 1]
+        mine = trials.reports[rows] == report
+        spread = then.var()
+        slope = max(0.0, float(np.cov(then, ends, bias=True)[0, 1] / spread)) if spread else 0.0
+        expected[mine] = ends.mean() + slope * (reached[mine] - then.mean())
+    return np.minimum(expected, reached)

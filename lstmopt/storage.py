@@ -1,0 +1,98 @@
+"""The Optuna study behind a run: opened or created, and refused when it was begun otherwise."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+
+from lstmopt.errors import LstmoptError
+from lstmopt.objectives import Goals
+from lstmopt.record import RunFolder, repair_journal
+
+IDENTITY = "lstmopt"
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study, the storage behind it, and what the user should know of its opening."""
+
+    study: optuna.Study
+    storage: optuna.storages.BaseStorage
+    notices: tuple[str, ...]
+
+    def set_trial_attrs(self, number: int, **attributes: Any) -> None:
+        """Set user attributes of a trial by its number, whichever process began it."""
+        study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        for name, value in attributes.items():
+            self.storage.set_trial_user_attr(trial_id, name, value)
+
+
+def open_study(
+    name: str, url: str, folder: RunFolder, goals: Goals, identity: Mapping[str, Any]
+) -> StoredStudy:
+    """Open or create the study and refuse one that was begun with something else.
+
+    ``identity`` says what must not change between calls, by the words a user knows it by.
+    """
+    notices = []
+    if not url and repair_journal(folder.journal):
+        notices.append("the journal's last line was torn and has been cut off")
+    storage = open_storage(url, folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        try:
+            study = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                directions=goals.directions,
+                load_if_exists=True,
+                sampler=optuna.samplers.RandomSampler(seed=0),
+            )
+        except ValueError:  # Optuna's word for another number of objectives
+            raise LstmoptError(_changed("objectives", folder)) from None
+    if known := study.user_attrs.get(IDENTITY):
+        for what, value in identity.items():
+            if known.get(what) != value:
+                raise LstmoptError(_changed(what, folder))
+    else:
+        if study.get_trials(deepcopy=False):
+            raise LstmoptError(
+                f"a run continues its own study only, found study {name!r} of another program in "
+                "the storage: choose another name"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(goals.names)
+        study.set_user_attr(IDENTITY, dict(identity))
+    return StoredStudy(study, storage, tuple(notices))
+
+
+def _changed(what: str, folder: RunFolder) -> str:
+    return (
+        f"a run goes on with what it began with, found another {what} than in {folder.path}: "
+        "go back to it, or start a new run with another --out"
+    )
+
+
+def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
+    """Open a database, or the journal in the run's folder when ``url`` is empty."""
+    if not url:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        backend = JournalFileBackend(str(folder.journal))
+        return optuna.storages.JournalStorage(backend)
+    try:
+        return optuna.storages.get_storage(url)
+    except Exception as error:
+        line = str(error).splitlines()[0]
+        raise LstmoptError(
+            f"--storage takes a database URL that can be opened, found {url!r} ({line}): "
+            "write for instance sqlite:///study.db"
+        ) from error
