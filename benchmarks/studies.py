@@ -18,7 +18,8 @@ from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine
 from lstmopt.job import versions
 from lstmopt.objectives import Goals
-from lstmopt.plan import Plan, check_support, make_pruner
+from lstmopt.plan import Plan, check_support
+from lstmopt.pruning import make_pruner
 from lstmopt.record import TrialRecord, told_values
 from lstmopt.registry import Registry, make
 from lstmopt.space import Parameter, Params, Range, Space

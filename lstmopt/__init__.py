@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lstmopt.forecaster import Forecaster as Forecaster
     from lstmopt.hookspecs import hookimpl as hookimpl
     from lstmopt.job import run as run
+    from lstmopt.pareto_pruner import ParetoPruner as ParetoPruner
     from lstmopt.registry import Objective as Objective
     from lstmopt.registry import Strategy as Strategy
 
@@ -27,6 +28,7 @@ _PUBLIC = {
     "Forecaster": "forecaster",
     "hookimpl": "hookspecs",
     "Objective": "registry",
+    "ParetoPruner": "pareto_pruner",
     "Strategy": "registry",
     "run": "job",
 }

@@ -42,12 +42,20 @@ def cli() -> None:
 @click.option("--horizon", type=int, help="Steps forecast at once.")
 @click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")
 @click.option("--sampler-option", multiple=True, metavar="NAME=VALUE")
-@click.option("--pruner", help="none, median, percentile, halving, plausible or a plug-in's.")
+@click.option("--pruner", help="auto, none, median, halving, … or a plug-in's: lstmopt plugins.")
 @click.option("--pruner-option", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--tell-stopped",
+    type=click.Choice(["nothing", "last", "extrapolated"]),
+    help="What the sampler is told of stopped trials.",
+)
+@click.option("--max-latency-ms", type=float, help="What is slower is never trained.")
+@click.option("--max-parameters", type=int, help="What is larger is never trained.")
 @click.option("--warm-start", "warm_start", multiple=True, metavar="RUN", help="An earlier run.")
 @click.option("--objective", "objectives", multiple=True, help="Repeatable.")
 @click.option("--trials", type=int, help="Trials in all.")
 @click.option("--epochs", type=int, help="Most epochs a trial.")
+@click.option("--report-every", type=int, help="Optimiser steps; once an epoch by default.")
 @click.option("--timeout", help="For instance 90s, 10m, 1h.")
 @click.option("--workers", type=int, help="Worker processes; one a core by default.")
 @click.option("--storage", help="Database URL; a journal in the run's folder by default.")
@@ -119,6 +127,25 @@ def fit(run_folder: Path, trial: int | None, pick: str | None, as_json: bool) ->
     console = _console(stderr=as_json)
     document = refit_trial(config, run_folder, trial)
     _print_run(document, console, run_folder, as_json)
+
+
+@cli.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--sample", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--seed", type=int, default=0, help="Draws the sample.")
+@as_json
+def audit(run_folder: Path, sample: int, seed: int, as_json: bool) -> None:
+    """Say how often pruning was wrong: train a sample of stopped trials to their end."""
+    from lstmopt.audit import audit_run
+    from lstmopt.config import read_config
+    from lstmopt.progress import LineProgress
+    from lstmopt.report.text import audit_lines
+
+    _results(run_folder)
+    config = read_config(run_folder / "study.toml")
+    observer = LineProgress(_console(stderr=True), config.budget.trials)
+    document = audit_run(config, run_folder, sample, seed, observer)
+    click.echo(json.dumps(document, indent=2) if as_json else "\n".join(audit_lines(document)))
 
 
 @cli.command()

@@ -25,7 +25,8 @@ from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
 from lstmopt.past import read_past
-from lstmopt.plan import FiniteSampler, Plan, check_support, make_pruner
+from lstmopt.plan import FiniteSampler, Plan, check_support
+from lstmopt.pruning import make_pruner
 from lstmopt.record import FORMAT, SCHEMA, RunFolder, TrialRecord, closed_trials, finite, front_of
 from lstmopt.registry import Named, Registry, load_registry, make
 from lstmopt.space import Architecture, Space, parse_space
@@ -165,7 +166,7 @@ def refit_trial(
     start = time.perf_counter()
     job = prepare(config, out)
     with job.folder.lock():
-        stored = _open(job)
+        stored = open_stored(job)
         trials = closed_trials(stored.study, job.goals)
         candidates = front_of(trials, job.goals)
         if number is not None:
@@ -184,7 +185,7 @@ def refit_trial(
 
 def begin(job: Job, observer: Observer) -> StoredStudy:
     """Open the study and, when it is new, write its file and enqueue the warm start."""
-    stored = _open(job)
+    stored = open_stored(job)
     for notice in (*job.series.notices, *job.goals.notices(), *stored.notices):
         observer.notice(notice)
     sampler = job.plan.make_sampler(0)
@@ -197,7 +198,7 @@ def begin(job: Job, observer: Observer) -> StoredStudy:
     return stored
 
 
-def _open(job: Job) -> StoredStudy:
+def open_stored(job: Job) -> StoredStudy:
     return open_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from lstmopt.errors import LstmoptError
+from lstmopt.pruning import TrialView
 from lstmopt.space import Architecture, Value
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ class Goals:
 
     def static_values(self, cost: ForecastCost) -> dict[str, float]:
         return {o.name: o.measure(cost) for o in self.static}
+
+    def view(self, number: int, static: Mapping[str, float], curve: Sequence[Epoch]) -> TrialView:
+        """Return a trial as a pruner sees it: everything turned so that lower is better."""
+        by_name = {o.name: o for o in self.objectives}
+        return TrialView(
+            number,
+            {name: by_name[name].minimised(value) for name, value in static.items()},
+            {o.name: [o.minimised(o.measure(e)) for e in curve] for o in self.learned},
+        )
 
     def values(self, cost: ForecastCost, curve: tuple[Epoch, ...]) -> dict[str, float]:
         """Measure a trained candidate at the epoch whose weights are kept: the best one."""

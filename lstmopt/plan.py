@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import optuna
 
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, Limits
-from lstmopt.pruning import Pruner, as_pruner
-from lstmopt.registry import Named, Registry, Strategy, make
+from lstmopt.pruning import Pruner
+from lstmopt.registry import Strategy, make
 from lstmopt.sampling import TellStopped
 from lstmopt.space import Space
 from lstmopt.training import derive_seed
@@ -69,23 +68,6 @@ class Plan:
                 f"from {self.sampler.name!r}: mend the plug-in"
             )
         return sampler
-
-
-def make_pruner(
-    registry: Registry,
-    choice: str | Mapping[str, Any],
-    naive: Callable[[], Mapping[str, float]] | None = None,
-) -> Pruner:
-    """Make a pruner from ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
-
-    ``naive`` gives what the naive forecast scores, by learned objective, lower is better; None
-    where the work knows no such forecast. Raises LstmoptError for what the strategy cannot take.
-    """
-    named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
-    strategy = registry.strategy("pruner", named.name)
-    wrap = partial(make_pruner, registry, naive=naive)
-    made = make(strategy, "pruner", named.options, naive=naive, make_pruner=wrap)
-    return as_pruner(made, named.name)
 
 
 _SAMPLING, _TRAINING, _REFIT = 0, 1, 2

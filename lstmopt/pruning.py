@@ -7,12 +7,15 @@ A *report* is what training shows a pruner: once an epoch, unless a study report
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lstmopt.registry import Named, Registry, make
 
 Floats = NDArray[np.float64]
 
@@ -261,6 +264,21 @@ class Promoter(Protocol):
         """
 
 
+class Wrapping:
+    """Begins a pruner that wraps another: rungs and promotions, if any, are the other's."""
+
+    def __init__(self, wrapped: Pruner) -> None:
+        self.wrapped = wrapped
+
+    def next_rung(self, report: int) -> int | None:
+        return self.wrapped.next_rung(report) if isinstance(self.wrapped, Promoter) else None
+
+    def promote(self, paused: Sequence[int], trials: Trials, closing: bool) -> int | None:
+        if not isinstance(self.wrapped, Promoter):
+            return None
+        return self.wrapped.promote(paused, trials, closing)
+
+
 class NeverStop:
     """Lets every trial run to its end."""
 
@@ -275,6 +293,23 @@ def as_pruner(made: Pruner | Rule, name: str) -> Pruner:
     if isinstance(made, Rule):
         return PeersPruner(made, name)
     raise TypeError(f"pruner {name!r} made {type(made).__name__}, without decide or should_stop")
+
+
+def make_pruner(
+    registry: Registry,
+    choice: str | Mapping[str, Any],
+    naive: Callable[[], Mapping[str, float]] | None = None,
+) -> Pruner:
+    """Make a pruner from ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+
+    ``naive`` gives what the naive forecast scores, by learned objective, lower is better; None
+    where the work knows no such forecast. Raises LstmoptError for what the strategy cannot take.
+    """
+    named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
+    strategy = registry.strategy("pruner", named.name)
+    wrap = partial(make_pruner, registry, naive=naive)
+    made = make(strategy, "pruner", named.options, naive=naive, make_pruner=wrap)
+    return as_pruner(made, named.name)
 
 
 def decisions(

@@ -46,12 +46,15 @@ class Segment:
     at: int
     epochs: tuple[Epoch, ...]
     decisions: tuple[tuple[int, Decision], ...] = ()
+    failed: bool = False
+    """Whether the candidate failed in it, which no pruner is asked about."""
 
     def attribute(self, number: int) -> dict[str, Any]:
         """Return the trial attribute that stores the trial's segment of this number."""
         rows = [astuple(epoch) for epoch in self.epochs]
         made = [(report, d.action, d.reason, dict(d.seen)) for report, d in self.decisions]
-        return {f"{_SEGMENT}{number:05d}": {"at": self.at, "epochs": rows, "decisions": made}}
+        content = {"at": self.at, "epochs": rows, "decisions": made, "failed": self.failed}
+        return {f"{_SEGMENT}{number:05d}": content}
 
 
 def read_segments(trial: optuna.trial.FrozenTrial) -> list[Segment]:
@@ -65,6 +68,7 @@ def _read_segment(content: dict[str, Any]) -> Segment:
         content["at"],
         tuple(Epoch(*row) for row in content["epochs"]),
         tuple((report, Decision(*rest)) for report, *rest in content["decisions"]),
+        content["failed"],
     )
 
 
@@ -211,6 +215,10 @@ class RunFolder:
     @property
     def front_csv(self) -> Path:
         return self.path / "front.csv"
+
+    @property
+    def audit(self) -> Path:
+        return self.path / "audit.json"
 
     @property
     def weights(self) -> Path:

@@ -19,7 +19,7 @@ import optuna
 
 from lstmopt.executors import Engine, worker_died
 from lstmopt.plan import FiniteSampler, Plan, training_seed
-from lstmopt.pruning import Decision, Promoter, Trials, TrialView, decisions
+from lstmopt.pruning import Decision, Promoter, Trials, decisions
 from lstmopt.record import (
     INFEASIBLE,
     Segment,
@@ -253,7 +253,7 @@ class Driver:
             entry.promotions = [(at, last) for at, last in trial.user_attrs.get("promotions", ())]
             entry.decided = decided_reports(segments)
             if recorded:
-                self._trials.put(self._trial_view(entry.number, entry.static, recorded))
+                self._trials.put(self.goals.view(entry.number, entry.static, recorded))
             entry.checkpoint = self._checkpoints.read_checkpoint(trial.number, len(recorded))
             if entry.checkpoint is not None:
                 entry.epochs = list(recorded)
@@ -404,7 +404,7 @@ class Driver:
 
     def _decide(self, running: _Running, progress: Progress) -> list[tuple[int, Decision]]:
         """Ask the pruner at each report that it has not judged yet; a failure is not judged."""
-        trial = self._trial_view(running.number, running.static, tuple(running.epochs))
+        trial = self.goals.view(running.number, running.static, tuple(running.epochs))
         if progress.failure:
             self._trials.put(trial)
             return []
@@ -420,7 +420,8 @@ class Driver:
         # driver dies, there is a checkpoint for exactly the recorded epochs
         running.checkpoint = progress.checkpoint
         self._checkpoints.write_checkpoint(running.number, len(running.epochs), progress.checkpoint)
-        segment = Segment(self._next_event(), progress.epochs, tuple(d for d in made if judged(d)))
+        told = tuple(decision for decision in made if judged(decision))
+        segment = Segment(self._next_event(), progress.epochs, told, bool(progress.failure))
         self._stored.set_trial_attrs(running.number, **segment.attribute(running.segments))
         running.segments += 1
         self._checkpoints.drop_checkpoints(running.number, keep=len(running.epochs))
@@ -499,15 +500,5 @@ class Driver:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
         if record.curve and record.epochs_trained:
             static = self.goals.static_values(self._cost_of(record.params))
-            view = self._trial_view(record.number, static, record.curve)
+            view = self.goals.view(record.number, static, record.curve)
             self._trials.put(view, record.state == "complete")
-
-    def _trial_view(
-        self, number: int, static: Mapping[str, float], curve: tuple[Epoch, ...]
-    ) -> TrialView:
-        by_name = {o.name: o for o in self.goals.objectives}
-        return TrialView(
-            number,
-            {name: by_name[name].minimised(value) for name, value in static.items()},
-            {o.name: [o.minimised(o.measure(e)) for e in curve] for o in self.goals.learned},
-        )

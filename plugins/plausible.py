@@ -51,7 +51,7 @@ class Plausible:
             hopes.append(f"{name} could reach {hope:.4g}")
         if not ahead.any():
             return Decision("go on", seen=seen)
-        number = int(trials.numbers[rivals[ahead][0]])
+        number = int(trials.numbers[rivals[ahead]].min())
         words = f"{', '.join(hopes)} at best, trial {number} stays out of reach"
         return Decision("stop", f"plausible at report {report}: {words}", seen)
 

@@ -86,6 +86,30 @@ def print_test(document: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def audit_lines(document: dict[str, Any]) -> list[str]:
+    """Say in sentences what an audit found."""
+    replayed, different = document["decisions_replayed"], document["decisions_different"]
+    low, high = document["interval"]
+    lost, sampled = len(document["lost"]), document["sampled"]
+    whole = sampled == document["stopped"]
+    again = sum(trial["repeated"] for trial in document["trials"])
+    lines = [
+        f"{replayed} decisions were made again from the record, "
+        + (f"{len(different)} of them otherwise ({different[0]})" if different else "all the same")
+        + ".",
+        f"{sampled} of {document['stopped']} stopped trials were trained to their end ({again} "
+        f"with the recorded losses bit for bit), {lost} of them to the front.",
+        f"False-prune rate: {lost / sampled:.0%}"
+        + ("." if whole else f" (95 % interval {low:.0%} to {high:.0%})."),
+    ]
+    if document["front_gain"] is not None:
+        lines.append(
+            f"With them the front's hypervolume would have been {document['front_gain']:.1%} "
+            f"larger; pruning saved {document['epochs_saved']:.0f} epochs."
+        )
+    return lines
+
+
 def _cell(cell: dict[str, float | None]) -> str:
     if cell["mean"] is None:
         return "undefined"
