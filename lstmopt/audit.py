@@ -20,7 +20,7 @@ from lstmopt.front import front_mask, hypervolume
 from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
 from lstmopt.objectives import Goals, cost_of
 from lstmopt.plan import training_seed
-from lstmopt.pruning import Decision, Promoter, Pruner, Trials, TrialView, decisions
+from lstmopt.pruning import Closing, Decision, Promoter, Pruner, Trials, TrialView, decisions
 from lstmopt.record import (
     Segment,
     TrialRecord,
@@ -175,7 +175,8 @@ def interval(lost: int, sampled: int, population: int) -> list[float]:
     middle = (share + z2 / (2 * sampled)) / (1 + z2 / sampled)
     half = math.sqrt(z2 * (share * (1 - share) + z2 / (4 * sampled)) / sampled)
     half /= 1 + z2 / sampled
-    return [max(0.0, middle - half), min(1.0, middle + half)]
+    # the bounds hold the share itself whatever the rounding
+    return [max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))]
 
 
 def gain(
@@ -214,7 +215,7 @@ class _Event:
     at: int
     trial: optuna.trial.FrozenTrial
     segment: Segment | None = None
-    promoted: bool | None = None
+    promoted: Closing | None = None
 
 
 def replay(trials: Sequence[optuna.trial.FrozenTrial], job: Job, costs: Any) -> Iterator[Replayed]:

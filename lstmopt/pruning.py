@@ -21,6 +21,13 @@ Floats = NDArray[np.float64]
 
 Action = Literal["go on", "pause", "stop"]
 
+Closing = Literal["open", "front", "everyone"]
+"""Whether other trials will still begin (``open``), and who may go on when none will.
+
+``front``: who is better than all its peers, for whoever is not promoted now is stopped.
+``everyone``: a budget in epochs has room left, so whoever comes next best.
+"""
+
 
 @dataclass(frozen=True)
 class TrialView:
@@ -257,11 +264,8 @@ class Promoter(Protocol):
     def next_rung(self, report: int) -> int | None:
         """Return the first rung after ``report``, so that no trial is trained past it unasked."""
 
-    def promote(self, paused: Sequence[int], trials: Trials, closing: bool) -> int | None:
-        """Return the number of the ``paused`` trial that goes on next, None when none should yet.
-
-        ``closing`` says that no other trial will begin: who is not promoted now is stopped.
-        """
+    def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        """Return the number of the ``paused`` trial that goes on next, None when none should."""
 
 
 class Wrapping:
@@ -273,7 +277,7 @@ class Wrapping:
     def next_rung(self, report: int) -> int | None:
         return self.wrapped.next_rung(report) if isinstance(self.wrapped, Promoter) else None
 
-    def promote(self, paused: Sequence[int], trials: Trials, closing: bool) -> int | None:
+    def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
         if not isinstance(self.wrapped, Promoter):
             return None
         return self.wrapped.promote(paused, trials, closing)

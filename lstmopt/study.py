@@ -19,7 +19,7 @@ import optuna
 
 from lstmopt.executors import Engine, worker_died
 from lstmopt.plan import FiniteSampler, Plan, training_seed
-from lstmopt.pruning import Decision, Promoter, Trials, decisions
+from lstmopt.pruning import Closing, Decision, Promoter, Trials, decisions
 from lstmopt.record import (
     INFEASIBLE,
     Segment,
@@ -80,7 +80,7 @@ class _Running:
     asked: int = 0
     deaths: int = 0
     decided: int = 0
-    promotions: list[tuple[int, bool]] = field(default_factory=list)
+    promotions: list[tuple[int, Closing]] = field(default_factory=list)
 
     def next_epochs(self, seconds: float) -> int:
         """Count the epochs that fit into ``seconds``, judged by those trained so far."""
@@ -191,13 +191,13 @@ class Driver:
             self._go_on(promoted)
         elif self._wants_more():
             self._begin_trial()
-        elif promoted := self._promoted(closing=True):
+        elif promoted := self._promoted("front" if self.plan.epochs is None else "everyone"):
             self._go_on(promoted)
         else:
             return False
         return True
 
-    def _promoted(self, closing: bool = False) -> _Running | None:
+    def _promoted(self, closing: Closing = "open") -> _Running | None:
         """Take the paused trial that the pruner wants to go on."""
         pruner = self.plan.pruner
         if not (self._paused and isinstance(pruner, Promoter)):

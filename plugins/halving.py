@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.front import Ranking, contributions
-from lstmopt.pruning import GO_ON, Decision, Floats, Trials, TrialView
+from lstmopt.pruning import GO_ON, Closing, Decision, Floats, Trials, TrialView
 
 
 class Rung:
@@ -71,8 +71,8 @@ class Halving:
     Rungs lie at ``min_epochs``, ``min_epochs * reduction_factor`` and so on. One in
     ``reduction_factor`` of those that reached a rung goes on (one at least): by non-dominated rank,
     then by the hypervolume that it alone adds to its rank. A paused trial goes on once the rung has
-    grown so that it is among them, or at the study's close when nothing on its rung dominates it
-    (Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020; Schmucker et
+    grown so that it is among them, or at the study's close when nothing on its rung dominates it,
+    or by rank while a budget in epochs lasts (Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020; Schmucker et
     al., Multi-objective asynchronous successive halving, 2021).
 
     The state is the recorded curves alone. ``stop_only`` stops what would be paused, but no trial
@@ -110,24 +110,28 @@ class Halving:
         words = f"rank {rank}, not among the best {quota} of {len(rung.places)} at report {report}"
         return Decision("stop" if self.stop_only else "pause", f"halving: {words}", seen)
 
-    def promote(self, paused: Sequence[int], trials: Trials, closing: bool) -> int | None:
+    def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
         if self.stop_only:
             return None
-        waiting: dict[int, list[int]] = {}
+        waiting: dict[Rung, list[int]] = {}
         for number in sorted(paused):
-            waiting.setdefault(int(trials.reports[trials.row(number)]), []).append(number)
-        for report in sorted(waiting, reverse=True):
-            rung = self._rung(trials, report)
+            report = int(trials.reports[trials.row(number)])
+            waiting.setdefault(self._rung(trials, report), []).append(number)
+        for rung in sorted(waiting, key=lambda rung: -rung.report):
             best = rung.best(self._quota(rung))
-            rows = {number: trials.row(number) for number in waiting[report]}
-            able = [
-                number
-                for number, row in rows.items()
-                if best[rung.places[row]] or (closing and rung.rank(row) == 0)
-            ]
+            able = [n for n in waiting[rung] if best[rung.places[trials.row(n)]]]
             if able:
-                return min(able, key=lambda number: rung.rank(rows[number]))
-        return None
+                return min(able, key=lambda number: rung.rank(trials.row(number)))
+        if closing == "open":
+            return None
+        # the lowest share of the rung's ranks first, the later rung where they are alike
+        ranks = {
+            number: (rung.rank(trials.row(number)), len(rung.places), rung.report)
+            for rung, numbers in waiting.items()
+            for number in numbers
+        }
+        able = [number for number in ranks if closing == "everyone" or ranks[number][0] == 0]
+        return min(able, key=lambda n: (ranks[n][0] / ranks[n][1], -ranks[n][2]), default=None)
 
     def _rung(self, trials: Trials, report: int) -> Rung:
         rungs = self._rungs.setdefault(trials, {})

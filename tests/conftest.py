@@ -55,9 +55,9 @@ def make_part(first: int, end: int, window: int = 6, horizon: int = 2, rows: int
     return Part(inputs, everything, target.astype(np.float32), everything, shape, (first, end))
 
 
-def make_workload(**options) -> Workload:
+def make_workload(reports: int = 1, **options) -> Workload:
     chosen = TrainingOptions(**{"epochs": 10, "patience": 10} | options)
-    return Workload(make_part(0, 160), make_part(160, 240), chosen, "cpu")
+    return Workload(make_part(0, 160), make_part(160, 240), chosen, "cpu", reports)
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_a_trial_better_than_all_no_slower_at_every_report_is_never_stopped(draw
         trials = known([seen, *others], finished)
         if pruner.decide(seen, trials).action == "pause":
             # nothing on the rung dominates it, so it is no later closed than it would go on
-            assert pruner.promote([trial.number], trials, closing=True) == trial.number
+            assert pruner.promote([trial.number], trials, closing="front") == trial.number
         else:
             assert pruner.decide(seen, trials).action == "go on"
 
@@ -123,9 +123,25 @@ def test_only_a_paused_trial_that_would_go_on_is_promoted(drawn):
     paused = [t.until(1) for t in views if t.number not in finished]
     others = [t for t in views if t.number in finished]
     trials = known([*paused, *others], finished)
-    number = RUNGS.promote([t.number for t in paused], trials, closing=False)
+    number = RUNGS.promote([t.number for t in paused], trials, closing="open")
     able = [p.number for p in paused if RUNGS.decide(p, trials).action == "go on"]
     assert (number in able) if able else (number is None)
+
+
+@given(studies())
+def test_at_the_close_the_front_of_a_rung_goes_on_and_with_a_budget_everyone(drawn):
+    views, _ = drawn
+    paused = [t.until(1) for t in views]
+    points = {t.number: (t.losses["val_loss"][0], *t.static.values()) for t in paused}
+    for closing in ("front", "everyone"):
+        trials, left, promoted = known(paused), set(points), []
+        while (number := RUNGS.promote(sorted(left), trials, closing)) is not None:
+            promoted.append(number)
+            left.remove(number)
+        if closing == "everyone":
+            assert not left
+        front = [n for n in points if not any(dominates(o, points[n]) for o in points.values())]
+        assert set(front) <= set(promoted)
 
 
 def test_a_rung_that_grew_gives_the_same_decisions_as_one_made_anew():

@@ -14,7 +14,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, open_engine
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.plan import Plan, check_support
-from lstmopt.pruning import PeersPruner
+from lstmopt.pruning import make_pruner
 from lstmopt.record import RunFolder, front_of
 from lstmopt.registry import load_registry
 from lstmopt.space import parse_space
@@ -38,11 +38,12 @@ COSTS = {
 }
 
 
-def make_plan(trials=6, sampler="random", space=SPACE, goals=GOALS, pruner="none", seconds=None):
-    made = REGISTRY.strategy("pruner", pruner).make()
-    pruner = made if pruner == "none" else PeersPruner(made, pruner)
+def make_plan(
+    trials=6, sampler="random", space=SPACE, goals=GOALS, pruner="none", seconds=None, **more
+):
     strategy = REGISTRY.strategy("sampler", sampler)
-    return Plan(3, space, goals, strategy, {}, pruner, trials, seconds)
+    made = make_pruner(REGISTRY, pruner)
+    return Plan(3, space, goals, strategy, {}, made, trials, seconds, **more)
 
 
 def in_process(call=None):

@@ -14,10 +14,12 @@ from lstmopt.model import LSTMForecaster, count_parameters
 from lstmopt.space import Architecture, Candidate
 from lstmopt.training import (
     DevicePart,
+    TrainingOptions,
     advance,
     evaluate,
     make_optimizer,
     read_checkpoint,
+    reports_per_epoch,
     score,
     squared_error,
 )
@@ -176,3 +178,40 @@ def test_weights_are_counted_as_torch_counts_them():
     model = LSTMForecaster(Architecture(8, 3), 4, 2)
     expected = sum(p.numel() for p in model.parameters())
     assert count_parameters(Architecture(8, 3), 4, 2) == expected
+
+
+@pytest.mark.parametrize("reports", [2, 3])
+def test_two_segments_within_an_epoch_are_exactly_one(reports):
+    workload = make_workload(epochs=3, reports=reports)
+    candidate = Candidate(SMALL, seed=5)
+    whole = advance(workload, candidate, None, 3 * reports)
+    first = advance(workload, candidate, None, 1)
+    rest = advance(workload, candidate, first.checkpoint, 3 * reports)
+    assert losses(whole.epochs) == losses(first.epochs + rest.epochs)
+    assert whole.finished
+    assert [e.number for e in whole.epochs] == list(range(1, 3 * reports + 1))
+
+
+def test_the_shares_of_an_epoch_are_the_whole_of_it():
+    seen = []
+    workload = make_workload(reports=3)
+    gather = workload.train.batch
+    workload.train.batch = lambda origins, forecasts: (
+        seen.extend(origins.tolist()),
+        gather(origins, forecasts),
+    )[1]
+    advance(workload, Candidate(SMALL, seed=5), None, 3)
+    assert sorted(seen) == sorted(workload.train_origins.tolist())
+
+
+def test_a_report_comes_after_so_many_steps_of_the_largest_batch():
+    part = make_workload().train.part
+    windows = len(part.origins(part.shape.window))
+    options = TrainingOptions(report_every=2)
+    assert reports_per_epoch(part, options, 16) == windows // 32
+    assert reports_per_epoch(part, options, 1000) == 1
+    assert reports_per_epoch(part, TrainingOptions(), 16) == 1
+    for batch in (4, 8, 16):  # no share of an epoch is without a step
+        workload = make_workload(report_every=2, reports=windows // 32)
+        progress = advance(workload, Candidate(SMALL | {"batch_size": batch}, 0), None, 4)
+        assert all(math.isfinite(epoch.train_loss) for epoch in progress.epochs)

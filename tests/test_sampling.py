@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from test_pruning import known, studies
+from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
+
+from lstmopt.objectives import Limits
+from lstmopt.sampling import open_view, stand_ins
+
+COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
+TWO = goals_of("val_loss", "latency_ms", "parameters")
+
+
+@given(studies())
+def test_told_nothing_no_trial_has_a_stand_in(drawn):
+    views, finished = drawn
+    assert stand_ins(known(views, finished), TWO, "nothing") == {}
+
+
+@given(studies())
+def test_told_the_last_loss_an_unfinished_trial_stands_for_its_best_and_its_true_cost(drawn):
+    views, finished = drawn
+    expected = {
+        v.number: (min(v.losses["val_loss"]), v.static["latency_ms"], v.static["parameters"])
+        for v in views
+        if v.number not in finished
+    }
+    assert stand_ins(known(views, finished), TWO, "last") == expected
+
+
+@given(studies(), st.floats(0.1, 10), st.floats(-5, 5))
+def test_an_extrapolated_loss_is_no_worse_than_the_last_and_moves_with_its_units(
+    drawn, scale, shift
+):
+    views, finished = drawn
+    falls = np.diff(sorted(x for v in views for x in v.losses["val_loss"]))
+    assume(all(gap == 0 or gap > 1e-3 for gap in falls))  # rounding decides no slope
+    cut = [v if v.number in finished else v.until(2) for v in views]
+    moved = [
+        type(v)(
+            v.number, v.static, {n: [scale * x + shift for x in c] for n, c in v.losses.items()}
+        )
+        for v in cut
+    ]
+    last = stand_ins(known(cut, finished), TWO, "last")
+    found = stand_ins(known(cut, finished), TWO, "extrapolated")
+    other = stand_ins(known(moved, finished), TWO, "extrapolated")
+    for number, (loss, *cost) in found.items():
+        assert loss <= last[number][0]
+        assert cost == list(last[number][1:])
+        assert other[number][0] == pytest.approx(scale * loss + shift, abs=1e-6)
+
+
+def test_an_extrapolation_follows_the_line_through_finished_trials():
+    from lstmopt.pruning import TrialView
+
+    views = [TrialView(n, {"latency_ms": 1.0}, {"val_loss": [n, n / 2]}) for n in range(1, 5)]
+    views.append(TrialView(9, {"latency_ms": 2.0}, {"val_loss": [3.0]}))
+    found = stand_ins(known(views, {1, 2, 3, 4}), GOALS, "extrapolated")
+    assert found == {9: (pytest.approx(1.5), 2.0)}
+
+
+@pytest.mark.parametrize("storage", ["memory", "journal", "sqlite"])
+def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storage):
+    place = {
+        "memory": optuna.storages.InMemoryStorage,
+        "journal": lambda: optuna.storages.JournalStorage(
+            optuna.storages.journal.JournalFileBackend(str(tmp_path / "j.log"))
+        ),
+        "sqlite": lambda: f"sqlite:///{tmp_path}/s.db",
+    }[storage]()
+    study = optuna.create_study(storage=place, directions=["minimize"] * 2)
+    asked, view = open_view(study, optuna.storages.get_storage(place))
+    stopped, paused, failed = asked.ask(), asked.ask(), asked.ask()
+    asked.tell(stopped, state=PRUNED)
+    asked.tell(failed, state=optuna.trial.TrialState.FAIL)
+    view.stand_ins = {0: (1.0, 2.0), 1: (3.0, 4.0), 2: (5.0, 6.0)}
+    shown = asked.get_trials(states=(COMPLETE,))
+    assert [(t.number, t.values) for t in shown] == [(0, [1.0, 2.0]), (1, [3.0, 4.0])]
+    assert [t.state.name for t in study.get_trials()] == ["PRUNED", "RUNNING", "FAIL"]
+    assert [t.values for t in study.get_trials()] == [None] * 3
+    study.tell(paused.number, [7.0, 8.0])
+    assert study.get_trials()[1].values == asked.get_trials()[1].values == [7.0, 8.0]
+
+
+def losses(candidate):
+    return [abs(np.log10(candidate["learning_rate"]) + 2) + 1 / n for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_samplers_that_learn_propose_otherwise_when_told_of_paused_trials(tmp_path, sampler):
+    drawn = {}
+    for tell in ("nothing", "last"):
+        plan = make_plan(40, sampler, pruner="halving", tell_stopped=tell)
+        driver = make_driver(tmp_path / tell, plan, in_process(Scripted(losses)))
+        drawn[tell] = [r.params["learning_rate"] for r in driver.search()]
+    assert drawn["nothing"] != drawn["last"]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
+def test_what_breaks_a_limit_is_never_trained_and_takes_no_trial(tmp_path, sampler):
+    trained = []
+
+    def call(candidate, *rest):
+        trained.append(candidate["hidden_size"])
+        return Scripted(losses)(candidate, *rest)
+
+    limits = Limits(max_latency_ms=0.5)
+    driver = make_driver(tmp_path, make_plan(12, sampler, limits=limits), in_process(call))
+    records = driver.search()
+    infeasible = [r for r in records if r.state == "infeasible"]
+    assert set(trained) == {4}
+    assert len(records) - len(infeasible) == 12
+    assert infeasible
+    for record in infeasible:
+        assert record.params["hidden_size"] == 8
+        assert record.reason == "not trained: it exceeds max_latency_ms by 60%"
+        assert record.values == {"val_loss": None, "latency_ms": 0.8}
+    constraints = [t.constraints["max_latency_ms"] for t in driver.study.get_trials()]
+    assert [c > 0 for c in constraints] == [r.state == "infeasible" for r in records]
+
+
+def test_samplers_learn_where_the_limit_lies(tmp_path):
+    def share(limits):
+        plan = make_plan(40, "tpe", limits=limits)
+        folder = tmp_path / str(limits.max_latency_ms)
+        records = make_driver(folder, plan, in_process(Scripted(losses))).search()
+        late = [r for r in records if r.number >= 15]
+        return np.mean([r.params["hidden_size"] == 8 for r in late])
+
+    assert share(Limits(max_latency_ms=0.5)) < share(Limits(max_latency_ms=5.0))
+
+
+def test_a_search_gives_up_when_every_candidate_breaks_a_limit(tmp_path):
+    notices = []
+
+    class Listener(type(make_driver(tmp_path / "x").observer)):
+        def notice(self, text):
+            notices.append(text)
+
+    plan = make_plan(5, limits=Limits(max_parameters=1))
+    driver = make_driver(tmp_path / "a", plan, observer=Listener())
+    assert {r.state for r in driver.search()} == {"infeasible"}
+    assert "in a row broke a limit" in notices[0]
