@@ -52,8 +52,9 @@ class Task(Protocol):
 class Budget(msgspec.Struct, frozen=True):
     """What every study may spend, in trials that run to their end: a contender gets as many epochs.
 
-    ``same_trials`` begins exactly so many trials instead, whatever they cost: no fair race, but
-    the way to count what a pruner loses of the same candidates.
+    ``same_trials`` begins exactly so many trials, and ends with them unless
+    ``full_trials`` is less: no fair race, but the way to count what a pruner loses of the same
+    candidates.
     """
 
     full_trials: float
@@ -61,8 +62,7 @@ class Budget(msgspec.Struct, frozen=True):
 
     def epochs(self, task_epochs: int, contender: Contender) -> int:
         """Return a contender's epochs on a task whose trials last ``task_epochs``."""
-        trials = self.same_trials or self.full_trials
-        return max(1, round(trials * task_epochs)) * contender.budget_factor
+        return max(1, round(self.full_trials * task_epochs)) * contender.budget_factor
 
     def trials(self, contender: Contender) -> int | None:
         """Return how many trials a study begins, None where epochs alone decide."""

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     help="What samplers are told of stopped trials; repeatable.",
 )
 @click.option("--past", multiple=True, type=click.Path(path_type=Path), help="Run to learn from.")
-@click.option("--budget", type=float, default=50.0, help="Full trials' worth of epochs a study.")
+@click.option("--budget", type=float, help="Full trials' worth of epochs a study; 50 unless given.")
 @click.option("--seconds", type=float, help="For real work: wall-clock of one study as well.")
-@click.option("--same-trials", type=int, help="Begin exactly so many trials, whatever they cost.")
+@click.option(
+    "--same-trials", type=int, help="Begin exactly so many trials, within --budget if given."
+)
 @click.option("--seeds", type=int, help="20 on tables, 5 on real work unless given.")
 @click.option("--workers", type=int, help="Processes that replay; one a core by default.")
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path))
@@ -60,7 +62,7 @@ def _run(out: Path, options: dict[str, Any]) -> None:
     from lstmopt.executors import default_workers
 
     from .benchmark import Budget, run_benchmark
-    from .contenders import TELL, contenders
+    from .contenders import contenders
 
     tasks, skipped = _tasks(options)
     real = bool(options["real"])
@@ -68,13 +70,13 @@ def _run(out: Path, options: dict[str, Any]) -> None:
         options["samplers"] or ("tpe",),
         options["pruners"] or ("none",),
         options["warm_starts"] or ("none",),
-        options["tell"] or (TELL,),
+        options["tell"] or (None,),
     )
     run_benchmark(
         tasks,
         chosen,
         options["seeds"] or (5 if real else 20),
-        Budget(options["budget"], options["same_trials"]),
+        Budget(options["budget"] or options["same_trials"] or 50, options["same_trials"]),
         out,
         # real studies use the machine's cores themselves, one study after the other
         workers=1 if real else options["workers"] or default_workers("cpu"),

@@ -11,9 +11,6 @@ from lstmopt.sampling import TellStopped
 from lstmopt.training import derive_seed
 
 NONE = Named("none")
-TELL: TellStopped = "last"
-"""What a sampler is told of stopped trials unless a benchmark compares it."""
-
 RANDOM = Named("random")
 
 
@@ -23,7 +20,7 @@ class Contender:
 
     ``budget_factor`` multiplies the budget; ``stream`` draws other seeds from the same numbers, so
     that one strategy under two names is repeated and not copied. ``tell`` is what the sampler is
-    told of stopped trials.
+    told of stopped trials, None for what serves it best.
     """
 
     name: str
@@ -32,7 +29,7 @@ class Contender:
     warm_start: Named = NONE
     budget_factor: int = 1
     stream: int = 0
-    tell: TellStopped = TELL
+    tell: TellStopped | None = None
 
     @property
     def parts(self) -> tuple[str, str, str]:
@@ -53,7 +50,7 @@ def contenders(
     samplers: Iterable[str],
     pruners: Iterable[str],
     warm_starts: Iterable[str],
-    tell: Iterable[TellStopped] = (TELL,),
+    tell: Iterable[TellStopped | None] = (None,),
 ) -> list[Contender]:
     """Combine strategies, and add what every table needs.
 
@@ -70,7 +67,7 @@ def contenders(
         sampler, pruner, warm_start = map(Named.parse, texts)
         parts = [str(sampler), str(pruner)]
         parts += [str(warm_start)] if warm_start != NONE else []
-        parts += [f"told {told}"] if told != TELL else []
+        parts += [f"told {told}"] if told else []
         name = "+".join(parts)
         found.setdefault(name, Contender(name, sampler, pruner, warm_start, tell=told))
     return list(found.values())

@@ -89,14 +89,16 @@ class RealTask:
         with tempfile.TemporaryDirectory(prefix="lstmopt-bench-") as folder:
             job = self._job(contender, seed, epochs, Path(folder))
             stored, costs = begin(job, Observer()), measure_costs(job, Observer())
+            bounded = trials is None or epochs < trials * self.epochs
             plan = studies.make_plan(
-                contender, seed, job.goals, job.plan.space, epochs, registry, trials
+                contender, seed, job.goals, job.plan.space, epochs, registry, trials, bounded
             )
             plan = replaced(plan, seconds=job.plan.seconds)
             with start_engine(job) as engine:
                 start = time.perf_counter()
                 work = studies.Work(
                     self.name,
+                    epochs,
                     job.goals,
                     cost_of(costs),
                     engine,

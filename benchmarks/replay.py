@@ -163,6 +163,7 @@ class ReplayTask:
         """Let a contender spend ``epochs`` on this task."""
         work = Work(
             self.name,
+            epochs,
             self.goals,
             self.static,
             Engine(InProcess(), 1, partial(advance, self)),
@@ -170,7 +171,8 @@ class ReplayTask:
             _NoCheckpoints(),
             self.full_values,
         )
-        plan = make_plan(contender, seed, self.goals, self.space, epochs, registry, trials)
+        bounded = trials is None or epochs < trials * self.epochs
+        plan = make_plan(contender, seed, self.goals, self.space, epochs, registry, trials, bounded)
         # one epoch at a time, so that a pruner pays for what it saw and no more
         plan = replace(plan, segment_seconds=0.0)
         return search(work, plan, contender, seed, registry, self._past)

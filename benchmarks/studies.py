@@ -55,9 +55,13 @@ class Bookkeeper(Observer):
 
 @dataclass(frozen=True)
 class Work:
-    """What a study is searched on: a task's goals and costs, ready to be driven."""
+    """What a study is searched on: a task's goals and costs, ready to be driven.
+
+    ``budget`` is in epochs.
+    """
 
     task: str
+    budget: int
     goals: Goals
     cost_of: Callable[[Params], Any]
     engine: Engine
@@ -76,8 +80,12 @@ def make_plan(
     epochs: int,
     registry: Registry,
     trials: int | None = None,
+    bounded: bool = True,
 ) -> Plan:
-    """Plan a contender's study of ``epochs`` epochs. Raises LstmoptError for what it cannot do."""
+    """Plan a contender's study of ``epochs`` epochs. Raises LstmoptError for what it cannot do.
+
+    ``bounded`` is false where ``trials`` alone end the study.
+    """
     sampler = registry.strategy("sampler", contender.sampler.name)
     if not sampler.continuous:
         space = _on_a_grid(space)
@@ -93,7 +101,7 @@ def make_plan(
         contender.sampler.options,
         pruner,
         limit,
-        epochs=epochs,
+        epochs=epochs if bounded else None,
         tell_stopped=contender.tell,
     )
 
@@ -163,7 +171,7 @@ def search(
         device=work.device,
         sampler=_class_name(plan.make_sampler(0)),
         pruner=_class_name(getattr(plan.pruner, "rule", plan.pruner)),
-        budget=plan.epochs or 0,
+        budget=work.budget,
         epochs=book.epochs,
         seconds=spent,
         ask_seconds=took.ask,

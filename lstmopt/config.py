@@ -75,8 +75,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     training: TrainingOptions = TrainingOptions()
     space: dict[str, Any] = {}
     sampler: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "tpe"})
-    pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "median"})
-    tell_stopped: TellStopped = "last"
+    pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
+    tell_stopped: TellStopped | None = None
     limits: Limits = Limits()
     warm_start: WarmStartOptions = WarmStartOptions()
     budget: BudgetOptions = BudgetOptions()

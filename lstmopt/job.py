@@ -27,7 +27,16 @@ from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table,
 from lstmopt.past import read_past
 from lstmopt.plan import FiniteSampler, Plan, check_support
 from lstmopt.pruning import make_pruner
-from lstmopt.record import FORMAT, SCHEMA, RunFolder, TrialRecord, closed_trials, finite, front_of
+from lstmopt.record import (
+    FORMAT,
+    INFEASIBLE,
+    SCHEMA,
+    RunFolder,
+    TrialRecord,
+    closed_trials,
+    finite,
+    front_of,
+)
 from lstmopt.registry import Named, Registry, load_registry, make
 from lstmopt.space import Architecture, Space, parse_space
 from lstmopt.storage import StoredStudy, open_study
@@ -322,7 +331,8 @@ def write_record(
             "chosen": verdict and _chosen(verdict, costs, job.split.scaling.target_std),
             "baselines": verdict and _baselines(verdict, job.split.scaling.target_std),
             "budget": {
-                "trials": len(trials),
+                "trials": sum(t.state != INFEASIBLE for t in trials),
+                "infeasible": sum(t.state == INFEASIBLE for t in trials),
                 "epochs_trained": job.epochs(sum(t.epochs_trained for t in trials)),
                 "epochs_saved": job.epochs(
                     sum(job.reports - t.epochs_trained for t in trials if t.by_pruner)

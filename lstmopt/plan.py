@@ -44,7 +44,8 @@ class Plan:
     seconds: float | None = None
     epochs: int | None = None
     limits: Limits = field(default_factory=Limits)
-    tell_stopped: TellStopped = "last"
+    tell_stopped: TellStopped | None = None
+    """What the sampler is told of stopped trials; None for what serves it best."""
     reports_per_epoch: int = 1
     segment_seconds: float = 1.0
     """How long a segment should train: long enough that dispatch costs little beside it."""

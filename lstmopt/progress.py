@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstmopt.objectives import Goals
-from lstmopt.record import TrialRecord, front_of
+from lstmopt.record import INFEASIBLE, TrialRecord, front_of
 from lstmopt.space import Architecture, Params
 from lstmopt.study import Observer
 from lstmopt.training import Epoch
@@ -52,8 +52,8 @@ class LineProgress(Observer):
     def told(self, record: TrialRecord) -> None:
         reason = f" ({record.reason})" if record.reason else ""
         self._line(
-            f"trial {record.number + 1}/{self.trials} {record.state} after {len(record.curve)} "
-            f"epochs, {record.seconds:.1f} s: {describe_values(record.values)} | "
+            f"trial {record.number} {record.state} after {len(record.curve)} reports, "
+            f"{record.seconds:.1f} s: {describe_values(record.values)} | "
             f"{describe_params(record.params)}{reason}"
         )
 
@@ -107,10 +107,10 @@ class LiveProgress(LineProgress, AbstractContextManager["LiveProgress"]):
     def _headline(self) -> Text:
         counts = {
             state: sum(r.state == state for r in self._closed)
-            for state in ("complete", "pruned", "failed")
+            for state in ("complete", "pruned", "failed", INFEASIBLE)
         }
         spent = time.monotonic() - self._start
-        done = len(self._closed)
+        done = sum(r.state != INFEASIBLE for r in self._closed)
         left = spent / done * max(self.trials - done, 0) if done else None
         text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         remaining = "" if left is None else f", about {left:.0f} s left"

@@ -33,6 +33,7 @@ class Strategy:
     (int, float, str, bool). A sampler's ``make`` may also take ``seed`` (int) and ``space``
     (space.Space); a pruner's ``naive``, which gives the naive forecast's losses by objective or is
     None, and ``make_pruner``, which makes the pruner that another name or table stands for.
+    ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
     A sampler that supports resume keeps its state in the study alone: it is made anew, with a
     seed of its own, for every trial.
     """
@@ -46,6 +47,7 @@ class Strategy:
     conditional: bool = True
     parallel: bool = True
     resume: bool = True
+    tell_stopped: Literal["nothing", "last", "extrapolated"] = "last"
 
     @property
     def supports(self) -> list[str]:

@@ -302,7 +302,8 @@ class Driver:
 
     def _stand_ins(self) -> dict[int, tuple[float, ...]]:
         """Return the values under which the sampler sees trials that have none of their own."""
-        found = stand_ins(self._trials, self.goals, self.plan.tell_stopped)
+        tell = self.plan.tell_stopped or self.plan.sampler.tell_stopped
+        found = stand_ins(self._trials, self.goals, tell)
         infeasible = [record for record in self.records if record.state == INFEASIBLE]
         if infeasible:
             # a sampler ranks them by their constraints alone, whatever loss stands there

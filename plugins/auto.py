@@ -8,7 +8,7 @@ from typing import Any
 from lstmopt import Strategy, hookimpl
 from lstmopt.pruning import Pruner
 
-WINNER = "halving"
+WINNER = "plausible_halving"
 
 
 def make(*, make_pruner: Callable[[str | Mapping[str, Any]], Pruner]) -> Pruner:

@@ -71,9 +71,10 @@ class Halving:
     Rungs lie at ``min_epochs``, ``min_epochs * reduction_factor`` and so on. One in
     ``reduction_factor`` of those that reached a rung goes on (one at least): by non-dominated rank,
     then by the hypervolume that it alone adds to its rank. A paused trial goes on once the rung has
-    grown so that it is among them, or at the study's close when nothing on its rung dominates it,
-    or by rank while a budget in epochs lasts (Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020; Schmucker et
-    al., Multi-objective asynchronous successive halving, 2021).
+    grown so that it is among them; at the study's close when nothing on its rung dominates it, or
+    by rank while a budget in epochs lasts (Li et al., A system for massively parallel
+    hyperparameter tuning, MLSys 2020; Schmucker et al., Multi-objective asynchronous successive
+    halving, 2021).
 
     The state is the recorded curves alone. ``stop_only`` stops what would be paused, but no trial
     that is on the rung's front.

@@ -4,39 +4,88 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.pruning import Closing, Decision, Pruner, Trials, TrialView, Wrapping
 
 
 class PlausibleHalving(Wrapping):
-    """Stops what `plausible` stops, and lets `halving` pause and promote the others.
+    """Stops what has no hope, lets the others climb `halving`'s rungs, the promising ones alone.
 
     Halving alone spends on trials that are good among their rung but hardly different from what is
     finished already; extrapolation alone lets each trial run until something finished is out of
-    its reach. A paused trial without hope stays paused, since more finished trials may show that
-    losses fall further than was known.
+    its reach. Here a trial is stopped when it would stay dominated even if its loss fell as far as
+    ``hope`` allows (a high quantile of what finished trials still gained), at any report. It is let
+    past a rung only if it would not be dominated after a fall that is usual (``promise``, their
+    median); else it is paused, since more finished trials may show that losses fall further.
     """
 
-    def __init__(self, halving: Pruner, plausible: Pruner) -> None:
+    def __init__(self, halving: Pruner, hope: Pruner, promise: Pruner) -> None:
         super().__init__(halving)
-        self.plausible = plausible
+        self.hope, self.promise = hope, promise
+        self._unpromising: WeakKeyDictionary[Trials, tuple[int, set[int]]] = WeakKeyDictionary()
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
-        hope = self.plausible.decide(trial, trials)
+        hope = self.hope.decide(trial, trials)
         if hope.action == "stop":
             return hope
         decision = self.wrapped.decide(trial, trials)
+        if decision.action == "go on" and self.next_rung(trial.report - 1) == trial.report:
+            promise = self.promise.decide(trial, trials)
+            if promise.action == "stop":
+                return Decision("pause", promise.reason, promise.seen)
         return Decision(decision.action, decision.reason, {**hope.seen, **decision.seen})
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
-        able = list(paused)
+        unpromising = self._known(trials)
+        able = [number for number in paused if number not in unpromising]
         while able:
             number = super().promote(able, trials, closing)
-            if number is None or self._has_hope(number, trials):
+            if number is None:
+                return None
+            if self.promise.decide(trials.view(number), trials).action != "stop":
                 return number
+            unpromising.add(number)
             able.remove(number)
         return None
 
-    def _has_hope(self, number: int, trials: Trials) -> bool:
-        return self.plausible.decide(trials.view(number), trials).action != "stop"
+    def _known(self, trials: Trials) -> set[int]:
+        """Return the paused trials found unpromising since a trial last finished."""
+        finished = int(trials.finished.sum())
+        known = self._unpromising.get(trials)
+        if known is None or known[0] != finished:
+            known = self._unpromising[trials] = (finished, set())
+        return known[1]
+
+
+def make(
+    *,
+    make_pruner: Callable[[str | Mapping[str, Any]], Pruner],
+    min_epochs: int = 1,
+    reduction_factor: int = 3,
+    hope: float = 0.9,
+    promise: float = 0.5,
+    n_startup_trials: int = 2,
+    stop_only: bool = False,
+) -> PlausibleHalving:
+    rungs = {"min_epochs": min_epochs, "reduction_factor": reduction_factor}
+    halving = make_pruner({"name": "halving", "stop_only": stop_only} | rungs)
+    startup = {"name": "plausible", "n_startup_trials": n_startup_trials}
+    return PlausibleHalving(
+        halving,
+        make_pruner(startup | {"quantile": hope}),
+        make_pruner(startup | {"quantile": hope if stop_only else promise}),
+    )
+
+
+@hookimpl
+def lstmopt_pruners() -> list[Strategy]:
+    return [
+        Strategy(
+            "plausible_halving",
+            make,
+            "halving among those whose extrapolated loss is not dominated",
+            "Schmucker et al., arXiv:2106.12639; Domhan et al., IJCAI 2015",
+        )
+    ]

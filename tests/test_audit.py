@@ -75,6 +75,7 @@ def test_who_is_lost_is_found_by_brute_force(audited):
         {"name": "halving"},
         {"name": "median", "n_startup_trials": 1, "n_warmup_steps": 0},
         {"name": "plausible", "n_startup_trials": 2},
+        {"name": "plausible_halving"},
         {"name": "patient", "wraps": "halving", "patience": 1},
         {"name": "floor", "wraps": "halving", "grace": 8},
     ],

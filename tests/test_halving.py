@@ -11,9 +11,13 @@ from lstmopt_plugins.plausible import Plausible
 from test_pruning import known, studies
 
 from lstmopt.front import dominates
-from lstmopt.pruning import TrialView
+from lstmopt.pruning import NeverStop, TrialView, make_pruner
+from lstmopt.registry import load_registry
 
 RUNGS = Halving(1, 2, False)
+HOPEFUL = make_pruner(
+    load_registry(), "plausible_halving:reduction_factor=2,n_startup_trials=1,hope=1.0,promise=1.0"
+)
 
 
 def view(number, loss, latency, reports=1) -> TrialView:
@@ -78,7 +82,7 @@ def test_units_change_no_decision(drawn, scale, shift):
     falls = [a - b for t in drawn[0] for a in t.losses["val_loss"] for b in t.losses["val_loss"]]
     for figures in (values, sorted(falls)):
         assume(all(gap == 0 or gap > 1e-3 for gap in np.diff(figures)))  # rounding decides nothing
-    for pruner in (RUNGS, Plausible(1.0, 1, 0)):
+    for pruner in (RUNGS, HOPEFUL, Plausible(1.0, 1, 0)):
         for report in (1, 2, 4):
             seen = trial.until(report)
             mine = action(pruner, seen, others, finished)
@@ -97,7 +101,9 @@ def test_halving_never_looks_ahead(drawn, report):
     assert first == RUNGS.decide(seen, known([seen, *map(changed, others)], finished))
 
 
-pruners = st.sampled_from([Halving(1, 2, True), RUNGS, Plausible(0.5, 1, 0), Plausible(1.0, 2, 1)])
+pruners = st.sampled_from(
+    [Halving(1, 2, True), RUNGS, HOPEFUL, Plausible(0.5, 1, 0), Plausible(1.0, 2, 1)]
+)
 
 
 @given(studies(), pruners)
@@ -155,6 +161,31 @@ def test_a_rung_that_grew_gives_the_same_decisions_as_one_made_anew():
         trials.put(trial)
         anew = Halving(1, 3, False).decide(trial, known(views[: n + 1]))
         assert grown.decide(trial, trials) == anew
+
+
+@given(studies())
+def test_a_hopeful_halving_stops_what_plausible_stops_and_promotes_none_of_it(drawn):
+    views, finished = drawn
+    waiting = [t.until(1) if t.number not in finished else t for t in views]
+    trials, plausible = known(waiting, finished), Plausible(1.0, 1, 0)
+    paused = [t.number for t in waiting if t.number not in finished]
+    hopeless = [n for n in paused if plausible.decide(trials.view(n), trials).action == "stop"]
+    for number in paused:
+        decision = HOPEFUL.decide(trials.view(number), trials)
+        rung = RUNGS.decide(trials.view(number), trials)
+        assert decision.action == ("stop" if number in hopeless else rung.action)
+    promoted = HOPEFUL.promote(paused, trials, "everyone")
+    assert promoted not in hopeless
+    assert (promoted is None) == (set(paused) == set(hopeless))
+
+
+@given(studies())
+def test_no_pruning_stops_nothing(drawn):
+    (trial, *others), finished = drawn
+    none = NeverStop()
+    for report in range(1, 5):
+        seen = trial.until(report)
+        assert action(none, seen, others, finished) == "go on"
 
 
 def test_a_plausible_trial_falls_as_far_as_others_did():

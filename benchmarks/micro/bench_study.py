@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import optuna
 import pytest
 
-from lstmopt.pruning import TrialView, as_pruner
+from lstmopt.pruning import Trials, TrialView, make_pruner
 from lstmopt.registry import load_registry, make
 from lstmopt.space import CLASSIC, Space
 
 SIZES = [100, 1_000, 10_000]
-EPOCHS = 27
+EPOCHS, RUNG = 27, 9
 SPACE = Space(dict(CLASSIC))
 
 
@@ -47,14 +48,35 @@ def bench_ask_and_tell(benchmark, sampler, trials):
     benchmark.pedantic(ask, rounds=5, warmup_rounds=1)
 
 
-@pytest.mark.parametrize("trials", SIZES)
-@pytest.mark.parametrize("pruner", ["median", "percentile"])
-def bench_prune(benchmark, pruner, trials):
-    """One decision about a trial that every finished trial is a peer of."""
-    rule = as_pruner(make(load_registry().strategy("pruner", pruner), "pruner", {}), pruner)
-    others = [
-        TrialView(n, True, {"latency_ms": 1.0}, {"val_loss": [1 + n / 1e6] * EPOCHS})
-        for n in range(trials)
-    ]
-    trial = TrialView(trials, False, {"latency_ms": 2.0}, {"val_loss": [0.5] * (EPOCHS // 2)})
-    benchmark(rule.decide, trial, others)
+@cache
+def trials_of(finished: int) -> Trials:
+    """A study over 16 architectures with so many finished trials."""
+    rng = np.random.default_rng(0)
+    trials = Trials(["latency_ms"], ["val_loss"])
+    for number in range(finished):
+        trials.put(drawn(number, rng), finished=True)
+    return trials
+
+
+def drawn(number: int, rng: np.random.Generator) -> TrialView:
+    falls = np.sort(rng.uniform(0, 1, EPOCHS))[::-1]
+    curve = (rng.uniform(0, 1) + 0.1 * falls).tolist()
+    return TrialView(number, {"latency_ms": float(rng.integers(16))}, {"val_loss": curve})
+
+
+@pytest.mark.parametrize("finished", [300, 10_000])
+@pytest.mark.parametrize(
+    "pruner", ["median", "percentile", "plausible", "halving", "plausible_halving"]
+)
+def bench_decide(benchmark, pruner, finished):
+    """The decision about a trial that has just come to a rung, as one more of the study."""
+    rule = make_pruner(load_registry(), pruner)
+    trials, rng = trials_of(finished), np.random.default_rng(1)
+    rule.decide(trials.view(0).until(RUNG), trials)  # what was there before is known
+
+    def arrive():
+        trial = drawn(len(trials), rng).until(RUNG)
+        trials.put(trial)
+        return (trial, trials), {}
+
+    benchmark.pedantic(rule.decide, setup=arrive, rounds=100)
