@@ -9,6 +9,7 @@ import sys
 import pytest
 from conftest import wave
 
+MEDIAN = ("--pruner", "median", "--pruner-option")
 FAST = [
     "--target", "load", "--window", "12", "--epochs", "2", "--workers", "1", "--sampler", "random",
 ]  # fmt: skip
@@ -112,8 +113,8 @@ def test_a_plug_in_file_serves_for_one_run(folder):
         (("run", "small.toml", "--pruner", "medain"), "did you mean 'median'"),
         (("run", "small.toml", "--objective", "val_los"), "did you mean 'val_loss'"),
         (("run", "small.toml", "--objective", "latency_ms"), "add val_loss"),
-        (("run", "small.toml", "--pruner-option", "n_warmup=3"), "did you mean 'n_warmup_steps'"),
-        (("run", "small.toml", "--pruner-option", "n_warmup_steps=x"), "takes a whole number"),
+        (("run", "small.toml", *MEDIAN, "n_warmup=3"), "did you mean 'n_warmup_steps'"),
+        (("run", "small.toml", *MEDIAN, "n_warmup_steps=x"), "takes a whole number"),
         (("run", "small.toml", "--pruner-option", "oops"), "takes NAME=VALUE"),
         (("run", "small.toml", "--trials", "0"), "budget.trials is at least 1"),
         (("run", "small.toml", "--timeout", "soon"), "write for instance 10m"),
@@ -184,8 +185,9 @@ def test_ctrl_c_keeps_everything_finished_and_the_same_command_goes_on(folder):
     args[3] = str(len(kept["trials"]) + 1)
     done = lstmopt(*args, "--json", cwd=folder)
     document = json.loads(done.stdout)
-    assert document["trials"][: len(kept["trials"])] == kept["trials"]
-    assert len(document["trials"]) == len(kept["trials"]) + 1
+    closed = {trial["number"]: trial for trial in document["trials"]}
+    assert [closed[trial["number"]] for trial in kept["trials"]] == kept["trials"]
+    assert len(closed) == len(document["trials"]) > len(kept["trials"])
 
 
 def test_import_and_help_load_no_heavy_library():
@@ -194,3 +196,32 @@ def test_import_and_help_load_no_heavy_library():
     for statement in ("import lstmopt", show_help):
         done = subprocess.run([sys.executable, "-c", f"{statement}; {check}"], capture_output=True)
         assert done.returncode == 0, statement
+
+
+def test_audit_says_how_often_pruning_was_wrong(folder):
+    args = ("small.toml", "--sampler", "random", "--trials", "8", "--epochs", "4", "--out", "audit")
+    pruning = ("--pruner", "halving", "--pruner-option", "reduction_factor=2")
+    assert lstmopt("run", *args, *pruning, cwd=folder).returncode == 0
+    done = lstmopt("audit", "audit", "--sample", "2", cwd=folder)
+    assert "decisions were made again from the record, all the same." in done.stdout
+    assert "2 of" in done.stdout
+    assert "False-prune rate" in done.stdout
+    audit = json.loads(lstmopt("audit", "audit", "--sample", "2", "--json", cwd=folder).stdout)
+    assert audit == json.loads((folder / "audit" / "audit.json").read_text())
+    done = lstmopt("audit", "run", cwd=folder)  # two epochs are too few to stop anything
+    assert done.returncode == 2
+    assert "there is nothing to audit" in done.stderr
+
+
+def test_limits_are_kept_and_recorded(folder):
+    args = ("small.toml", "--max-parameters", "500", "--trials", "4", "--out", "limits", "--json")
+    document = json.loads(lstmopt("run", *args, cwd=folder).stdout)
+    refused = [t for t in document["trials"] if t["state"] == "infeasible"]
+    assert document["budget"]["trials"] == 4
+    assert document["budget"]["infeasible"] == len(refused)
+    assert {t["params"]["hidden_size"] for t in refused} <= {8}
+    assert all(t["epochs"] == 0 and "max_parameters" in t["reason"] for t in refused)
+    assert document["chosen"]["params"]["hidden_size"] == 4
+    done = lstmopt("run", "small.toml", "--max-parameters", "5", "--out", "none", cwd=folder)
+    assert done.returncode == 2
+    assert "max_parameters must leave an architecture to train" in done.stderr

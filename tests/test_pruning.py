@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from lstmopt_plugins.percentile import PercentileRule
 
@@ -155,6 +155,25 @@ def test_decisions_do_not_depend_on_the_order_of_trials(drawn, rule):
     pruner = PeersPruner(rule, "rule")
     first = pruner.decide(trial, known([trial, *others], finished))
     assert first == pruner.decide(trial, known([trial, *others[::-1]], finished))
+
+
+@given(studies(), rules, st.floats(0.1, 10), st.floats(-5, 5))
+def test_units_change_no_decision(drawn, rule, scale, shift):
+    def moved(t):
+        static = {name: np.exp(value) for name, value in t.static.items()}
+        losses = {name: [scale * v + shift for v in values] for name, values in t.losses.items()}
+        return TrialView(t.number, static, losses)
+
+    views, finished = drawn
+    gaps = np.diff(sorted(v for t in views for v in t.losses["val_loss"]))
+    assume(all(gap == 0 or gap > 1e-3 for gap in gaps))  # rounding decides nothing
+    # a percentile between two peers is rounded: leave out a trial that lies on one
+    pruner = PeersPruner(rule, "rule")
+    decision = pruner.decide(views[0], known(views, finished))
+    threshold = decision.seen["val_loss threshold"]
+    assume(threshold is None or abs(threshold - decision.seen["val_loss"]) > 1e-6)
+    other = list(map(moved, views))
+    assert decision.action == pruner.decide(other[0], known(other, finished)).action
 
 
 def test_the_median_stops_the_worse_half_among_peers_and_no_fast_trial():

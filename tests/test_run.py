@@ -298,3 +298,32 @@ def test_weights_are_a_plain_state_dict(finished):
     state = torch.load(path, weights_only=True)
     hidden = document["chosen"]["params"]["hidden_size"]
     assert state["lstm.weight_hh_l0"].shape == (4 * hidden, hidden)
+
+
+def test_pruning_acts_within_the_first_epoch(tmp_path, csv):
+    config = config_of(
+        csv,
+        pruner={"name": "halving", "reduction_factor": 2},
+        sampler={"name": "random"},
+        training={"report_every": 4, "targets_per_window": 1},
+        budget={"trials": 8},
+    )
+    document = run(config, tmp_path / "run")
+    reports = document["budget"]["reports_per_epoch"]
+    assert reports == 4  # 255 windows, 16 to a batch
+    stopped = [t for t in document["trials"] if t["by_pruner"]]
+    assert any(t["epochs_trained"] < reports for t in stopped)
+    complete = [t for t in document["trials"] if t["state"] == "complete"]
+    assert {t["epochs_trained"] for t in complete} == {3 * reports}
+    trained = sum(t["epochs_trained"] for t in document["trials"]) / reports
+    assert document["budget"]["epochs_trained"] == trained
+
+
+def test_the_default_pruner_is_the_measured_winner(csv):
+    from lstmopt_plugins.auto import WINNER
+
+    from lstmopt.pruning import make_pruner
+    from lstmopt.registry import load_registry
+
+    pruner = prepare(config_of(csv), csv.parent / "run").plan.pruner
+    assert type(pruner) is type(make_pruner(load_registry(), WINNER))
