@@ -75,13 +75,17 @@ def audit_run(
                 f"an audit needs trials that the pruner stopped, found none of {len(records)} in "
                 f"{out}: there is nothing to audit"
             )
-        replayed = list(replay(stored.study.get_trials(deepcopy=False), job, costs))
+        replayed = list(replay(stored.study.get_trials(deepcopy=False), job))
         order = np.random.default_rng(seed).permutation(len(stopped))[:sample]
         chosen = [stopped[n] for n in sorted(order.tolist())]
         audited = _train(job, chosen, costs, observer)
         document = summarise(job, records, audited, replayed)
-        job.folder.write(job.folder.audit, msgspec.json.format(msgspec.json.encode(document)))
+        _write(job, document)
         return document
+
+
+def _write(job: Job, document: dict[str, Any]) -> None:
+    job.folder.write(job.folder.audit, msgspec.json.format(msgspec.json.encode(finite(document))))
 
 
 def _train(
@@ -109,6 +113,7 @@ def _train(
                 again == [epoch.val_loss for epoch in record.curve],
             )
             known[record.number] = entry
+            _write(job, {"schema": SCHEMA, "trials": [asdict(e) for e in known.values()]})
             observer.notice(f"trial {record.number} trained to its end: {values or 'it failed'}")
     return [known[record.number] for record in chosen]
 
@@ -218,9 +223,9 @@ class _Event:
     promoted: Closing | None = None
 
 
-def replay(trials: Sequence[optuna.trial.FrozenTrial], job: Job, costs: Any) -> Iterator[Replayed]:
+def replay(trials: Sequence[optuna.trial.FrozenTrial], job: Job) -> Iterator[Replayed]:
     """Make every decision of a study again, each knowing what was known when it was made."""
-    return _Replay(job.goals, job.plan.pruner, costs).run(_events(trials))
+    return _Replay(job.goals, job.plan.pruner).run(_events(trials))
 
 
 def _events(trials: Sequence[optuna.trial.FrozenTrial]) -> list[_Event]:
@@ -239,8 +244,8 @@ def _events(trials: Sequence[optuna.trial.FrozenTrial]) -> list[_Event]:
 class _Replay:
     """What the driver knew, put together again event by event."""
 
-    def __init__(self, goals: Goals, pruner: Pruner, costs: Any) -> None:
-        self.goals, self.pruner, self.costs = goals, pruner, costs
+    def __init__(self, goals: Goals, pruner: Pruner) -> None:
+        self.goals, self.pruner = goals, pruner
         self.trials = Trials([o.name for o in goals.static], [o.name for o in goals.learned])
         self.curves: dict[int, dict[int, Epoch]] = {}
         self.decided: dict[int, int] = {}
@@ -267,7 +272,7 @@ class _Replay:
         curve = self.curves.setdefault(number, {})
         curve |= {epoch.number: epoch for epoch in segment.epochs}
         view = self._view(trial, tuple(curve[n] for n in sorted(curve)))
-        if segment.failed:
+        if segment.end == "failed":
             self.trials.put(view)
             return
         made = decisions(self.pruner, view, self.trials, self.decided.get(number, 0) + 1)
@@ -282,8 +287,7 @@ class _Replay:
             yield Replayed(f"trial {number} at report {report}", same)
 
     def _view(self, trial: optuna.trial.FrozenTrial, curve: tuple[Epoch, ...]) -> TrialView:
-        static = self.goals.static_values(self.costs(trial.params))
-        return self.goals.view(trial.number, static, curve)
+        return self.goals.view(trial.number, trial.user_attrs["static"], curve)
 
 
 def _plain(decision: Decision | None) -> str:

@@ -82,6 +82,8 @@ class Job:
             "task or split": msgspec.to_builtins([config.task, config.split]),
             "training": msgspec.to_builtins(config.training),
             "limits": msgspec.to_builtins(config.limits),
+            "pruner": dict(config.pruner),
+            "tell_stopped": config.tell_stopped,
             "seed": config.seed,
             "record's format": FORMAT,
         }

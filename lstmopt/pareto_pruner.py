@@ -38,15 +38,17 @@ class ParetoPruner:
     ``rule`` is the name of any registered pruner that needs no series (``halving``, ``median``,
     ``percentile:percentile=10``, ``plausible``, ``optuna:WilcoxonPruner``), or a
     `pruning.Pruner` or `pruning.Rule`. A plain objective function cannot be resumed in its middle,
-    so what halving would pause is stopped, unless it lies on its rung's front.
+    so what halving would pause is stopped, unless it lies on its rung's front; within a rule that
+    wraps it, give halving its option ``stop_only``.
 
     ``static`` names what is known before training, each a function of the trial or a number that
     holds for the trials reported through this object: a trial is compared only with those that
     are no worse in all of them. Losses and static values are minimised, but the names in
     ``maximize``; a name that is also a metric name of the study has the study's direction.
 
-    All trials must report the same names at the same epochs. Raises LstmoptError, and leaves the
-    trial as it was, where they do not. Method: Schmucker et al., Multi-objective asynchronous
+    All trials must report the same names at the same epochs, with the same static names. Raises
+    LstmoptError where one does not, before anything of it is stored; what another process stored so
+    is left out. Method: Schmucker et al., Multi-objective asynchronous
     successive halving, arXiv:2106.12639; docs of `pruning` for peers.
     """
 
@@ -65,8 +67,8 @@ class ParetoPruner:
         """The epochs at which trials report."""
         self._running: dict[int, TrialView] = {}
         self._lock = threading.Lock()
-        self._first_open = 0
-        """Trials of a lower number are closed and known."""
+        self._closed: set[int] = set()
+        """Trials that are closed and known."""
 
     def report(self, trial: optuna.Trial, epoch: int, losses: Mapping[str, float]) -> None:
         """Store what ``trial`` reached after ``epoch``, by the learned objectives' names."""
@@ -74,12 +76,17 @@ class ParetoPruner:
             self._report(trial, epoch, {name: float(value) for name, value in losses.items()})
 
     def _report(self, trial: optuna.Trial, epoch: int, values: dict[str, float]) -> None:
+        if self._trials is None:
+            self._read_others()  # what is stored already says what a report looks like
         view = self._running.get(trial.number)
         if view is None:
             static = {n: float(v(trial) if callable(v) else v) for n, v in self.static.items()}
             view = self._view(trial.number, static, [])
         report = view.report if view.losses else 0
-        self._check_like(report, epoch, values)
+        if wrong := self._misfit(report, epoch, values, view.static):
+            raise LstmoptError(wrong)
+        if report == len(self._epochs):
+            self._epochs.append(epoch)
         if not report:
             trial.set_user_attr(_STATIC, {n: self._sign(n) * v for n, v in view.static.items()})
         trial.set_user_attr(f"{_REPORT}{report:05d}", [epoch, values])
@@ -110,24 +117,31 @@ class ParetoPruner:
 
     def _read_others(self) -> None:
         """Take in what the storage has that is new, of this process and others."""
-        for trial in self.study.get_trials(deepcopy=False)[self._first_open :]:
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.number in self._closed:
+                continue
             closed = trial.state.is_finished()
             if closed or trial.number not in self._running:
                 self._read(trial)
             if closed:
                 self._running.pop(trial.number, None)
-                self._first_open += trial.number == self._first_open
+                self._closed.add(trial.number)
 
     def _read(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Take in one trial, up to the first report that could not be compared."""
         attributes = trial.user_attrs
-        names = sorted(name for name in attributes if name.startswith(_REPORT))
-        if not names:
-            return
-        for report, name in enumerate(names):
-            self._check_like(report, *attributes[name])
-        rows = [attributes[name][1] for name in names]
-        view = self._view(trial.number, attributes[_STATIC], rows)
-        self._put(view, finished=trial.state.name == "COMPLETE")
+        static: dict[str, float] = attributes.get(_STATIC, {})
+        rows: list[dict[str, float]] = []
+        for name in sorted(name for name in attributes if name.startswith(_REPORT)):
+            epoch, values = attributes[name]
+            if self._misfit(len(rows), epoch, values, static):
+                break
+            if len(rows) == len(self._epochs):
+                self._epochs.append(epoch)
+            rows.append(values)
+        if rows:
+            view = self._view(trial.number, static, rows)
+            self._put(view, finished=trial.state.name == "COMPLETE")
 
     def _view(
         self, number: int, static: Mapping[str, float], rows: list[dict[str, float]]
@@ -146,22 +160,30 @@ class ParetoPruner:
     def _sign(self, name: str) -> float:
         return self._signs.get(name, 1.0)
 
-    def _check_like(self, report: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Refuse a report that could not be compared with another trial's."""
-        names = list(self._trials.learned_names) if self._trials else list(values)
-        if not values or set(values) != set(names):
-            raise LstmoptError(
-                f"all trials report the same losses, found {', '.join(values) or 'none'} where "
-                f"others gave {', '.join(names) or 'none'}: report them all each time"
-            )
-        if report == len(self._epochs) and epoch > max(self._epochs, default=epoch - 1):
-            self._epochs.append(epoch)
-        elif report >= len(self._epochs) or epoch != self._epochs[report]:
-            others = self._epochs[report] if report < len(self._epochs) else "a later one"
-            raise LstmoptError(
-                f"trials are compared report by report, found report {report + 1} at epoch {epoch} "
-                f"where it should be at {others}: report at the same epochs, in order"
-            )
+    def _misfit(
+        self, report: int, epoch: int, values: Mapping[str, float], static: Mapping[str, float]
+    ) -> str | None:
+        """Say why a report could not be compared with other trials', None when it can."""
+        losses = self._trials.learned_names if self._trials else tuple(values)
+        known = self._trials.static_names if self._trials else tuple(static)
+        for kind, found, names in (("losses", values, losses), ("static", static, known)):
+            if set(found) != set(names) or not losses:
+                return (
+                    f"all trials report the same {kind}, found {', '.join(found) or 'none'} where "
+                    f"others gave {', '.join(names) or 'none'}: report them all each time"
+                )
+        if report < len(self._epochs):
+            if epoch == self._epochs[report]:
+                return None
+            expected = f"at {self._epochs[report]}"
+        elif epoch > max(self._epochs, default=epoch - 1):
+            return None
+        else:
+            expected = f"after {self._epochs[-1]}"
+        return (
+            f"trials are compared report by report, found report {report + 1} at epoch {epoch} "
+            f"where it should be {expected}: report at the same epochs, in order"
+        )
 
 
 def _signs(study: optuna.Study) -> dict[str, float]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import filelock
 
@@ -35,6 +35,9 @@ INFEASIBLE = "infeasible"
 _SEGMENT = "segment_"
 
 
+SegmentEnd = Literal["going on", "finished", "failed"]
+
+
 @dataclass(frozen=True)
 class Segment:
     """What one piece of training gave, and what the pruner said of each report that it judged.
@@ -46,14 +49,14 @@ class Segment:
     at: int
     epochs: tuple[Epoch, ...]
     decisions: tuple[tuple[int, Decision], ...] = ()
-    failed: bool = False
-    """Whether the candidate failed in it, which no pruner is asked about."""
+    end: SegmentEnd = "going on"
+    """Whether training ended in it; no pruner is asked about a failure."""
 
     def attribute(self, number: int) -> dict[str, Any]:
         """Return the trial attribute that stores the trial's segment of this number."""
         rows = [astuple(epoch) for epoch in self.epochs]
         made = [(report, d.action, d.reason, dict(d.seen)) for report, d in self.decisions]
-        content = {"at": self.at, "epochs": rows, "decisions": made, "failed": self.failed}
+        content = {"at": self.at, "epochs": rows, "decisions": made, "end": self.end}
         return {f"{_SEGMENT}{number:05d}": content}
 
 
@@ -68,7 +71,7 @@ def _read_segment(content: dict[str, Any]) -> Segment:
         content["at"],
         tuple(Epoch(*row) for row in content["epochs"]),
         tuple((report, Decision(*rest)) for report, *rest in content["decisions"]),
-        content["failed"],
+        content["end"],
     )
 
 

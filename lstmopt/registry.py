@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -260,6 +261,15 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
         raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error
 
 
+def _read_number(text: str, wanted: Sequence[str]) -> Any:
+    """Read a text of the command line as the number that one of several types allows."""
+    for name, read in (("int", int), ("float", float)):
+        if name in wanted:
+            with contextlib.suppress(ValueError):
+                return read(text)
+    return text
+
+
 _TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 _WORDS = {"true": True, "false": False}
 
@@ -277,6 +287,8 @@ def _coerce(where: str, value: Any, annotation: Any) -> Any:
             return int(value)
         if wanted == "float":
             return float(value)
+        if isinstance(value, str) and " | " in wanted:
+            return _read_number(value, wanted.split(" | "))
     except (ValueError, KeyError, TypeError):
         raise LstmoptError(f"{where} takes {_TYPES[wanted]}, found {value!r}: change it") from None
     return value

@@ -45,7 +45,10 @@ _Delegating: Any = type(
 
 
 class SamplerView(_Delegating):  # type: ignore[misc]
-    """A storage in which trials that end without values show ``stand_ins``, by trial number."""
+    """A storage in which trials without values show ``stand_ins``, by trial number.
+
+    Once shown, a trial needs a value whatever becomes of it: NSGA-II may have bred from it.
+    """
 
     def __init__(self, storage: BaseStorage) -> None:
         self.storage = storage
@@ -67,7 +70,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
 
     def _show(self, trial: FrozenTrial) -> FrozenTrial:
         values = self.stand_ins.get(trial.number)
-        if values is None or trial.state not in (TrialState.PRUNED, TrialState.RUNNING):
+        if values is None or trial.state in (TrialState.COMPLETE, TrialState.WAITING):
             return trial
         known = self._shown.get(trial.number)
         if known is None or known[0] is not trial or known[1] != values:

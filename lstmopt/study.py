@@ -23,6 +23,7 @@ from lstmopt.pruning import Closing, Decision, Promoter, Trials, decisions
 from lstmopt.record import (
     INFEASIBLE,
     Segment,
+    SegmentEnd,
     TrialRecord,
     closed_trials,
     curve_of,
@@ -218,7 +219,7 @@ class Driver:
         for number in sorted(self._paused):
             running = self._paused.pop(number)
             epoch = len(running.epochs)
-            reason = f"paused at epoch {epoch}, and never among the best of its rung"
+            reason = f"paused at report {epoch}, and not promoted before the study ended"
             self._tell_pruned(running, epoch, reason, by_pruner=True)
 
     def _wants_more(self) -> bool:
@@ -246,14 +247,26 @@ class Driver:
                 self._tell(trial.number, state=optuna.trial.TrialState.FAIL)
                 self._close(trial.number)
                 continue
-            entry = self._make_running(trial.number, dict(trial.params), trial.user_attrs["seed"])
+            attributes = trial.user_attrs
+            if attributes.get(INFEASIBLE):
+                self._tell(trial.number, state=optuna.trial.TrialState.PRUNED)
+                self._close(trial.number)
+                continue
+            if "twin" in attributes:
+                number = attributes["twin"]
+                self._reuse(trial.number, next(r for r in self.records if r.number == number))
+                continue
+            candidate = Candidate(dict(trial.params), attributes["seed"])
+            entry = _Running(trial.number, candidate, attributes["static"])
             segments = read_segments(trial)
             recorded = curve_of(segments)
             entry.segments = len(segments)
-            entry.promotions = [(at, last) for at, last in trial.user_attrs.get("promotions", ())]
+            entry.promotions = [(at, last) for at, last in attributes.get("promotions", ())]
             entry.decided = decided_reports(segments)
             if recorded:
-                self._trials.put(self.goals.view(entry.number, entry.static, recorded))
+                # what came after a stop was never shown to the pruner
+                seen = recorded[: entry.decided]
+                self._trials.put(self.goals.view(entry.number, entry.static, seen))
             entry.checkpoint = self._checkpoints.read_checkpoint(trial.number, len(recorded))
             if entry.checkpoint is not None:
                 entry.epochs = list(recorded)
@@ -268,8 +281,10 @@ class Driver:
         promoted = any(event > at for event, _ in running.promotions)
         if decision.action == "stop":
             self._tell_pruned(running, report, decision.reason, by_pruner=True)
-        elif decision.action == "pause" and running.checkpoint and not promoted:
+        elif decision.action == "pause" and not promoted:
             self._paused[running.number] = running
+        elif running.epochs and segments[-1].end == "finished":
+            self._tell_complete(running)
         else:
             self._go_on(running)
 
@@ -290,28 +305,34 @@ class Driver:
             trial.number, params, training_seed(self.plan.seed, trial.number)
         )
         trial.set_user_attr("static", running.static)
-        trial.set_user_attr("seed", running.candidate.seed)
         if self._is_infeasible(trial, params):
             return
+        # last, so that a trial with a seed is one that may be trained
+        trial.set_user_attr("seed", running.candidate.seed)
         self.observer.started(trial.number, params, running.static)
-        twin = next((r for r in self.records if r.params == params and r.state != "failed"), None)
-        if twin:
+        if twin := self._twin(params):
             self._reuse(trial.number, twin)
         else:
             self._go_on(running)
+
+    def _twin(self, params: Params) -> TrialRecord | None:
+        """Return a trial of the same candidate that came to its end, or that the pruner stopped."""
+        alike = (record for record in self.records if record.params == params)
+        return next((r for r in alike if r.state == "complete" or r.by_pruner), None)
 
     def _stand_ins(self) -> dict[int, tuple[float, ...]]:
         """Return the values under which the sampler sees trials that have none of their own."""
         tell = self.plan.tell_stopped or self.plan.sampler.tell_stopped
         found = stand_ins(self._trials, self.goals, tell)
-        infeasible = [record for record in self.records if record.state == INFEASIBLE]
-        if infeasible:
-            # a sampler ranks them by their constraints alone, whatever loss stands there
+        # a sampler ranks infeasible ones by their constraints alone, whatever loss stands there;
+        # one that failed after it was shown as paused may be a parent already, and needs a value
+        bad = [r for r in self.records if r.state == INFEASIBLE or r.number in found]
+        bad = [record for record in bad if record.state in (INFEASIBLE, "failed")]
+        if bad:
             worst = {o.name: o.minimised(self._worst(o.name)) for o in self.goals.learned}
-            for record in infeasible:
-                static = self.goals.static_values(self._cost_of(record.params))
-                values = static | worst
-                found[record.number] = tuple(values[name] for name in self.goals.names)
+            for record in bad:
+                values = record.values | worst
+                found[record.number] = tuple(float(values[n] or 0.0) for n in self.goals.names)
         return found
 
     def _worst(self, objective: str) -> float:
@@ -361,7 +382,7 @@ class Driver:
 
     def _cut_off(self, running: _Running, why: str) -> None:
         epoch = len(running.epochs)
-        self._tell_pruned(running, epoch, f"the study's {why} at epoch {epoch}")
+        self._tell_pruned(running, epoch, f"the study's {why} at report {epoch}")
 
     def _collect(self, running: _Running, future: Future[Progress]) -> None:
         """Decide about what a segment gave, record both, and do as decided."""
@@ -393,7 +414,7 @@ class Driver:
             running.deaths += 1
             if running.deaths < _MOST_DEATHS:
                 self.observer.notice(
-                    f"trial {running.number}: its worker died; it goes on from epoch "
+                    f"trial {running.number}: its worker died; it goes on from report "
                     f"{len(running.epochs)} in another"
                 )
                 self._go_on(running)
@@ -422,7 +443,9 @@ class Driver:
         running.checkpoint = progress.checkpoint
         self._checkpoints.write_checkpoint(running.number, len(running.epochs), progress.checkpoint)
         told = tuple(decision for decision in made if judged(decision))
-        segment = Segment(self._next_event(), progress.epochs, told, bool(progress.failure))
+        end: SegmentEnd = "finished" if progress.finished else "going on"
+        end = "failed" if progress.failure else end
+        segment = Segment(self._next_event(), progress.epochs, told, end)
         self._stored.set_trial_attrs(running.number, **segment.attribute(running.segments))
         running.segments += 1
         self._checkpoints.drop_checkpoints(running.number, keep=len(running.epochs))
@@ -500,6 +523,7 @@ class Driver:
     def _know(self, record: TrialRecord) -> None:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
         if record.curve and record.epochs_trained:
-            static = self.goals.static_values(self._cost_of(record.params))
+            # as recorded: a latency measured anew must not change who was a peer
+            static = {o.name: record.values[o.name] or 0.0 for o in self.goals.static}
             view = self.goals.view(record.number, static, record.curve)
             self._trials.put(view, record.state == "complete")

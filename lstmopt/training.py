@@ -132,7 +132,8 @@ def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int)
     if options.report_every is None:
         return 1
     context = train.shape.window + options.targets_per_window - 1
-    windows = len(train.origins(context)) // options.targets_per_window
+    phases = train.origins(context) % options.targets_per_window
+    windows = int(np.bincount(phases, minlength=options.targets_per_window).min())
     return max(1, windows // (options.report_every * largest_batch))
 
 
@@ -210,7 +211,8 @@ class _State:
         train_loss = self._train()
         scores = evaluate(self.model, self.workload.validation, self.workload.validation_origins)
         if not (math.isfinite(train_loss) and math.isfinite(scores.mse)):
-            self.failure = f"the loss was no longer finite in epoch {self.epoch}"
+            whole = (self.epoch - 1) // self.workload.reports + 1
+            self.failure = f"the loss was no longer finite in epoch {whole}"
         elif scores.mse < self.best_loss:
             self.best_loss, self.best_epoch = scores.mse, self.epoch
             self.best_weights = copy_weights(self.model)

@@ -28,21 +28,24 @@ class Group:
         import optuna
 
         self.objective = objective
-        self.study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0), pruner=pruner)
+        sampler = optuna.samplers.RandomSampler(seed=0)
+        # Hyperband draws brackets from the study's name
+        self.study = optuna.create_study(study_name="peers", sampler=sampler, pruner=pruner)
         self.trials: dict[int, optuna.Trial] = {}
         self.reported: dict[int, int] = {}
         self.finished: set[int] = set()
+        self.verdicts: dict[int, bool] = {}
 
     def follow(self, trial: TrialView) -> bool:
-        """Report what is new of a trial; say whether the pruner would stop it."""
+        """Report what is new of a trial; say whether the pruner would stop it where it stands."""
         if trial.number not in self.trials:
             self.trials[trial.number] = self.study.ask()
-        mirrored, stop = self.trials[trial.number], False
+        mirrored = self.trials[trial.number]
         for report in range(self.reported.get(trial.number, 0), trial.report):
             mirrored.report(float(trial.losses[self.objective][report]), report + 1)
-            stop = mirrored.should_prune()
+            self.verdicts[trial.number] = mirrored.should_prune()
         self.reported[trial.number] = trial.report
-        return stop
+        return self.verdicts.get(trial.number, False)
 
     def finish(self, trial: TrialView) -> None:
         """Let a trial be complete."""
@@ -93,6 +96,10 @@ class AmongPeers:
         return groups[key]
 
 
+_REMEMBER = ("HyperbandPruner", "SuccessiveHalvingPruner")
+"""Pruners whose rungs depend on when they were asked: a resumed run may decide otherwise."""
+
+
 def _make(kind: Any, name: str, **options: Any) -> AmongPeers:
     def make_pruner() -> Any:
         with warnings.catch_warnings():
@@ -112,6 +119,7 @@ def _strategy(kind: Any) -> Strategy:
         make,
         f"Optuna's {kind.__name__}, among peers",
         f"{page.rsplit('.', 1)[0]}.{kind.__name__}.html",
+        resume=kind.__name__ not in _REMEMBER,
     )
 
 

@@ -43,12 +43,13 @@ class PlausibleHalving(Wrapping):
         while able:
             number = super().promote(able, trials, closing)
             if number is None:
-                return None
+                break
             if self.promise.decide(trials.view(number), trials).action != "stop":
                 return number
             unpromising.add(number)
             able.remove(number)
-        return None
+        # with nothing better left to spend a budget on, promise or not
+        return super().promote(paused, trials, closing) if closing == "everyone" else None
 
     def _known(self, trials: Trials) -> set[int]:
         """Return the paused trials found unpromising since a trial last finished."""

@@ -12,8 +12,8 @@ from lstmopt.audit import audit_run, gain, interval, replay
 from lstmopt.config import make_config, replace
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask
-from lstmopt.job import measure_costs, open_stored, prepare, run
-from lstmopt.objectives import cost_of, make_goals
+from lstmopt.job import open_stored, prepare, run
+from lstmopt.objectives import make_goals
 from lstmopt.registry import load_registry
 from lstmopt.study import Observer
 
@@ -85,20 +85,42 @@ def test_every_decision_is_made_again_from_the_record(tmp_path_factory, pruner):
     config, folder, document = make_run(tmp_path_factory, pruner=pruner)
     job = prepare(config, folder)
     trials = open_stored(job).study.get_trials()
-    costs = cost_of(measure_costs(job, Observer()))
-    replayed = list(replay(trials, job, costs))
+    replayed = list(replay(trials, job))
     recorded = sum(len(t["decisions"]) for t in document["trials"])
     promotions = sum(len(t.user_attrs.get("promotions", ())) for t in trials)
     assert len(replayed) == recorded + promotions > 0
     assert [r.where for r in replayed if not r.same] == []
 
 
+@pytest.mark.parametrize("after", [3, 9, 17])
+def test_the_decisions_of_an_interrupted_run_are_made_again_too(tmp_path, after):
+    wave().to_csv(tmp_path / "wave.csv", index=False)
+    data = {"data": {"target": "load", "path": str(tmp_path / "wave.csv")}}
+    config = make_config(STUDY | data | {"pruner": {"name": "plausible_halving"}})
+
+    class Stop(Observer):
+        left = after
+
+        def advanced(self, number, epochs):
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(config, tmp_path / "run", observer=Stop())
+    document = run(config, tmp_path / "run")
+    assert document["budget"]["trials"] == 12
+    job = prepare(config, tmp_path / "run")
+    replayed = list(replay(open_stored(job).study.get_trials(), job))
+    assert replayed
+    assert [r.where for r in replayed if not r.same] == []
+
+
 def test_another_rule_is_noticed_in_the_replay(audited):
     config, folder, *_ = audited
+    trials = open_stored(prepare(config, folder)).study.get_trials()
     other = replace(config, pruner={"name": "halving", "reduction_factor": 2})
-    job = prepare(other, folder)
-    trials = open_stored(job).study.get_trials()
-    replayed = list(replay(trials, job, cost_of(measure_costs(job, Observer()))))
+    replayed = list(replay(trials, prepare(other, folder)))
     assert not all(r.same for r in replayed)
 
 

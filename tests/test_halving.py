@@ -174,9 +174,10 @@ def test_a_hopeful_halving_stops_what_plausible_stops_and_promotes_none_of_it(dr
         decision = HOPEFUL.decide(trials.view(number), trials)
         rung = RUNGS.decide(trials.view(number), trials)
         assert decision.action == ("stop" if number in hopeless else rung.action)
+    for closing in ("open", "front"):
+        assert HOPEFUL.promote(paused, trials, closing) not in hopeless
     promoted = HOPEFUL.promote(paused, trials, "everyone")
-    assert promoted not in hopeless
-    assert (promoted is None) == (set(paused) == set(hopeless))
+    assert (promoted in hopeless) == (set(paused) == set(hopeless))
 
 
 @given(studies())

@@ -150,6 +150,38 @@ def test_what_could_not_be_compared_is_refused():
     with pytest.raises(LstmoptError, match="did you mean 'halving'"):
         ParetoPruner(study, rule="halvin")
     assert not second.user_attrs
+    with pytest.raises(LstmoptError, match="same static, found none where others gave degree"):
+        ParetoPruner(study).report(second, 1, {"loss": 1.0})
+    again = ParetoPruner(study, static={"degree": 1.0})  # has reported nothing itself yet
+    with pytest.raises(LstmoptError, match="found report 1 at epoch 2"):
+        again.report(second, 2, {"loss": 1.0})
+
+
+def test_what_another_program_stored_otherwise_is_left_out():
+    study = make_study()
+    good, stray, last = study.ask(), study.ask(), study.ask()
+    pruner = ParetoPruner(study, "median:n_startup_trials=1,n_warmup_steps=0", {"degree": 1.0})
+    pruner.report(good, 1, {"loss": 1.0})
+    study.tell(good, [1.0, 1.0])
+    stray.set_user_attr("pareto:static", {"size": 1.0})
+    stray.set_user_attr("pareto:report_00000", [7, {"error": 0.0}])
+    study.tell(stray, [0.0, 0.0])
+    pruner.report(last, 1, {"loss": 2.0})
+    assert pruner.should_stop(last)
+    assert last.user_attrs["pareto:decision"]["peers"] == 1
+
+
+def test_a_verdict_stands_however_often_and_by_whom_it_is_asked():
+    study = make_study()
+    pruner = ParetoPruner(study, "optuna:MedianPruner:n_startup_trials=1", {"degree": 1.0})
+    done, bad, other = study.ask(), study.ask(), study.ask()
+    pruner.report(done, 1, {"loss": 1.0})
+    study.tell(done, [1.0, 1.0])
+    pruner.report(bad, 1, {"loss": 2.0})
+    pruner.report(other, 1, {"loss": 0.5})
+    assert not pruner.should_stop(other)  # another thread's, which sees the first as a peer
+    assert pruner.should_stop(bad)
+    assert pruner.should_stop(bad)
 
 
 def test_it_needs_neither_torch_nor_pandas():

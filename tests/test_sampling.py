@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import optuna
 import pytest
@@ -80,7 +82,7 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
     asked.tell(failed, state=optuna.trial.TrialState.FAIL)
     view.stand_ins = {0: (1.0, 2.0), 1: (3.0, 4.0), 2: (5.0, 6.0)}
     shown = asked.get_trials(states=(COMPLETE,))
-    assert [(t.number, t.values) for t in shown] == [(0, [1.0, 2.0]), (1, [3.0, 4.0])]
+    assert {t.number: tuple(t.values) for t in shown} == view.stand_ins
     assert [t.state.name for t in study.get_trials()] == ["PRUNED", "RUNNING", "FAIL"]
     assert [t.values for t in study.get_trials()] == [None] * 3
     study.tell(paused.number, [7.0, 8.0])
@@ -146,3 +148,16 @@ def test_a_search_gives_up_when_every_candidate_breaks_a_limit(tmp_path):
     driver = make_driver(tmp_path / "a", plan, observer=Listener())
     assert {r.state for r in driver.search()} == {"infeasible"}
     assert "in a row broke a limit" in notices[0]
+
+
+def test_a_trial_that_fails_after_it_was_shown_as_paused_does_not_break_nsga2(tmp_path):
+    def call(candidate, checkpoint, epochs):
+        progress = Scripted(losses)(candidate, checkpoint, epochs)
+        if len(losses(candidate)) > int(progress.checkpoint) >= 3 and candidate["hidden_size"] == 8:
+            return dataclasses.replace(progress, failure="the loss was no longer finite")
+        return progress
+
+    plan = dataclasses.replace(make_plan(90, "nsga2", pruner="halving"), segment_seconds=0.0)
+    records = make_driver(tmp_path, plan, in_process(call)).search()
+    assert len(records) == 90  # four generations
+    assert {r.state for r in records} >= {"complete", "failed"}

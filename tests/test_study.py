@@ -378,7 +378,7 @@ def test_an_epoch_budget_is_spent_exactly_and_the_last_trial_is_cut_off(tmp_path
     assert [r.epochs_trained for r in records] == [3, 3, 1]
     assert [r.state for r in records] == ["complete", "complete", "pruned"]
     assert not records[-1].by_pruner
-    assert "epochs were spent at epoch 1" in records[-1].reason
+    assert "epochs were spent at report 1" in records[-1].reason
 
 
 def test_a_resumed_epoch_budget_counts_what_was_trained_before(tmp_path):
