@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import GO_ON, Decision, Trials, TrialView
+from lstmopt.pruning import GO_ON, Decision
+from lstmopt.trials import Trials, TrialView
 
 
 class ClassicMedian:

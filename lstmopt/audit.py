@@ -20,20 +20,13 @@ from lstmopt.front import front_mask, hypervolume
 from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
 from lstmopt.objectives import Goals, cost_of
 from lstmopt.plan import training_seed
-from lstmopt.pruning import Closing, Decision, Promoter, Pruner, Trials, TrialView, decisions
-from lstmopt.record import (
-    Segment,
-    TrialRecord,
-    closed_trials,
-    finite,
-    judged,
-    minimised,
-    read_segments,
-    trial_record,
-)
+from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
+from lstmopt.record import TrialRecord, closed_trials, finite, minimised, trial_record
+from lstmopt.segments import Segment, judged, read_segments
 from lstmopt.space import Candidate
 from lstmopt.study import Observer
 from lstmopt.training import Epoch
+from lstmopt.trials import Trials, TrialView
 
 SCHEMA = 1
 _CONFIDENCE = 0.95

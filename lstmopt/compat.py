@@ -41,7 +41,6 @@ from lstmopt.objectives import ForecastCost, Goals, cost_of
 from lstmopt.plan import training_seed
 from lstmopt.record import (
     RunFolder,
-    Segment,
     TrialRecord,
     closed_trials,
     front_of,
@@ -49,6 +48,7 @@ from lstmopt.record import (
     told_values,
 )
 from lstmopt.registry import Objective
+from lstmopt.segments import Segment
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
 from lstmopt.storage import open_study
 from lstmopt.study import Driver, Observer

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from lstmopt.errors import LstmoptError
-from lstmopt.pruning import TrialView
 from lstmopt.space import Architecture, Value
+from lstmopt.trials import TrialView
 
 if TYPE_CHECKING:
     from lstmopt.registry import Objective

@@ -23,8 +23,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from lstmopt.errors import LstmoptError
-from lstmopt.pruning import Pruner, Rule, Trials, TrialView, as_pruner, make_pruner
+from lstmopt.pruning import Pruner, Rule, as_pruner, make_pruner
 from lstmopt.registry import Named, load_registry, takes
+from lstmopt.trials import Trials, TrialView
 
 if TYPE_CHECKING:
     import optuna

@@ -16,7 +16,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from lstmopt.pruning import Floats, Trials
+from lstmopt.trials import Floats, Trials
 
 if TYPE_CHECKING:
     from lstmopt.objectives import Goals

@@ -19,27 +19,24 @@ import optuna
 
 from lstmopt.executors import Engine, worker_died
 from lstmopt.plan import FiniteSampler, Plan, training_seed
-from lstmopt.pruning import Closing, Decision, Promoter, Trials, decisions
-from lstmopt.record import (
-    INFEASIBLE,
+from lstmopt.pruning import Closing, Decision, Promoter, decisions
+from lstmopt.record import INFEASIBLE, TrialRecord, closed_trials, told_values, trial_record
+from lstmopt.registry import Registry, takes
+from lstmopt.sampling import open_view, stand_ins
+from lstmopt.segments import (
     Segment,
     SegmentEnd,
-    TrialRecord,
-    closed_trials,
     curve_of,
     decided_reports,
     judged,
     last_decision,
     last_event,
     read_segments,
-    told_values,
-    trial_record,
 )
-from lstmopt.registry import Registry, takes
-from lstmopt.sampling import open_view, stand_ins
 from lstmopt.space import Architecture, Candidate, Params
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Epoch, Progress
+from lstmopt.trials import Trials
 
 _MOST_DEATHS = 2
 _MOST_INFEASIBLE = 500

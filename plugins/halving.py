@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.front import Ranking, contributions
-from lstmopt.pruning import GO_ON, Closing, Decision, Floats, Trials, TrialView
+from lstmopt.pruning import GO_ON, Closing, Decision
+from lstmopt.trials import Floats, Trials, TrialView
 
 
 class Rung:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import GO_ON, Decision, Pruner, Trials, TrialView, Wrapping
+from lstmopt.pruning import GO_ON, Decision, Pruner, Wrapping
+from lstmopt.trials import Trials, TrialView
 
 
 class Patient(Wrapping):

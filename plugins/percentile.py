@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Floats
+from lstmopt.trials import Floats
 
 
 class PercentileRule:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import GO_ON, Decision, Trials, TrialView, peers_of
+from lstmopt.pruning import GO_ON, Decision, peers_of
+from lstmopt.trials import Trials, TrialView
 
 
 class Plausible:

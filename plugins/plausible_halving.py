@@ -7,7 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Closing, Decision, Pruner, Trials, TrialView, Wrapping
+from lstmopt.pruning import Closing, Decision, Pruner, Wrapping
+from lstmopt.trials import Trials, TrialView
 
 
 class PlausibleHalving(Wrapping):

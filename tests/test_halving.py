@@ -11,8 +11,9 @@ from lstmopt_plugins.plausible import Plausible
 from test_pruning import known, studies
 
 from lstmopt.front import dominates
-from lstmopt.pruning import NeverStop, TrialView, make_pruner
+from lstmopt.pruning import NeverStop, make_pruner
 from lstmopt.registry import load_registry
+from lstmopt.trials import TrialView
 
 RUNGS = Halving(1, 2, False)
 HOPEFUL = make_pruner(

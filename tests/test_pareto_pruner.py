@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from test_pruning import known, studies
 
 from lstmopt import LstmoptError, ParetoPruner
-from lstmopt.pruning import TrialView, make_pruner
+from lstmopt.pruning import make_pruner
 from lstmopt.registry import load_registry
+from lstmopt.trials import TrialView
 
 REGISTRY = load_registry()
 SIZES = (1, 2, 4, 8)

@@ -58,7 +58,7 @@ def test_an_extrapolated_loss_is_no_worse_than_the_last_and_moves_with_its_units
 
 
 def test_an_extrapolation_follows_the_line_through_finished_trials():
-    from lstmopt.pruning import TrialView
+    from lstmopt.trials import TrialView
 
     views = [TrialView(n, {"latency_ms": 1.0}, {"val_loss": [n, n / 2]}) for n in range(1, 5)]
     views.append(TrialView(9, {"latency_ms": 2.0}, {"val_loss": [3.0]}))

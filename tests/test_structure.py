@@ -11,9 +11,10 @@ ROOT = Path(lstmopt.__file__).parent
 LEAVES = {"errors", "front", "space"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "model", "training",
-    "pruning", "objectives", "pareto_pruner", "sampling", "config", "latency", "warm_start",
-    "record", "past", "executors", "plan", "storage", "study", "baselines", "finalists",
-    "forecaster", "choice", "job", "audit", "progress", "report", "compat", "cli",
+    "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config", "latency",
+    "warm_start", "segments", "record", "past", "executors", "plan", "storage", "study",
+    "baselines", "finalists", "forecaster", "choice", "job", "audit",
+    "progress", "report", "compat", "cli",
 ]  # fmt: skip
 
 

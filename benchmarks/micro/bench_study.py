@@ -8,9 +8,10 @@ import numpy as np
 import optuna
 import pytest
 
-from lstmopt.pruning import Trials, TrialView, make_pruner
+from lstmopt.pruning import make_pruner
 from lstmopt.registry import load_registry, make
 from lstmopt.space import CLASSIC, Space
+from lstmopt.trials import Trials, TrialView
 
 SIZES = [100, 1_000, 10_000]
 EPOCHS, RUNG = 27, 9

@@ -1,0 +1,166 @@
+"""What is known of a study's trials, as a pruner or a sampler compares them.
+
+A *report* is what training shows of a trial: once an epoch, unless a study reports more often.
+Everything is turned so that lower is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrialView:
+    """What a pruner may know of the trial that it decides about, up to its last report.
+
+    ``static`` holds the static objectives and ``losses`` the learned ones at each report, by name,
+    all turned so that lower is better.
+    """
+
+    number: int
+    static: Mapping[str, float]
+    losses: Mapping[str, Sequence[float]]
+
+    @property
+    def report(self) -> int:
+        """How many reports there are."""
+        return len(next(iter(self.losses.values())))
+
+    def curve(self, objective: str) -> Floats:
+        """Return the best value so far at each report [reports]; what is not a number is passed."""
+        return _best_so_far(self.losses[objective])
+
+    def until(self, report: int) -> TrialView:
+        """Return the trial as it stood after ``report`` reports."""
+        seen = {name: tuple(values[:report]) for name, values in self.losses.items()}
+        return TrialView(self.number, self.static, seen)
+
+
+def _best_so_far(values: Sequence[float]) -> Floats:
+    known = np.asarray(values, float)
+    best: Floats = np.fmin.accumulate(np.where(np.isnan(known), np.inf, known))
+    return best
+
+
+class Trials:
+    """Every trial that has trained, in columns that grow: what a trial is compared with.
+
+    Row n of each column is trial ``numbers[n]``. All objectives are turned so that lower is better.
+    What is known of a trial is only ever added to, so what follows from the columns may be kept.
+    """
+
+    def __init__(self, static: Sequence[str], learned: Sequence[str]) -> None:
+        self.static_names, self.learned_names = tuple(static), tuple(learned)
+        self._rows: dict[int, int] = {}
+        self._numbers = np.empty(_ROWS, int)
+        self._finished = np.zeros(_ROWS, bool)
+        self._reports = np.zeros(_ROWS, int)
+        self._static = np.empty((_ROWS, len(self.static_names)))
+        self._losses = {n: np.full((_ROWS, _REPORTS), np.nan) for n in self.learned_names}
+        self._best = {n: np.full((_ROWS, _REPORTS), np.nan) for n in self.learned_names}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._rows
+
+    @property
+    def numbers(self) -> NDArray[np.int_]:
+        """Trial numbers [trials]."""
+        return self._numbers[: len(self)]
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """Which trials ran to their end [trials]."""
+        return self._finished[: len(self)]
+
+    @property
+    def reports(self) -> NDArray[np.int_]:
+        """How many reports of each trial are known [trials]."""
+        return self._reports[: len(self)]
+
+    @property
+    def static(self) -> Floats:
+        """Static objectives [trials, static objectives]."""
+        return self._static[: len(self)]
+
+    def best(self, objective: str) -> Floats:
+        """Best values so far of a learned objective [trials, most reports].
+
+        NaN after a trial's last report; a finished trial keeps what it ended with.
+        """
+        return self._best[objective][: len(self)]
+
+    def losses(self, objective: str) -> Floats:
+        """Values of a learned objective as reported [trials, most reports], NaN after the last."""
+        return self._losses[objective][: len(self)]
+
+    def row(self, number: int) -> int:
+        """Return the row of a trial."""
+        return self._rows[number]
+
+    def put(self, trial: TrialView, finished: bool = False) -> None:
+        """Add a trial, or what is new of it."""
+        row = self._rows.get(trial.number)
+        if row is None:
+            row = self._append(trial)
+        done, known = trial.report, int(self._reports[row])
+        self._widen(done)
+        for name in self.learned_names:
+            losses, best = self._losses[name][row], self._best[name][row]
+            losses[known:done] = trial.losses[name][known:done]
+            best[known:done] = trial.curve(name)[known:done]
+            if finished:
+                best[done:] = best[done - 1]
+        self._reports[row], self._finished[row] = done, finished
+
+    def view(self, number: int) -> TrialView:
+        """Return all that is known of one trial."""
+        row = self._rows[number]
+        return TrialView(
+            number,
+            dict(zip(self.static_names, self._static[row].tolist(), strict=True)),
+            {n: self._losses[n][row, : self._reports[row]].tolist() for n in self.learned_names},
+        )
+
+    def __iter__(self) -> Iterator[TrialView]:
+        return map(self.view, self._rows)
+
+    def _append(self, trial: TrialView) -> int:
+        row = len(self)
+        if row == len(self._numbers):
+            self._numbers, self._finished, self._reports, self._static = (
+                np.concatenate([column, np.zeros_like(column)])
+                for column in (self._numbers, self._finished, self._reports, self._static)
+            )
+            for columns in (self._losses, self._best):
+                for name, table in columns.items():
+                    columns[name] = np.concatenate([table, np.full_like(table, np.nan)])
+        self._rows[trial.number] = row
+        self._numbers[row] = trial.number
+        self._static[row] = [trial.static[name] for name in self.static_names]
+        return row
+
+    def _widen(self, reports: int) -> None:
+        """Make room for ``reports`` reports."""
+        width = next(iter(self._best.values())).shape[1]
+        if reports <= width:
+            return
+        more = max(reports - width, width)
+        for name in self.learned_names:
+            losses, best = self._losses[name], self._best[name]
+            empty = np.full((len(losses), more), np.nan)
+            ends = np.where(self._finished, best[:, -1], np.nan)
+            self._losses[name] = np.concatenate([losses, empty], axis=1)
+            self._best[name] = np.concatenate([best, np.tile(ends[:, None], more)], axis=1)
+
+
+_ROWS, _REPORTS = 64, 32
+"""Room at the beginning; it doubles when it is used up."""
