@@ -64,7 +64,9 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        trials = [self._show(t) for t in self.storage.get_all_trials(study_id, deepcopy=False)]
+        trials = self.storage.get_all_trials(study_id, deepcopy=False)
+        if self.stand_ins:
+            trials = [self._show(trial) for trial in trials]
         found = [t for t in trials if states is None or t.state in states]
         return copy.deepcopy(found) if deepcopy else found
 

@@ -78,5 +78,6 @@ def lstmopt_samplers() -> list[Strategy]:
             "tries every combination once; ranges take `points`",
             "https://optuna.readthedocs.io/en/stable/reference/samplers/",
             continuous=False,
+            tell_stopped="nothing",
         )
     ]

@@ -115,10 +115,10 @@ class Halving:
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
         if self.stop_only:
             return None
-        waiting: dict[Rung, list[int]] = {}
+        by_report: dict[int, list[int]] = {}
         for number in sorted(paused):
-            report = int(trials.reports[trials.row(number)])
-            waiting.setdefault(self._rung(trials, report), []).append(number)
+            by_report.setdefault(int(trials.reports[trials.row(number)]), []).append(number)
+        waiting = {self._rung(trials, report): numbers for report, numbers in by_report.items()}
         for rung in sorted(waiting, key=lambda rung: -rung.report):
             best = rung.best(self._quota(rung))
             able = [n for n in waiting[rung] if best[rung.places[trials.row(n)]]]
