@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
-from lstmopt.registry import Named
-from lstmopt.sampling import TellStopped
+from lstmopt.registry import Named, TellStopped
 from lstmopt.training import derive_seed
 
 NONE = Named("none")

@@ -13,7 +13,7 @@ import tomli_w
 from lstmopt.data import DataOptions
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.objectives import Limits
-from lstmopt.sampling import TellStopped
+from lstmopt.registry import TellStopped
 from lstmopt.training import TrainingOptions
 
 Pick = Literal["knee", "best", "fastest"]

@@ -49,8 +49,7 @@ class ParetoPruner:
 
     All trials must report the same names at the same epochs, with the same static names. Raises
     LstmoptError where one does not, before anything of it is stored; what another process stored so
-    is left out. Method: Schmucker et al., Multi-objective asynchronous
-    successive halving, arXiv:2106.12639; docs of `pruning` for peers.
+    is left out. Peers are those of `pruning`; the papers are named with each rule in `plugins/`.
     """
 
     def __init__(

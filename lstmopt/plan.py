@@ -13,8 +13,7 @@ import optuna
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, Limits
 from lstmopt.pruning import Pruner
-from lstmopt.registry import Strategy, make
-from lstmopt.sampling import TellStopped
+from lstmopt.registry import Strategy, TellStopped, make
 from lstmopt.space import Space
 from lstmopt.training import derive_seed
 

@@ -25,6 +25,12 @@ CONTEXT = ("seed", "space", "naive", "make_pruner")
 
 Kind = Literal["sampler", "pruner", "warm-start", "objective"]
 
+TellStopped = Literal["nothing", "last", "extrapolated"]
+"""What a sampler sees in place of a stopped or paused trial's learned objectives.
+
+Nothing; the best value so far; or what it would have come to, judged by finished trials.
+"""
+
 
 @dataclass(frozen=True)
 class Strategy:
@@ -48,7 +54,7 @@ class Strategy:
     conditional: bool = True
     parallel: bool = True
     resume: bool = True
-    tell_stopped: Literal["nothing", "last", "extrapolated"] = "last"
+    tell_stopped: TellStopped = "last"
 
     @property
     def supports(self) -> list[str]:

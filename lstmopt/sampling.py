@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Container, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from lstmopt.registry import TellStopped
 from lstmopt.trials import Floats, Trials
 
 if TYPE_CHECKING:
     from lstmopt.objectives import Goals
-
-TellStopped = Literal["nothing", "last", "extrapolated"]
-"""What stands in for a stopped or paused trial's learned objectives.
-
-Nothing; the best value so far; or what it would have come to, judged by finished trials.
-"""
 
 _LEAST_FINISHED = 3
 """Finished trials needed before anything is extrapolated from them."""

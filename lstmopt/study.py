@@ -19,7 +19,7 @@ import optuna
 
 from lstmopt.executors import Engine, worker_died
 from lstmopt.plan import FiniteSampler, Plan, training_seed
-from lstmopt.pruning import Closing, Decision, Promoter, decisions
+from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
 from lstmopt.record import INFEASIBLE, TrialRecord, closed_trials, told_values, trial_record
 from lstmopt.registry import Registry, takes
 from lstmopt.sampling import open_view, stand_ins
@@ -393,7 +393,7 @@ class Driver:
         made = self._decide(running, progress)
         self._record_segment(running, progress, made)
         self.observer.advanced(running.number, progress.epochs)
-        report, decision = made[-1] if made else (0, Decision("go on"))
+        report, decision = made[-1] if made else (0, GO_ON)
         if progress.failure:
             self._tell_failed(running, progress.failure)
         elif decision.action == "stop":
