@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lstmopt.baselines import Forecast, fit_baselines, score_part
+from lstmopt.batches import DevicePart
 from lstmopt.errors import MachineError
 from lstmopt.executors import Engine
 from lstmopt.front import knee
@@ -19,7 +20,7 @@ from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plan import refit_seed
 from lstmopt.record import TrialRecord
 from lstmopt.space import Architecture, Candidate
-from lstmopt.training import DevicePart, Epoch, Scores, evaluate, one_thread, read_checkpoint
+from lstmopt.training import Epoch, Scores, evaluate, one_thread, read_checkpoint
 from lstmopt.windows import Part, Split
 
 

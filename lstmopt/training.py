@@ -20,8 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lstmopt.batches import DevicePart
 from lstmopt.model import LSTMForecaster
 from lstmopt.space import Candidate
+from lstmopt.steps import Precision, Step, make_step
 from lstmopt.windows import Part
 
 
@@ -30,6 +32,7 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     ``report_every`` counts optimiser steps of the space's largest batch: see `reports_per_epoch`.
     The learning rate is constant, so a loss at one report means the same in every trial.
+    ``precision`` is that of the kernels in training; ``cuda_graph`` replays a recorded step.
     """
 
     epochs: int = 50
@@ -37,6 +40,8 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     clip_norm: float = 1.0
     targets_per_window: int = 1
     report_every: int | None = None
+    precision: Precision = "float32"
+    cuda_graph: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,32 +70,6 @@ class Progress:
     epochs: tuple[Epoch, ...]
     finished: bool
     failure: str | None = None
-
-
-class DevicePart:
-    """A part as tensors on one device; a batch is an index gather."""
-
-    def __init__(self, part: Part, device: str) -> None:
-        self.part, self.shape = part, part.shape
-        self.inputs = torch.from_numpy(part.inputs).to(device)  # [rows, features]
-        self.targets = torch.from_numpy(part.targets).to(device)  # [rows]
-        self.scored = torch.from_numpy(part.scored.astype(np.float32)).to(device)  # [rows]
-        self.leads = torch.arange(1, part.shape.horizon + 1, device=device)
-
-    def origins(self, context: int) -> Tensor:
-        return torch.from_numpy(self.part.origins(context)).to(self.inputs.device)
-
-    def batch(self, origins: Tensor, forecasts: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-        """Gather windows that end at ``origins`` [batch] and forecast at their last steps.
-
-        Returns inputs [batch, window + forecasts - 1, features], targets and mask
-        [batch, forecasts, horizon].
-        """
-        context = self.shape.window + forecasts - 1
-        steps = torch.arange(1 - context, 1, device=origins.device)
-        rows = origins[:, None] + steps[-forecasts:]  # [batch, forecasts]
-        rows = rows[:, :, None] + self.leads  # [batch, forecasts, horizon]
-        return self.inputs[origins[:, None] + steps], self.targets[rows], self.scored[rows]
 
 
 class Workload:
@@ -173,11 +152,12 @@ class _State:
         torch.manual_seed(derive_seed(candidate.seed, 0))
         self.workload, self.candidate = workload, candidate
         self.model = workload.build(candidate)
-        self.optimizer = make_optimizer(self.model, candidate)
+        self.optimizer = make_optimizer(self.model, candidate, self._graphed)
         self.epoch, self.best_epoch = 0, 0
         self.best_loss = math.inf
         self.best_weights = copy_weights(self.model)
         self.failure: str | None = None
+        self.step: Step
 
     @classmethod
     def begin(cls, workload: Workload, candidate: Candidate, checkpoint: bytes | None) -> _State:
@@ -189,6 +169,10 @@ class _State:
             state.best_weights = saved["best_weights"]
             state.best_loss, state.best_epoch = saved["best_loss"], saved["best_epoch"]
             state.epoch, state.failure = saved["epoch"], saved["failure"]
+        options = workload.options
+        state.step = make_step(
+            state.model, state.optimizer, options.clip_norm, options.precision, options.cuda_graph
+        )
         return state
 
     def save(self) -> bytes:
@@ -198,6 +182,10 @@ class _State:
         content |= {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         torch.save(content, buffer)
         return buffer.getvalue()
+
+    @property
+    def _graphed(self) -> bool:
+        return self.workload.options.cuda_graph and self.workload.device.startswith("cuda")
 
     @property
     def finished(self) -> bool:
@@ -230,45 +218,44 @@ class _State:
         origins = workload.train_origins
         origins = origins[origins % forecasts == phase] if forecasts > 1 else origins
         order = torch.randperm(len(origins)).to(origins.device)
-        batches = torch.split(origins[order], int(self.candidate["batch_size"]))
-        first, end = (len(batches) * n // workload.reports for n in (share, share + 1))
+        size = int(self.candidate["batch_size"])
+        steps = math.ceil(len(order) / size)
+        first, end = (steps * n // workload.reports for n in (share, share + 1))
+        chosen = origins[order[first * size : end * size]]
         if share:  # the order is the epoch's; what is drawn from here on is the share's own
             torch.manual_seed(derive_seed(self.candidate.seed, whole + 1, share))
         squares = torch.zeros((), device=workload.device)
         count = torch.zeros((), device=workload.device)
         self.model.train()
-        for chosen in batches[first:end]:
-            inputs, targets, mask = workload.train.batch(chosen, forecasts)
-            error = squared_error(self.model(inputs, forecasts), targets, mask)
-            loss = error / mask.sum()
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.model.parameters(), options.clip_norm)
-            self.optimizer.step()
-            squares += error.detach()
-            count += mask.sum()
+        for batch in workload.train.batches(chosen, size, forecasts):
+            squares += self.step(batch)
+            count += batch.observed
         return float(squares / count)
 
 
-def squared_error(forecasts: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-    """Sum the squared errors of observed targets; all three of one shape, never broadcast."""
-    if not forecasts.shape == targets.shape == mask.shape:
-        raise ValueError(
-            f"forecasts, targets and mask must have one shape, not {tuple(forecasts.shape)}, "
-            f"{tuple(targets.shape)} and {tuple(mask.shape)}"
-        )
-    return (mask * (forecasts - targets) ** 2).sum()
+def make_optimizer(
+    model: nn.Module, candidate: Candidate, capturable: bool = False
+) -> torch.optim.Adam:
+    """Build the optimizer that the candidate names, Adam or AdamW (Loshchilov, Hutter, 2019).
 
-
-def make_optimizer(model: nn.Module, candidate: Candidate) -> torch.optim.Optimizer:
-    """Build the optimizer that the candidate names, Adam or AdamW (Loshchilov, Hutter, 2019)."""
+    Its state is there from the beginning; ``capturable`` lets a CUDA graph hold its step.
+    """
     kinds: dict[str, type[torch.optim.Adam]]
     kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
-    return kinds[candidate["optimizer"]](
+    optimizer = kinds[candidate["optimizer"]](
         model.parameters(),
         lr=float(candidate["learning_rate"]),
         weight_decay=float(candidate["weight_decay"]),
+        fused=True,
+        capturable=capturable,
     )
+    for parameter in model.parameters():
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+    return optimizer
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -299,9 +286,7 @@ def evaluate(model: nn.Module, part: DevicePart, origins: Tensor) -> Scores:
     Weighted by target, so that the answer does not depend on any batch size.
     """
     forecasts = predict(model, part, origins)  # [windows, horizon]
-    rows = origins[:, None] + part.leads
-    targets, mask = part.targets[rows], part.scored[rows]
-    return score(forecasts.cpu().numpy(), targets.cpu().numpy(), mask.cpu().numpy() > 0)
+    return score(forecasts.cpu().numpy(), *part.part.gather_targets(origins.cpu().numpy()))
 
 
 def score(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Scores:
@@ -322,7 +307,8 @@ def predict(model: nn.Module, part: DevicePart, origins: Tensor) -> Tensor:
     """Forecast [windows, horizon] at ``origins``, in eval mode."""
     model.eval()
     with torch.inference_mode():
-        chunks = [model(part.batch(chosen)[0])[:, -1] for chosen in torch.split(origins, _CHUNK)]
+        batches = part.batches(origins, _CHUNK)
+        chunks = [model(batch.inputs.transpose(0, 1))[:, -1] for batch in batches]
     return torch.cat(chunks)
 
 

@@ -10,8 +10,8 @@ import lstmopt
 ROOT = Path(lstmopt.__file__).parent
 LEAVES = {"errors", "front", "space"}
 ORDER = [
-    "hookspecs", "registry", "table", "times", "data", "windows", "model", "training",
-    "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config", "latency",
+    "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
+    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config", "latency",
     "warm_start", "segments", "record", "past", "executors", "plan", "storage", "study",
     "baselines", "finalists", "forecaster", "choice", "job", "audit",
     "progress", "report", "compat", "cli",

@@ -1,0 +1,110 @@
+"""What a training step takes over its LSTM kernel alone; prints a table.
+
+python benchmarks/micro/step_over_kernel.py
+
+The kernel is forward and backward of the same ``nn.LSTM``, dropout included, on inputs that lie
+ready. The step is lstmopt's own with all it does: windows gathered, forecast, loss, gradients,
+clipping, Adam. Both alternate on one thread in one process, with the allocator as in a worker;
+medians. The first step of each is left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from lstmopt.allocator import keep_freed_memory
+from lstmopt.config import read_config, shipped_study
+from lstmopt.data import read_series
+from lstmopt.space import Architecture, Candidate
+from lstmopt.steps import make_step
+from lstmopt.training import TrainingOptions, Workload, make_optimizer
+from lstmopt.windows import Shape, split_series
+
+WINDOW, SECONDS, FEWEST = 24, 1.0, 8
+
+
+def main() -> None:
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    workload = read_workload()
+    print(f"one thread, window {WINDOW}, {workload.features} features; ", end="")
+    print(f"peak of a matrix product: {peak():.0f} GFLOP/s\n")
+    print("| hidden | layers | batch | kernel ms | step ms | step / kernel | kernel GFLOP/s |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for hidden, layers, batch in itertools.product((32, 64, 128, 256), (1, 2, 3, 4), (16, 32, 128)):
+        kernel, step = compare(workload, Architecture(hidden, layers), batch)
+        speed = flops(hidden, layers, batch, workload.features) / kernel / 1e9
+        print(
+            f"| {hidden} | {layers} | {batch} | {kernel * 1000:.2f} | {step * 1000:.2f} | "
+            f"{step / kernel:.2f} | {speed:.0f} |",
+            flush=True,
+        )
+
+
+def read_workload() -> Workload:
+    config = read_config(shipped_study())
+    split = split_series(read_series(config.data.path, config.data), Shape(WINDOW, 1), (0.7, 0.15))
+    return Workload(split.train, split.validation, TrainingOptions(), "cpu")
+
+
+def compare(workload: Workload, architecture: Architecture, batch: int) -> tuple[float, float]:
+    """Return the median seconds of the kernel and of the step."""
+    params = {"hidden_size": architecture.hidden_size, "num_layers": architecture.num_layers}
+    candidate = Candidate(params | {"dropout": 0.2, "batch_size": batch}, 0)
+    model = workload.build(candidate).train()
+    step = make_step(model, make_optimizer(model, candidate), clip_norm=1.0)
+    bare = workload.build(candidate).train().lstm
+    inputs = torch.randn(batch, WINDOW, workload.features)
+    gradient = torch.randn(batch, WINDOW, architecture.hidden_size)
+
+    def kernel() -> None:
+        states, _ = bare(inputs)
+        states.backward(gradient)
+        for parameter in bare.parameters():
+            parameter.grad = None
+
+    batches = endless(workload, batch)
+    return alternate(kernel, lambda: step(next(batches)))
+
+
+def endless(workload: Workload, size: int) -> Iterator:
+    while True:
+        order = torch.randperm(len(workload.train_origins))
+        yield from workload.train.batches(workload.train_origins[order][: 64 * size], size)
+
+
+def alternate(*functions: Callable[[], object]) -> tuple[float, ...]:
+    times: list[list[float]] = [[] for _ in functions]
+    end = time.perf_counter() + SECONDS * len(functions)
+    while time.perf_counter() < end or len(times[0]) < FEWEST:
+        for function, own in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            own.append(time.perf_counter() - start)
+    return tuple(statistics.median(own[1:]) for own in times)
+
+
+def flops(hidden: int, layers: int, batch: int, features: int) -> int:
+    """Count multiplications and additions of the gates: once forward and twice backward."""
+    inputs = features + hidden * (layers - 1)
+    return 3 * 2 * WINDOW * batch * 4 * hidden * (inputs + hidden * layers)
+
+
+def peak(size: int = 1024) -> float:
+    """Return the GFLOP/s of a large matrix product on one thread, the best of ten."""
+    left, right, best = torch.randn(size, size), torch.randn(size, size), float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        nn.functional.linear(left, right)
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9
+
+
+if __name__ == "__main__":
+    main()
