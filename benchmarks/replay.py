@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import optuna
 
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import Goals, make_goals
 from lstmopt.registry import Objective, Registry
 from lstmopt.space import Candidate, Choice, Parameter, Params, Range, Space, Value
 from lstmopt.storage import StoredStudy
-from lstmopt.training import Epoch, Progress
+from lstmopt.training import Progress
 from lstmopt.warm_start import PastStudy, PastTrial
 
 from .contenders import Contender

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine
 from lstmopt.job import versions
@@ -25,7 +26,6 @@ from lstmopt.registry import Registry, make
 from lstmopt.space import Parameter, Params, Range, Space
 from lstmopt.storage import StoredStudy
 from lstmopt.study import Checkpoints, Driver, Observer
-from lstmopt.training import Epoch
 from lstmopt.warm_start import Beginning, PastStudy
 
 from .contenders import NONE, Contender

@@ -25,4 +25,5 @@ def keep_freed_memory() -> bool:
         return False
     set_option = ctypes.CDLL(None).mallopt
     wanted = ((_MMAP_THRESHOLD, _LARGEST), (_TOP_PAD, _KEPT), (_TRIM_THRESHOLD, _KEPT))
-    return all([set_option(option, value) for option, value in wanted])
+    done = [set_option(option, value) for option, value in wanted]
+    return all(done)

@@ -15,6 +15,7 @@ import numpy as np
 import optuna
 
 from lstmopt.config import Config
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask, hypervolume
 from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
@@ -25,7 +26,6 @@ from lstmopt.record import TrialRecord, closed_trials, finite, minimised, trial_
 from lstmopt.segments import Segment, judged, read_segments
 from lstmopt.space import Candidate
 from lstmopt.study import Observer
-from lstmopt.training import Epoch
 from lstmopt.trials import Trials, TrialView
 
 SCHEMA = 1

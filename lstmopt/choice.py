@@ -1,13 +1,34 @@
-"""Choosing from the front of a recorded run."""
+"""Choosing from a front, in a study or from its record."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstmopt.errors import LstmoptError
-from lstmopt.finalists import pick_index
-from lstmopt.objectives import make_goals
+from lstmopt.front import knee
+from lstmopt.objectives import Goals, make_goals
 from lstmopt.registry import load_registry
+
+
+def pick_index(values: Sequence[Mapping[str, float]], goals: Goals, pick: str) -> int:
+    """Return the index of the pick ``knee``, ``best`` or ``fastest`` among ``values``."""
+    if pick == "knee":
+        return knee([_axes(row, goals) for row in values])
+    group = goals.learned if pick == "best" else goals.static or list(goals.objectives)
+    objective = group[0]
+    return min(range(len(values)), key=lambda n: objective.minimised(values[n][objective.name]))
+
+
+def _axes(values: Mapping[str, float], goals: Goals) -> list[float]:
+    """Place values on axes as they are best read: lower is better, latency in log."""
+    return [
+        math.log(values[o.name])
+        if o.scale == "log" and values[o.name] > 0
+        else o.minimised(values[o.name])
+        for o in goals.objectives
+    ]
 
 
 def front_rows(document: dict[str, Any]) -> list[dict[str, Any]]:

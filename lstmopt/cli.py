@@ -70,11 +70,16 @@ def run(study: Path | None, out: Path | None, as_json: bool, **options: Any) -> 
 
     With neither STUDY (a TOML file) nor --data it runs the shipped example.
     """
-    from lstmopt.job import run as run_study
-
     config = _read_study(study, options)
     out = out or Path("runs") / config.name
     console = _console(stderr=as_json)
+    click.echo(f"study {config.name}: {config.budget.trials} trials, all in {out}", err=as_json)
+    if config.workers != 1:
+        from lstmopt.preload import start_forkserver
+
+        start_forkserver()
+    from lstmopt.job import run as run_study
+
     with _progress(config, console) as observer:
         document = run_study(config, out, observer=observer)
     _print_run(document, console, out, as_json)

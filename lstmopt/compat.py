@@ -23,8 +23,10 @@ import torch
 from torch import Tensor
 
 from lstmopt import config as options
+from lstmopt.choice import pick_index
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.finalists import Refit, Verdict, pick_index
+from lstmopt.finalists import Refit, Verdict
 from lstmopt.job import (
     Job,
     begin,
@@ -52,14 +54,7 @@ from lstmopt.segments import Segment
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
 from lstmopt.storage import open_study
 from lstmopt.study import Driver, Observer
-from lstmopt.training import (
-    Epoch,
-    Workload,
-    advance,
-    begin_from,
-    derive_seed,
-    read_checkpoint,
-)
+from lstmopt.training import Workload, advance, begin_from, derive_seed, read_checkpoint
 
 _log = logging.getLogger("lstmopt")
 _CANDIDATE = "candidate"

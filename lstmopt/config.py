@@ -10,11 +10,10 @@ from typing import Any, Literal, get_args
 import msgspec
 import tomli_w
 
-from lstmopt.data import DataOptions
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.objectives import Limits
+from lstmopt.options import DataOptions, TrainingOptions
 from lstmopt.registry import TellStopped
-from lstmopt.training import TrainingOptions
 
 Pick = Literal["knee", "best", "fastest"]
 

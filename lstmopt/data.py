@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.options import DataOptions
 from lstmopt.table import place, read_table, refuse_repeated_names
 from lstmopt.times import (
     calendar_features,
@@ -24,25 +23,6 @@ from lstmopt.times import (
 
 Floats = NDArray[np.float64]
 _FEWEST_ROWS = 20
-
-
-class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a table is read.
-
-    ``features`` None takes every other numeric column. ``max_gap`` is in rows: gaps up to it are
-    filled forward for inputs, and no missing target is ever scored.
-    """
-
-    path: str = ""
-    target: str = ""
-    time: tuple[str, ...] = ()
-    features: tuple[str, ...] | None = None
-    known: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    calendar: bool = True
-    day_first: bool | None = None
-    order: Literal["keep", "sort", "midnight_ends_day"] = "keep"
-    max_gap: int = 24
 
 
 @dataclass(frozen=True)
@@ -78,7 +58,10 @@ def read_series(
     table will do.
     """
     notices: list[str] = []
-    frame = source.copy() if isinstance(source, pd.DataFrame) else read_table(source, notices)
+    if isinstance(source, pd.DataFrame):
+        frame = source.copy(deep=False)
+    else:
+        frame = read_table(source, notices)
     frame.columns = pd.Index([str(name) for name in frame.columns])
     refuse_repeated_names(list(frame.columns))
     _check_names(frame, options)
@@ -86,7 +69,9 @@ def read_series(
     past, known = _choose_columns(frame, options, time_columns)
     numbers = _numeric(frame, [*past, *known])
     order, times = _order(times, options, notices)
-    numbers, times = _drop_duplicates(numbers.iloc[order], times, notices)
+    if not np.array_equal(order, np.arange(len(order))):  # a copy less of a long series
+        numbers = numbers.iloc[order]
+    numbers, times = _drop_duplicates(numbers, times, notices)
     if len(times) < 3:
         raise LstmoptError(f"a series needs at least 3 rows, found {len(times)}: give more rows")
     step = infer_step(times)
@@ -102,8 +87,8 @@ def read_series(
         tuple(past),
         tuple(known),
         _calendar(grid, step) if with_calendar else (),
-        filled[past].to_numpy(float),
-        filled[known].to_numpy(float).reshape(len(grid), len(known)),
+        _table(filled, past),
+        _table(filled, known),
         observed,
         grid,
         step,
@@ -205,7 +190,9 @@ def _numeric(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Turn columns to floats; a cell that is no number, or infinite, is an error that names it."""
     numbers = {}
     for name in columns:
-        values = pd.to_numeric(frame[name], errors="coerce").astype(float)
+        values = frame[name]
+        if values.dtype != np.float64:
+            values = pd.to_numeric(values, errors="coerce").astype(float)
         for wrong, what in (
             (values.isna() & frame[name].notna(), "numbers"),
             (np.isinf(values), "finite numbers"),
@@ -218,7 +205,7 @@ def _numeric(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
                     "cells empty"
                 )
         numbers[name] = values
-    return pd.DataFrame(numbers).reset_index(drop=True)
+    return pd.DataFrame(numbers, copy=False).reset_index(drop=True)
 
 
 def _order(
@@ -309,7 +296,8 @@ def _put_on_grid(
         notices.append(
             f"{len(missing)} rows were missing, the first {missing[0]}: put on the {step} grid"
         )
-    return numbers.set_axis(times).reindex(grid)
+    on_time = numbers.set_axis(times)
+    return on_time if times.equals(grid) else on_time.reindex(grid)
 
 
 def _leave_out_constant(
@@ -322,7 +310,7 @@ def _leave_out_constant(
             f"a target needs at least {_FEWEST_ROWS} observed rows, found {count} in {target!r}: "
             "the series is too short"
         )
-    constant = [n for n in numbers.columns if numbers[n].nunique() <= 1]
+    constant = [n for n in numbers.columns if not numbers[n].min() < numbers[n].max()]
     if target in constant:
         raise LstmoptError(
             f"a target varies, found {target!r} always {numbers[target].dropna().iloc[0]:g}: "
@@ -336,7 +324,7 @@ def _leave_out_constant(
 
 def _fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.DataFrame:
     """Fill gaps of up to ``limit`` rows forward, never from a later value; leave longer ones."""
-    filled = numbers.copy()
+    filled = numbers.copy(deep=False)
     for name in numbers.columns:
         missing = numbers[name].isna()
         if not missing.any():
@@ -358,6 +346,14 @@ def _fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.Data
     return filled
 
 
+def _table(numbers: pd.DataFrame, names: list[str]) -> Floats:
+    """Return columns as one array [rows, columns]; pandas would hold two copies on the way."""
+    table = np.empty((len(numbers), len(names)))
+    for column, name in enumerate(names):
+        table[:, column] = numbers[name]
+    return table
+
+
 def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
     """Name the cycles that a training part of two thirds of the series shows twice."""
     names = calendar_features(grid[:1], step)[0]
@@ -368,5 +364,6 @@ def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
 def _fingerprint(numbers: pd.DataFrame) -> str:
     digest = hashlib.sha256("\0".join(numbers.columns).encode())
     digest.update(pd.DatetimeIndex(numbers.index).as_unit("ns").asi8.tobytes())
-    digest.update(numbers.to_numpy(float).tobytes())
+    for name in numbers.columns:
+        digest.update(np.ascontiguousarray(numbers[name].to_numpy(float)).data)
     return digest.hexdigest()

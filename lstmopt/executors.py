@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
@@ -18,11 +19,15 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
 from typing import Any, TypeVar
 
+import joblib
 from pebble import ProcessExpired, ProcessPool
 
+from lstmopt.allocator import keep_freed_memory
+from lstmopt.options import TrainingOptions
+from lstmopt.preload import MODULES
 from lstmopt.space import Candidate
-from lstmopt.training import Progress, TrainingOptions, Workload, advance
-from lstmopt.windows import Part
+from lstmopt.training import Progress, Workload, advance
+from lstmopt.windows import Part, Rows
 
 T = TypeVar("T")
 
@@ -66,7 +71,7 @@ class LocalProcesses(Executor):
         self, workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
     ) -> None:
         context = _WorkerContext()
-        context.set_forkserver_preload(["lstmopt.executors"])  # torch is imported once
+        context.set_forkserver_preload(MODULES)
         self._start = partial(
             ProcessPool, workers, initializer=initializer, initargs=initargs, context=context
         )
@@ -122,18 +127,22 @@ def open_engine(
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
-    ``reports`` is how often an epoch is scored.
+    ``train`` must be the earlier part of ``validation``'s rows (``Part.earlier``): the workers
+    share one file of them. ``reports`` is how often an epoch is scored.
     """
     if workers == 1:
         workload = Workload(train, validation, options, device, reports)
         yield Engine(InProcess(), 1, partial(advance, workload))
         return
-    pool = LocalProcesses(workers, _load, (train, validation, options, device, reports))
-    try:
-        yield Engine(pool, workers, _advance_loaded)
-    finally:
-        # nothing that still runs is wanted: finished segments are recorded as they come
-        pool.shutdown(cancel_futures=True)
+    with tempfile.TemporaryDirectory(prefix="lstmopt-") as folder:
+        file = os.path.join(folder, "parts")
+        joblib.dump(validation, file)
+        pool = LocalProcesses(workers, _load, (file, train.rows, options, device, reports))
+        try:
+            yield Engine(pool, workers, _advance_loaded)
+        finally:
+            # nothing that still runs is wanted: finished segments are recorded as they come
+            pool.shutdown(cancel_futures=True)
 
 
 def worker_died(error: BaseException | None) -> bool:
@@ -152,13 +161,13 @@ _loaded: Workload | None = None
 """The workload of this worker process; sent once, when the process starts."""
 
 
-def _load(
-    train: Part, validation: Part, options: TrainingOptions, device: str, reports: int
-) -> None:
+def _load(file: str, rows: Rows, options: TrainingOptions, device: str, reports: int) -> None:
     global _loaded
     # Ctrl-C reaches the whole process group: the driver alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _loaded = Workload(train, validation, options, device, reports)
+    keep_freed_memory()
+    validation: Part = joblib.load(file, mmap_mode="c")
+    _loaded = Workload(validation.earlier(rows), validation, options, device, reports)
 
 
 def _advance_loaded(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:

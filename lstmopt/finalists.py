@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,16 @@ import torch
 
 from lstmopt.baselines import Forecast, fit_baselines, score_part
 from lstmopt.batches import DevicePart
+from lstmopt.choice import pick_index
+from lstmopt.epoch import Epoch
 from lstmopt.errors import MachineError
 from lstmopt.executors import Engine
-from lstmopt.front import knee
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plan import refit_seed
 from lstmopt.record import TrialRecord
 from lstmopt.space import Architecture, Candidate
-from lstmopt.training import Epoch, Scores, evaluate, one_thread, read_checkpoint
+from lstmopt.training import Scores, evaluate, one_thread, read_checkpoint
 from lstmopt.windows import Part, Split
 
 
@@ -96,25 +96,6 @@ def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
     """
     index = pick_index([f.values for f in finalists], goals, pick)
     return finalists[index]
-
-
-def pick_index(values: Sequence[Mapping[str, float]], goals: Goals, pick: str) -> int:
-    """Return the index of the pick ``knee``, ``best`` or ``fastest`` among ``values``."""
-    if pick == "knee":
-        return knee([_axes(row, goals) for row in values])
-    group = goals.learned if pick == "best" else goals.static or list(goals.objectives)
-    objective = group[0]
-    return min(range(len(values)), key=lambda n: objective.minimised(values[n][objective.name]))
-
-
-def _axes(values: Mapping[str, float], goals: Goals) -> list[float]:
-    """Place values on axes as they are best read: lower is better, latency in log."""
-    return [
-        math.log(values[o.name])
-        if o.scale == "log" and values[o.name] > 0
-        else o.minimised(values[o.name])
-        for o in goals.objectives
-    ]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lstmopt.data import DataOptions, Series, read_series
+from lstmopt.data import Series, read_series
 from lstmopt.errors import LstmoptError
 from lstmopt.model import LSTMForecaster
+from lstmopt.options import DataOptions
 from lstmopt.space import Architecture
 from lstmopt.windows import Scaling, Shape, last_observed, next_times, scaled_inputs, truncate
 

@@ -6,9 +6,10 @@ moocore's (https://multi-objective.github.io/moocore/).
 
 from __future__ import annotations
 
+from importlib import import_module
 from itertools import pairwise
+from types import ModuleType
 
-import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -26,7 +27,7 @@ def front_mask(points: ArrayLike) -> NDArray[np.bool_]:
     values = _as_points(points)
     if len(values) == 0:
         return np.zeros(0, bool)
-    mask: NDArray[np.bool_] = moocore.is_nondominated(values, keep_weakly=True)
+    mask: NDArray[np.bool_] = _moocore().is_nondominated(values, keep_weakly=True)
     return mask
 
 
@@ -96,7 +97,7 @@ def contributions(front: ArrayLike, reference: ArrayLike) -> Floats:
         return np.zeros(0)
     if len(corner) == 1:  # moocore's begins with two objectives; points of a front are equal here
         return np.maximum(corner - values[:, 0], 0) * (len(values) == 1)
-    found: Floats = moocore.hv_contributions(values, ref=corner)
+    found: Floats = _moocore().hv_contributions(values, ref=corner)
     return found
 
 
@@ -107,7 +108,7 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """
     corner = np.asarray(reference, float)
     values = _as_points(points, len(corner))
-    return float(moocore.hypervolume(values, ref=corner)) if len(values) else 0.0
+    return float(_moocore().hypervolume(values, ref=corner)) if len(values) else 0.0
 
 
 def knee(points: ArrayLike) -> int:
@@ -132,3 +133,8 @@ def _as_points(points: ArrayLike, objectives: int = 1) -> Floats:
     if values.ndim != 2 or np.isnan(values).any():
         raise ValueError(f"points must be [n, objectives] without NaN, not shape {values.shape}")
     return values
+
+
+def _moocore() -> ModuleType:
+    """Import it where it is needed: it takes longer to load than a command that lists plug-ins."""
+    return import_module("moocore")

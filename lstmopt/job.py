@@ -15,9 +15,10 @@ import msgspec
 import pandas as pd
 import torch
 
-from lstmopt.baselines import fit_baselines, score_part
+from lstmopt.baselines import repeat, score_part
 from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.executors import Engine, default_workers, open_engine
 from lstmopt.finalists import Refit, Verdict, choose, open_test, refit, summarise
@@ -41,7 +42,7 @@ from lstmopt.registry import Named, Registry, load_registry, make
 from lstmopt.space import Architecture, Space, parse_space
 from lstmopt.storage import StoredStudy, open_study
 from lstmopt.study import Driver, Observer
-from lstmopt.training import Epoch, reports_per_epoch
+from lstmopt.training import reports_per_epoch
 from lstmopt.windows import Shape, Split, split_series
 
 
@@ -128,9 +129,7 @@ def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
 
     Turned so that lower is better.
     """
-    forecast = fit_baselines(split.train, split.validation, ())["repeat"]
-    assert forecast is not None
-    scores = score_part(forecast, split.validation)
+    scores = score_part(repeat, split.validation)
     epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0)
     return {o.name: o.minimised(o.measure(epoch)) for o in goals.learned}
 

@@ -13,8 +13,8 @@ from lstmopt.space import Architecture, Value
 from lstmopt.trials import TrialView
 
 if TYPE_CHECKING:
+    from lstmopt.epoch import Epoch
     from lstmopt.registry import Objective
-    from lstmopt.training import Epoch
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """A stacked LSTM's passes by oneDNN's kernels and Adam's update, called without autograd.
 
 ``nn.LSTM`` and ``torch.optim.Adam(fused=True)`` call the same operators on a CPU, so the answers
-are the same bit for bit; what is saved is the graph, its bookkeeping and Python around the
-kernels, up to a third of a small network's step. They are ATen's own operators
-(``native_functions.yaml``), so a torch that declares them otherwise trains with autograd.
+are the same; what is saved is the graph, its bookkeeping and Python around the kernels, half of a
+small network's step, and the second that ``torch.optim`` needs to start. They are ATen's own
+operators (``native_functions.yaml``), so a torch that declares them otherwise trains with autograd.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -105,38 +106,50 @@ _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class DirectAdam:
-    """Makes the step of an Adam or AdamW that holds ``parameters`` in one group, in one call.
+    """Adam, or AdamW where the decay is ``decoupled``, one call a step; defaults as torch's own.
 
     Gradients of a norm above ``clip_norm`` are scaled down to it.
     """
 
     def __init__(
-        self, optimizer: torch.optim.Adam, parameters: Sequence[nn.Parameter], clip_norm: float
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        weight_decay: float,
+        decoupled: bool,
+        clip_norm: float,
     ) -> None:
-        (group,) = optimizer.param_groups
-        states = [optimizer.state[parameter] for parameter in parameters]
-        self._update = (
-            torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
-        )
+        self._update = torch._fused_adamw_ if decoupled else torch._fused_adam_
         self._weights = [parameter.detach() for parameter in parameters]
-        self._means, self._squares, self._steps = (
-            [state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step")
-        )
-        beta1, beta2 = group["betas"]
-        same = {name: group[name] for name in ("lr", "weight_decay", "eps", "amsgrad", "maximize")}
-        self._options = same | {"beta1": beta1, "beta2": beta2}
+        self._means = [torch.zeros_like(weight) for weight in self._weights]
+        self._squares = [torch.zeros_like(weight) for weight in self._weights]
+        self._step = torch.zeros(())
+        self._options: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, **_ADAM_DEFAULTS}
         self._clip_norm = clip_norm
 
     def __call__(self, gradients: list[Tensor]) -> None:
+        """Make a step; ``gradients`` in the order of the parameters may be changed."""
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        torch._foreach_add_(self._steps, 1.0)
+        self._step += 1
         self._update(
             self._weights,
             gradients,
             self._means,
             self._squares,
             [],
-            self._steps,
+            [self._step] * len(gradients),
             grad_scale=norm.div_(self._clip_norm).clamp_(min=1.0),
             **self._options,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self._step, "means": self._means, "squares": self._squares}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._step.copy_(state["step"])
+        for name, own in (("means", self._means), ("squares", self._squares)):
+            for tensor, saved in zip(own, state[name], strict=True):
+                tensor.copy_(saved)
+
+
+_ADAM_DEFAULTS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False, "maximize": False}

@@ -12,19 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lstmopt.epoch import Epoch
 from lstmopt.objectives import Goals
 from lstmopt.record import INFEASIBLE, TrialRecord, front_of
-from lstmopt.space import Architecture, Params
+from lstmopt.space import Architecture, Params, describe_params
 from lstmopt.study import Observer
-from lstmopt.training import Epoch
-
-
-def describe_params(params: Params) -> str:
-    """Write hyperparameters in one line, numbers short."""
-    return " ".join(
-        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in params.items()
-    )
 
 
 def describe_values(values: Mapping[str, float | None]) -> str:

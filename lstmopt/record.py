@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask
 from lstmopt.objectives import Goals
 from lstmopt.segments import curve_of, read_segments
 from lstmopt.space import Params
-from lstmopt.training import Epoch
 
 if TYPE_CHECKING:
     import optuna

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from lstmopt.epoch import Epoch
 from lstmopt.pruning import GO_ON, Decision
-from lstmopt.training import Epoch
 
 if TYPE_CHECKING:
     import optuna

@@ -283,3 +283,11 @@ def _check_value(where: str, name: str, value: Any) -> None:
         rule = "numbers from 0 to below 1" if name == "dropout" else "numbers of at least 0"
     if not valid:
         raise LstmoptError(f"{where} takes {rule}, found {value!r}: change that value")
+
+
+def describe_params(params: Params) -> str:
+    """Write hyperparameters in one line, numbers short."""
+    return " ".join(
+        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in params.items()
+    )

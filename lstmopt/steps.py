@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any, Literal, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from lstmopt import onednn
 from lstmopt.batches import Batch
 from lstmopt.model import LSTMForecaster
-
-Precision = Literal["float32", "bfloat16"]
+from lstmopt.options import Precision
+from lstmopt.space import Candidate
 
 
 class Step(Protocol):
@@ -22,20 +22,30 @@ class Step(Protocol):
     def __call__(self, batch: Batch) -> Tensor:
         """Make one step on the mean squared error; return the sum of the squared errors, []."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the optimizer's state, which a checkpoint keeps beside the weights."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with a state of the same kind of step."""
+
 
 def make_step(
     model: LSTMForecaster,
-    optimizer: torch.optim.Adam,
+    candidate: Candidate,
     clip_norm: float,
     precision: Precision = "float32",
     cuda_graph: bool = False,
 ) -> Step:
-    """Choose the quickest way to train ``model`` where it is."""
+    """Choose the quickest way to train ``model`` where it is.
+
+    The candidate names the optimizer, Adam or AdamW (Loshchilov and Hutter, 2019).
+    """
     device = model.head.weight.device.type
     if device == "cpu" and precision == "float32" and onednn.is_available():
-        return DirectStep(model, optimizer, clip_norm)
-    step = AutogradStep(model, optimizer, clip_norm, precision)
-    return GraphedStep(step) if device == "cuda" and cuda_graph else step
+        return DirectStep(model, candidate, clip_norm)
+    if device == "cuda" and cuda_graph:
+        return GraphedStep(AutogradStep(model, candidate, clip_norm, precision, capturable=True))
+    return AutogradStep(model, candidate, clip_norm, precision)
 
 
 class AutogradStep:
@@ -44,11 +54,20 @@ class AutogradStep:
     def __init__(
         self,
         model: LSTMForecaster,
-        optimizer: torch.optim.Adam,
+        candidate: Candidate,
         clip_norm: float,
         precision: Precision = "float32",
+        capturable: bool = False,
     ) -> None:
-        self.model, self.optimizer, self.clip_norm = model, optimizer, clip_norm
+        kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
+        self.optimizer = kinds[candidate["optimizer"]](
+            model.parameters(),
+            lr=float(candidate["learning_rate"]),
+            weight_decay=float(candidate["weight_decay"]),
+            fused=True,
+            capturable=capturable,
+        )
+        self.model, self.clip_norm = model, clip_norm
         self._device, self._precision = model.head.weight.device.type, precision
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -61,6 +80,13 @@ class AutogradStep:
         nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
         return error.detach()
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = self.optimizer.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.optimizer.load_state_dict(dict(state))
 
     def _cast(self) -> contextlib.AbstractContextManager[Any]:
         if self._precision == "float32":
@@ -75,12 +101,18 @@ class DirectStep:
     (``grad_scale``), not a pass over the gradients.
     """
 
-    def __init__(
-        self, model: LSTMForecaster, optimizer: torch.optim.Adam, clip_norm: float
-    ) -> None:
+    def __init__(self, model: LSTMForecaster, candidate: Candidate, clip_norm: float) -> None:
         self._lstm = onednn.DirectLSTM(model.lstm)
         self._weight, self._bias = model.head.weight.detach(), model.head.bias.detach()
-        self._update = onednn.DirectAdam(optimizer, list(model.parameters()), clip_norm)
+        self._update = onednn.DirectAdam(
+            model.parameters(),
+            float(candidate["learning_rate"]),
+            float(candidate["weight_decay"]),
+            candidate["optimizer"] == "AdamW",
+            clip_norm,
+        )
+        self.state_dict = self._update.state_dict
+        self.load_state_dict = self._update.load_state_dict
         self._gradient = torch.empty(0)
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -105,12 +137,13 @@ class DirectStep:
 class GraphedStep:
     """Records a CUDA step once and plays it back: many small kernels become one launch.
 
-    The first steps run as they are, and batches of another size always do. Needs an optimizer made
-    with ``capturable``. Source: the PyTorch documentation on CUDA graphs.
+    The first steps run as they are, and batches of another size always do. The step's optimizer
+    must be ``capturable``. Source: the PyTorch documentation on CUDA graphs.
     """
 
     def __init__(self, step: AutogradStep) -> None:
         self._step, self._steps = step, 0
+        self.state_dict, self.load_state_dict = step.state_dict, step.load_state_dict
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._graph: torch.cuda.CUDAGraph | None = None
         self._batch: Batch | None = None

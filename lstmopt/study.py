@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import optuna
 
+from lstmopt.epoch import Epoch
 from lstmopt.executors import Engine, worker_died
 from lstmopt.plan import FiniteSampler, Plan, training_seed
 from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
@@ -35,7 +36,7 @@ from lstmopt.segments import (
 )
 from lstmopt.space import Architecture, Candidate, Params
 from lstmopt.storage import StoredStudy
-from lstmopt.training import Epoch, Progress
+from lstmopt.training import Progress
 from lstmopt.trials import Trials
 
 _MOST_DEATHS = 2

@@ -15,48 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lstmopt.batches import DevicePart
+from lstmopt.epoch import Epoch
 from lstmopt.model import LSTMForecaster
+from lstmopt.options import TrainingOptions
 from lstmopt.space import Candidate
-from lstmopt.steps import Precision, Step, make_step
+from lstmopt.steps import make_step
 from lstmopt.windows import Part
-
-
-class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a candidate is trained; the same for every candidate of a study.
-
-    ``report_every`` counts optimiser steps of the space's largest batch: see `reports_per_epoch`.
-    The learning rate is constant, so a loss at one report means the same in every trial.
-    ``precision`` is that of the kernels in training; ``cuda_graph`` replays a recorded step.
-    """
-
-    epochs: int = 50
-    patience: int = 8
-    clip_norm: float = 1.0
-    targets_per_window: int = 1
-    report_every: int | None = None
-    precision: Precision = "float32"
-    cuda_graph: bool = False
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch gave, or a share of one: losses in the scaled target's units, time in seconds.
-
-    ``number`` counts them from 1.
-    """
-
-    number: int
-    train_loss: float
-    val_loss: float
-    val_mae: float
-    val_r2: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -152,12 +121,14 @@ class _State:
         torch.manual_seed(derive_seed(candidate.seed, 0))
         self.workload, self.candidate = workload, candidate
         self.model = workload.build(candidate)
-        self.optimizer = make_optimizer(self.model, candidate, self._graphed)
+        options = workload.options
+        self.step = make_step(
+            self.model, candidate, options.clip_norm, options.precision, options.cuda_graph
+        )
         self.epoch, self.best_epoch = 0, 0
         self.best_loss = math.inf
         self.best_weights = copy_weights(self.model)
         self.failure: str | None = None
-        self.step: Step
 
     @classmethod
     def begin(cls, workload: Workload, candidate: Candidate, checkpoint: bytes | None) -> _State:
@@ -165,27 +136,19 @@ class _State:
         if checkpoint is not None:
             saved = read_checkpoint(checkpoint, workload.device)
             state.model.load_state_dict(saved["model"])
-            state.optimizer.load_state_dict(saved["optimizer"])
+            state.step.load_state_dict(saved["optimizer"])
             state.best_weights = saved["best_weights"]
             state.best_loss, state.best_epoch = saved["best_loss"], saved["best_epoch"]
             state.epoch, state.failure = saved["epoch"], saved["failure"]
-        options = workload.options
-        state.step = make_step(
-            state.model, state.optimizer, options.clip_norm, options.precision, options.cuda_graph
-        )
         return state
 
     def save(self) -> bytes:
         buffer = io.BytesIO()
         names = ("best_weights", "best_loss", "best_epoch", "epoch", "failure")
         content = {name: getattr(self, name) for name in names}
-        content |= {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        content |= {"model": self.model.state_dict(), "optimizer": self.step.state_dict()}
         torch.save(content, buffer)
         return buffer.getvalue()
-
-    @property
-    def _graphed(self) -> bool:
-        return self.workload.options.cuda_graph and self.workload.device.startswith("cuda")
 
     @property
     def finished(self) -> bool:
@@ -231,31 +194,6 @@ class _State:
             squares += self.step(batch)
             count += batch.observed
         return float(squares / count)
-
-
-def make_optimizer(
-    model: nn.Module, candidate: Candidate, capturable: bool = False
-) -> torch.optim.Adam:
-    """Build the optimizer that the candidate names, Adam or AdamW (Loshchilov, Hutter, 2019).
-
-    Its state is there from the beginning; ``capturable`` lets a CUDA graph hold its step.
-    """
-    kinds: dict[str, type[torch.optim.Adam]]
-    kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
-    optimizer = kinds[candidate["optimizer"]](
-        model.parameters(),
-        lr=float(candidate["learning_rate"]),
-        weight_decay=float(candidate["weight_decay"]),
-        fused=True,
-        capturable=capturable,
-    )
-    for parameter in model.parameters():
-        optimizer.state[parameter] = {
-            "step": torch.zeros((), device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
-        }
-    return optimizer
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:

@@ -31,9 +31,12 @@ class Scaling:
     mean: Floats
     std: Floats
 
-    def scale(self, values: Floats) -> Floats:
-        """Map values [rows, columns] to z-scores; a column constant in training becomes 0."""
-        return np.where(self.std > 0, (values - self.mean) / np.where(self.std > 0, self.std, 1), 0)
+    def scale(self, values: Floats, column: int) -> Floats:
+        """Map a column's values [rows] to z-scores; one constant in training becomes 0."""
+        if self.std[column] == 0:
+            return np.zeros_like(values)
+        scaled: Floats = (values - self.mean[column]) / self.std[column]
+        return scaled
 
     @property
     def target_mean(self) -> float:
@@ -70,12 +73,25 @@ class Part:
         horizon = self.shape.horizon
         first, end = self.rows
         origins = np.arange(max(first - 1, context - 1), end - horizon)
-        broken = np.concatenate([[0], np.cumsum(~self.usable)])
-        observed = np.concatenate([[0], np.cumsum(self.scored)])
-        whole = broken[origins + 1] == broken[origins + 1 - context]
-        known = observed[origins + 1 + horizon] > observed[origins + 1]
-        answer: NDArray[np.int64] = origins[whole & known]
-        return answer
+        if not self.usable.all():
+            broken = np.concatenate([[0], np.cumsum(~self.usable)])
+            origins = origins[broken[origins + 1] == broken[origins + 1 - context]]
+        if not self.scored.all():
+            observed = np.concatenate([[0], np.cumsum(self.scored)])
+            origins = origins[observed[origins + 1 + horizon] > observed[origins + 1]]
+        return origins
+
+    def earlier(self, rows: Rows) -> Part:
+        """Return the part whose targets lie in earlier ``rows``; it shares this one's memory."""
+        end = rows[1]
+        return Part(
+            self.inputs[:end],
+            self.usable[:end],
+            self.targets[:end],
+            self.scored[:end],
+            self.shape,
+            rows,
+        )
 
     def gather_inputs(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return inputs [windows, window, features]."""
@@ -125,8 +141,8 @@ def split_series(
     n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
     train_end, validation_end = n_train, n_train + n_validation
     scaling = fit_scaling(series, train_end)
-    train = _part(series, scaling, shape, (0, train_end), train_end)
     validation = _part(series, scaling, shape, (train_end, validation_end), validation_end)
+    train = validation.earlier((0, train_end))
     split = Split(train, validation, scaling, (train_end, validation_end, rows), series)
     for name, windows in (
         ("training", len(train.origins())),
@@ -147,15 +163,17 @@ _FEWEST_WINDOWS = 5
 
 def fit_scaling(series: Series, end: int) -> Scaling:
     """Fit the scaling of past and known columns on rows 0 … end - 1."""
-    table = np.hstack([series.values, series.known_values])[:end].copy()
-    table[~series.observed[:end], 0] = np.nan  # filled targets are inputs, not facts
-    if not np.isfinite(table[:, 0]).any():
+    if not series.observed[:end].any():
         raise LstmoptError(
             f"the training part needs observed targets, found none of {series.target!r} in its "
             f"{end} rows: give a series whose first rows are filled"
         )
-    table[:, np.isnan(table).all(0)] = 0.0
-    mean, std = np.nanmean(table, 0), np.nanstd(table, 0)
+    moments = []
+    for number, column in enumerate([*series.values[:end].T, *series.known_values[:end].T]):
+        # a filled target is an input, not a fact
+        facts = column[series.observed[:end] if number == 0 else np.isfinite(column)]
+        moments.append((facts.mean(), facts.std()) if len(facts) else (0.0, 0.0))
+    mean, std = np.array(moments).T
     if std[0] == 0:
         raise LstmoptError(
             f"the target must vary within the training part, found {series.target!r} always "
@@ -164,24 +182,28 @@ def fit_scaling(series: Series, end: int) -> Scaling:
     return Scaling(mean, std)
 
 
-def scaled_inputs(series: Series, scaling: Scaling, horizon: int) -> Floats:
+def scaled_inputs(series: Series, scaling: Scaling, horizon: int) -> NDArray[np.float32]:
     """Return inputs [rows, features]: past at t, calendar at t + 1, known at t + 1 … t + horizon.
 
     A known value that lies beyond the last row is NaN.
     """
-    table = scaling.scale(np.hstack([series.values, series.known_values]))
-    past, known = np.split(table, [len(series.past)], axis=1)
-    leads = [
-        np.vstack([known[lead:], np.full((min(lead, len(known)), known.shape[1]), np.nan)])
-        for lead in range(1, horizon + 1)
-    ]
-    blocks = [past]
+    rows, past = series.values.shape
+    known = series.known_values.shape[1]
+    features = past + len(series.calendar) + known * horizon
+    inputs = np.empty((rows, features), np.float32)
+    for column in range(past):  # column by column, as a long series fills the memory
+        inputs[:, column] = scaling.scale(series.values[:, column], column)
     if series.calendar:
         names, cycles = calendar_features(next_times(series, 1, series.times), series.step)
-        blocks.append(cycles[:, [names.index(name) for name in series.calendar]])
-    if series.known:
-        blocks.extend(leads)
-    return np.hstack(blocks)
+        chosen = cycles[:, [names.index(name) for name in series.calendar]]
+        inputs[:, past : past + len(series.calendar)] = chosen
+    for column in range(known):
+        values = scaling.scale(series.known_values[:, column], past + column)
+        for lead in range(1, horizon + 1):
+            place = past + len(series.calendar) + known * (lead - 1) + column
+            inputs[:, place] = np.nan
+            inputs[: max(rows - lead, 0), place] = values[lead:]
+    return inputs
 
 
 def next_times(
@@ -197,13 +219,16 @@ def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) 
     """Build a part that holds nothing of the rows from ``end`` on."""
     seen = truncate(series, end)
     inputs = scaled_inputs(seen, scaling, shape.horizon)
-    # The last rows of a part lack their known values only because the next part is cut off
-    usable = np.asarray(np.isfinite(inputs).all(1))
-    targets = (seen.values[:, 0] - scaling.target_mean) / scaling.target_std
+    # the last rows of a part lack their known values only because the next part is cut off
+    usable = np.ones(end, bool)
+    for column in inputs.T:
+        usable &= np.isfinite(column)
+        np.nan_to_num(column, copy=False)
+    targets = scaling.scale(seen.values[:, 0], 0)
     return Part(
-        np.nan_to_num(inputs).astype(np.float32),
+        inputs,
         usable,
-        np.nan_to_num(targets).astype(np.float32),
+        np.nan_to_num(targets, copy=False).astype(np.float32),
         seen.observed,
         shape,
         rows,

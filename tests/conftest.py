@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from lstmopt_benchmarks.tables import StaticRule, Table
 
+from lstmopt.options import TrainingOptions
 from lstmopt.space import Choice, Range, Space
-from lstmopt.training import TrainingOptions, Workload
+from lstmopt.training import Workload
 from lstmopt.windows import Part, Shape
 
 

@@ -10,8 +10,9 @@ from conftest import wave
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmopt.data import DataOptions, read_series
+from lstmopt.data import read_series
 from lstmopt.errors import LstmoptError
+from lstmopt.options import DataOptions
 from lstmopt.times import calendar_features, infer_step
 
 SATURDAYS = pd.date_range("1958-03-29", periods=30, freq="W-SAT")

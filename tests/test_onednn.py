@@ -8,8 +8,6 @@ from torch import nn
 
 from lstmopt import onednn
 from lstmopt.onednn import DirectAdam, DirectLSTM
-from lstmopt.space import Candidate
-from lstmopt.training import make_optimizer
 
 pytestmark = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")
 
@@ -37,17 +35,16 @@ def test_the_passes_are_those_of_the_module_bit_for_bit(hidden, layers, dropout,
 @pytest.mark.parametrize("factor", [0.01, 100])  # below and above the norm that is clipped
 def test_the_update_is_that_of_the_optimizer(kind, factor):
     torch.manual_seed(0)
-    candidate = Candidate({"optimizer": kind, "learning_rate": 0.01, "weight_decay": 0.1}, 0)
     theirs, ours = nn.Linear(4, 3), nn.Linear(4, 3)
     ours.load_state_dict(theirs.state_dict())
-    optimizers = [make_optimizer(model, candidate) for model in (theirs, ours)]
-    update = DirectAdam(optimizers[1], list(ours.parameters()), clip_norm=1.0)
+    optimizer = getattr(torch.optim, kind)(theirs.parameters(), lr=0.01, weight_decay=0.1)
+    update = DirectAdam(ours.parameters(), 0.01, 0.1, kind == "AdamW", clip_norm=1.0)
     for _ in range(5):
         gradients = [factor * torch.randn_like(parameter) for parameter in theirs.parameters()]
         for parameter, gradient in zip(theirs.parameters(), gradients, strict=True):
             parameter.grad = gradient.clone()
         nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
-        optimizers[0].step()
+        optimizer.step()
         update(gradients)
     for name, weights in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], weights, rtol=1e-5, atol=1e-7)

@@ -8,9 +8,10 @@ from conftest import SMALL, make_part, make_workload
 
 from lstmopt import onednn
 from lstmopt.batches import DevicePart
+from lstmopt.options import TrainingOptions
 from lstmopt.space import Candidate
 from lstmopt.steps import AutogradStep, DirectStep, GraphedStep, make_step
-from lstmopt.training import TrainingOptions, Workload, advance, make_optimizer
+from lstmopt.training import Workload, advance
 
 CANDIDATE = Candidate(SMALL | {"dropout": 0.3}, seed=3)
 needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")
@@ -21,7 +22,7 @@ def trained(kind, part, forecasts, steps=12, clip_norm=0.5):
     """Return the squared errors of some steps and the weights after them."""
     torch.manual_seed(0)
     model = make_workload().build(CANDIDATE).train()
-    step = kind(model, make_optimizer(model, CANDIDATE), clip_norm)
+    step = kind(model, CANDIDATE, clip_norm)
     batches = DevicePart(part, "cpu").batches(torch.arange(20, 20 + 8 * steps - 3), 8, forecasts)
     errors = [float(step(batch)) for batch in batches]
     return errors, model.state_dict()
@@ -66,12 +67,29 @@ def test_unobserved_targets_are_counted_out():
 
 def test_the_quickest_step_is_chosen_for_each_place(monkeypatch):
     model = make_workload().build(CANDIDATE)
-    optimizer = make_optimizer(model, CANDIDATE)
     if onednn.is_available():
-        assert isinstance(make_step(model, optimizer, 1.0), DirectStep)
-    assert isinstance(make_step(model, optimizer, 1.0, "bfloat16"), AutogradStep)
+        assert isinstance(make_step(model, CANDIDATE, 1.0), DirectStep)
+    assert isinstance(make_step(model, CANDIDATE, 1.0, "bfloat16"), AutogradStep)
     monkeypatch.setattr(onednn, "is_available", lambda: False)
-    assert isinstance(make_step(model, optimizer, 1.0, cuda_graph=True), AutogradStep)
+    assert isinstance(make_step(model, CANDIDATE, 1.0, cuda_graph=True), AutogradStep)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_the_optimizer_is_the_one_that_was_chosen(name):
+    candidate = Candidate(SMALL | {"optimizer": name, "weight_decay": 0.25}, 0)
+    step = AutogradStep(make_workload().build(candidate), candidate, 1.0)
+    assert type(step.optimizer) is getattr(torch.optim, name)
+    assert step.optimizer.param_groups[0]["weight_decay"] == 0.25
+
+
+def test_autograd_goes_on_from_a_checkpoint_as_if_never_interrupted(monkeypatch):
+    monkeypatch.setattr(onednn, "is_available", lambda: False)
+    workload = make_workload()
+    whole = advance(workload, CANDIDATE, None, 6)
+    first = advance(workload, CANDIDATE, None, 3)
+    rest = advance(workload, CANDIDATE, first.checkpoint, 3)
+    losses = [epoch.val_loss for epoch in first.epochs + rest.epochs]
+    assert losses == [epoch.val_loss for epoch in whole.epochs]
 
 
 def test_bfloat16_trains_to_nearly_the_same_loss():
@@ -99,7 +117,7 @@ def test_a_replayed_step_is_the_step():
         torch.manual_seed(0)
         candidate = Candidate(SMALL | {"dropout": 0.0}, 3)
         model = make_workload().build(candidate).train().cuda()
-        step = AutogradStep(model, make_optimizer(model, candidate, capturable=True), 0.5)
+        step = AutogradStep(model, candidate, 0.5, capturable=True)
         step = GraphedStep(step) if graphed else step
         for batch in DevicePart(make_part(0, 160), "cuda").batches(torch.arange(20, 120), 8):
             step(batch)

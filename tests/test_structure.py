@@ -8,12 +8,12 @@ from pathlib import Path
 import lstmopt
 
 ROOT = Path(lstmopt.__file__).parent
-LEAVES = {"errors", "front", "space"}
+LEAVES = {"epoch", "errors", "front", "options", "preload", "space"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
-    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config", "latency",
-    "warm_start", "segments", "record", "past", "executors", "plan", "storage", "study",
-    "baselines", "finalists", "forecaster", "choice", "job", "audit",
+    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config",
+    "latency", "warm_start", "segments", "record", "past", "allocator", "executors", "plan",
+    "storage", "study", "baselines", "choice", "finalists", "forecaster", "job", "audit",
     "progress", "report", "compat", "cli",
 ]  # fmt: skip
 

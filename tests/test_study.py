@@ -10,9 +10,11 @@ import optuna
 import pytest
 from conftest import make_part, make_workload
 
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, open_engine
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
+from lstmopt.options import TrainingOptions
 from lstmopt.plan import Plan, check_support
 from lstmopt.pruning import make_pruner
 from lstmopt.record import RunFolder, front_of
@@ -20,7 +22,7 @@ from lstmopt.registry import load_registry
 from lstmopt.space import parse_space
 from lstmopt.storage import open_study
 from lstmopt.study import Driver, Observer
-from lstmopt.training import Epoch, Progress, TrainingOptions, advance
+from lstmopt.training import Progress, advance
 
 REGISTRY = load_registry()
 SPACE = parse_space(

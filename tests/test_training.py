@@ -12,17 +12,10 @@ from conftest import SMALL, make_part, make_workload
 
 from lstmopt.batches import DevicePart
 from lstmopt.model import LSTMForecaster, count_parameters
+from lstmopt.options import TrainingOptions
 from lstmopt.space import Architecture, Candidate
 from lstmopt.steps import squared_error
-from lstmopt.training import (
-    TrainingOptions,
-    advance,
-    evaluate,
-    make_optimizer,
-    read_checkpoint,
-    reports_per_epoch,
-    score,
-)
+from lstmopt.training import advance, evaluate, read_checkpoint, reports_per_epoch, score
 
 CANDIDATE = Candidate(SMALL, seed=7)
 
@@ -112,14 +105,6 @@ def test_forecasts_and_targets_are_never_broadcast():
         squared_error(torch.zeros(8, 1), torch.zeros(8), None)
     with pytest.raises(ValueError, match="shapes differ"):
         score(np.zeros((8, 1)), np.zeros(8), np.ones(8, bool))
-
-
-def test_the_optimizer_is_the_one_that_was_chosen():
-    model = torch.nn.Linear(2, 1)
-    for name, kind in (("Adam", torch.optim.Adam), ("AdamW", torch.optim.AdamW)):
-        assert type(make_optimizer(model, Candidate({"optimizer": name}, 0))) is kind
-    decayed = make_optimizer(model, Candidate({"optimizer": "AdamW", "weight_decay": 0.25}, 0))
-    assert decayed.param_groups[0]["weight_decay"] == 0.25
 
 
 def test_a_validation_loss_does_not_depend_on_the_batch_size(workload):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lstmopt.options import TrainingOptions
 from lstmopt.space import Candidate
-from lstmopt.training import TrainingOptions, Workload, advance, make_optimizer, squared_error
+from lstmopt.steps import make_step
+from lstmopt.training import Workload, advance
 
 ARCHITECTURES = [(32, 1), (64, 1), (64, 2), (128, 2)]
 
@@ -20,24 +22,16 @@ def candidate(hidden_size: int, num_layers: int, batch_size: int = 64) -> Candid
 def bench_step(benchmark, workload, hidden_size, num_layers):
     """One optimiser step on 64 classic windows."""
     chosen = candidate(hidden_size, num_layers)
-    model = workload.build(chosen).train()
-    optimizer = make_optimizer(model, chosen)
-    inputs, targets, mask = workload.train.batch(workload.train_origins[:64])
-
-    def step():
-        loss = squared_error(model(inputs, 1), targets, mask) / mask.sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-
-    benchmark(step)
+    step = make_step(workload.build(chosen).train(), chosen, clip_norm=1.0)
+    (batch,) = workload.train.batches(workload.train_origins[:64], 64)
+    benchmark(step, batch)
 
 
 @pytest.mark.parametrize("batch_size", [16, 128])
 def bench_gather(benchmark, workload, batch_size):
-    """The index gather of one batch of windows."""
-    origins = workload.train_origins[torch.randperm(len(workload.train_origins))[:batch_size]]
-    benchmark(workload.train.batch, origins)
+    """The index gather of 2,048 windows in batches."""
+    origins = workload.train_origins[torch.randperm(len(workload.train_origins))[:2048]]
+    benchmark(lambda: list(workload.train.batches(origins, batch_size)))
 
 
 @pytest.mark.parametrize("targets_per_window", [1, 24])

@@ -10,7 +10,8 @@ import torch
 
 from lstmopt.config import read_config, shipped_study
 from lstmopt.data import read_series
-from lstmopt.training import TrainingOptions, Workload
+from lstmopt.options import TrainingOptions
+from lstmopt.training import Workload
 from lstmopt.windows import Shape, split_series
 
 

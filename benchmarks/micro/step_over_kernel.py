@@ -21,9 +21,10 @@ from torch import nn
 from lstmopt.allocator import keep_freed_memory
 from lstmopt.config import read_config, shipped_study
 from lstmopt.data import read_series
+from lstmopt.options import TrainingOptions
 from lstmopt.space import Architecture, Candidate
 from lstmopt.steps import make_step
-from lstmopt.training import TrainingOptions, Workload, make_optimizer
+from lstmopt.training import Workload
 from lstmopt.windows import Shape, split_series
 
 WINDOW, SECONDS, FEWEST = 24, 1.0, 8
@@ -58,7 +59,7 @@ def compare(workload: Workload, architecture: Architecture, batch: int) -> tuple
     params = {"hidden_size": architecture.hidden_size, "num_layers": architecture.num_layers}
     candidate = Candidate(params | {"dropout": 0.2, "batch_size": batch}, 0)
     model = workload.build(candidate).train()
-    step = make_step(model, make_optimizer(model, candidate), clip_norm=1.0)
+    step = make_step(model, candidate, clip_norm=1.0)
     bare = workload.build(candidate).train().lstm
     inputs = torch.randn(batch, WINDOW, workload.features)
     gradient = torch.randn(batch, WINDOW, architecture.hidden_size)

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lstmopt.progress import describe_params
+from lstmopt.space import describe_params
 
 
 def print_result(document: dict[str, Any], console: Console, folder: str) -> None:

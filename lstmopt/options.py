@@ -1,0 +1,45 @@
+"""What a user may ask for in reading a table and in training; loads neither pandas nor torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a table is read.
+
+    ``features`` None takes every other numeric column. ``max_gap`` is in rows: gaps up to it are
+    filled forward for inputs, and no missing target is ever scored.
+    """
+
+    path: str = ""
+    target: str = ""
+    time: tuple[str, ...] = ()
+    features: tuple[str, ...] | None = None
+    known: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    calendar: bool = True
+    day_first: bool | None = None
+    order: Literal["keep", "sort", "midnight_ends_day"] = "keep"
+    max_gap: int = 24
+
+
+class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a candidate is trained; the same for every candidate of a study.
+
+    ``report_every`` counts optimiser steps of the space's largest batch: see `reports_per_epoch`.
+    The learning rate is constant, so a loss at one report means the same in every trial.
+    ``precision`` is that of the kernels in training; ``cuda_graph`` replays a recorded step.
+    """
+
+    epochs: int = 50
+    patience: int = 8
+    clip_norm: float = 1.0
+    targets_per_window: int = 1
+    report_every: int | None = None
+    precision: Precision = "float32"
+    cuda_graph: bool = False
