@@ -54,6 +54,17 @@ class Ranking:
         """The rank of each point [n]."""
         return self._ranks[: self._size]
 
+    def extend(self, points: ArrayLike) -> None:
+        """Add points [n, objectives], many at once faster than one by one."""
+        new = _as_points(points, self._points.shape[1])
+        if len(new) < _MANY:
+            for point in new:
+                self.add(point)
+            return
+        self._points = np.concatenate([self.points, new])
+        self._ranks = np.asarray(_moocore().pareto_rank(self._points), int)
+        self._size = len(self._points)
+
     def add(self, point: ArrayLike) -> None:
         """Add a point [objectives]."""
         new = np.asarray(point, float)
@@ -85,6 +96,10 @@ class Ranking:
                 return
             self._ranks[leaving] += 1
             arrived = self.points[leaving]
+
+
+_MANY = 16
+"""Points from which on it is quicker to rank all anew."""
 
 
 def contributions(front: ArrayLike, reference: ArrayLike) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -150,8 +151,9 @@ class RunFolder:
     def model(self) -> Path:
         return self.weights.with_suffix(".json")
 
-    def _checkpoint(self, number: int, epochs: int | str) -> Path:
-        return self.path / "checkpoints" / f"trial_{number}_epoch_{epochs}.pt"
+    def _checkpoint(self, number: int, epochs: int) -> Path:
+        # a folder a trial: one of them all is slow to list when many are paused
+        return self.path / "checkpoints" / f"trial_{number}" / f"epoch_{epochs}.pt"
 
     def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
         """Return the checkpoint of a trial after exactly ``epochs`` epochs, if it is there."""
@@ -163,9 +165,12 @@ class RunFolder:
 
     def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
         """Remove a trial's checkpoints but the one after ``keep`` epochs."""
-        pattern = self._checkpoint(number, "*")
-        for path in pattern.parent.glob(pattern.name):
-            if keep is None or path != self._checkpoint(number, keep):
+        folder = self._checkpoint(number, 0).parent
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        for path in folder.glob("*"):
+            if path != self._checkpoint(number, keep):
                 path.unlink(missing_ok=True)
 
     def write(self, path: Path, content: str | bytes) -> None:

@@ -41,6 +41,8 @@ class Strategy:
     (space.Space); a pruner's ``naive``, which gives the naive forecast's losses by objective or is
     None, and ``make_pruner``, which makes the pruner that another name or table stands for.
     ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
+    ``sees`` is how many trials a sampler is shown, the latest and those on the front, where its
+    cost grows with them.
     A sampler that supports resume keeps its state in the study alone: it is made anew, with a
     seed of its own, for every trial.
     """
@@ -55,6 +57,7 @@ class Strategy:
     parallel: bool = True
     resume: bool = True
     tell_stopped: TellStopped = "last"
+    sees: int | None = None
 
     @property
     def supports(self) -> list[str]:

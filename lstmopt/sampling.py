@@ -8,7 +8,8 @@ such trials carry stand-ins: the storage itself, and whoever else reads it, neve
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,9 +46,11 @@ class SamplerView(_Delegating):  # type: ignore[misc]
     Once shown, a trial needs a value whatever becomes of it: NSGA-II may have bred from it.
     """
 
-    def __init__(self, storage: BaseStorage) -> None:
+    def __init__(self, storage: BaseStorage, study_name: str) -> None:
         self.storage = storage
+        self._study_id = storage.get_study_id_from_name(study_name)
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
+        self._listed: list[FrozenTrial] | None = None
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
@@ -59,11 +62,41 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        trials = self.storage.get_all_trials(study_id, deepcopy=False)
-        if self.stand_ins:
-            trials = [self._show(trial) for trial in trials]
+        trials = self._listed
+        if trials is None:
+            trials = self._shown_of(self.storage.get_all_trials(study_id, deepcopy=False))
         found = [t for t in trials if states is None or t.state in states]
         return copy.deepcopy(found) if deepcopy else found
+
+    @contextmanager
+    def asking(
+        self,
+        stand_ins: Mapping[int, tuple[float, ...]],
+        sees: int | None = None,
+        always: Collection[int] = (),
+    ) -> Iterator[None]:
+        """Show the trials as they stand now while a sampler proposes the next one.
+
+        Where it ``sees`` so many trials only, these are the latest and those numbered ``always``.
+        """
+        self.stand_ins = stand_ins
+        trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
+        if sees is not None and len(trials) > sees:
+            trials = [trials[n] for n in sorted(always) if n < len(trials) - sees] + trials[-sees:]
+        self._listed = self._shown_of(trials)
+        try:
+            yield
+        finally:
+            self._listed = None
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        trial_id: int = self.storage.create_new_trial(study_id, template_trial)
+        if self._listed is not None:
+            self._listed.append(self.storage.get_trial(trial_id))
+        return trial_id
+
+    def _shown_of(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        return [self._show(trial) for trial in trials] if self.stand_ins else trials
 
     def _show(self, trial: FrozenTrial) -> FrozenTrial:
         values = self.stand_ins.get(trial.number)
@@ -80,16 +113,21 @@ class SamplerView(_Delegating):  # type: ignore[misc]
 
 def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:
     """Return the study that a sampler is asked on, and the view that it reads."""
-    view = SamplerView(storage)
+    view = SamplerView(storage, study.study_name)
     sampler = optuna.samplers.RandomSampler(seed=0)  # each ask sets its own
     return optuna.load_study(study_name=study.study_name, storage=view, sampler=sampler), view
 
 
-def stand_ins(trials: Trials, goals: Goals, tell: TellStopped) -> dict[int, tuple[float, ...]]:
-    """Return the values in the goals' order, by trial number, that unfinished trials stand for."""
+def stand_ins(
+    trials: Trials, goals: Goals, tell: TellStopped, latest: int | None = None
+) -> dict[int, tuple[float, ...]]:
+    """Return the values in the goals' order, by trial number, that unfinished trials stand for.
+
+    Of the ``latest`` of them; all where that is None.
+    """
     if tell == "nothing" or not len(trials):
         return {}
-    rows = np.flatnonzero(~trials.finished & (trials.reports > 0))
+    rows = np.flatnonzero(~trials.finished & (trials.reports > 0))[-(latest or len(trials)) :]
     columns = []
     for objective in goals.objectives:
         if objective.kind == "static":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -27,10 +28,20 @@ class StoredStudy:
     storage: optuna.storages.BaseStorage
     notices: tuple[str, ...]
 
+    @cached_property
+    def _study_id(self) -> int:
+        return self.storage.get_study_id_from_name(self.study.study_name)
+
+    def _trial_id(self, number: int) -> int:
+        return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def trial(self, number: int) -> optuna.trial.FrozenTrial:
+        """Return a trial as it stands; it must not be changed."""
+        return self.storage.get_trial(self._trial_id(number))
+
     def set_trial_attrs(self, number: int, **attributes: Any) -> None:
         """Set user attributes of a trial by its number, whichever process began it."""
-        study_id = self.storage.get_study_id_from_name(self.study.study_name)
-        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        trial_id = self._trial_id(number)
         for name, value in attributes.items():
             self.storage.set_trial_user_attr(trial_id, name, value)
 

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import optuna
 
+from lstmopt.closed import ClosedTrials
 from lstmopt.epoch import Epoch
 from lstmopt.executors import Engine, worker_died
 from lstmopt.plan import FiniteSampler, Plan, training_seed
@@ -141,17 +142,21 @@ class Driver:
         self.registry, self.observer = registry, observer
         self.goals = plan.goals
         self.overhead = Overhead()
-        self.records = closed_trials(self.study, self.goals)
+        self.closed = ClosedTrials(self.goals)
         static, learned = self.goals.static, self.goals.learned
         self._trials = Trials([o.name for o in static], [o.name for o in learned])
-        for record in self.records:
+        for record in closed_trials(self.study, self.goals):
             self._know(record)
+        known = self.study.get_trials(deepcopy=False)
+        self._count = len(known)
+        self._waiting = {t.number for t in known if t.state == optuna.trial.TrialState.WAITING}
+        self._finite = isinstance(plan.make_sampler(0), FiniteSampler)
         self._view_study, self._view = open_view(self.study, stored.storage)
         self._events = 0
         self._infeasible_in_a_row = 0
         self._running: dict[Future[Progress], _Running] = {}
         self._paused: dict[int, _Running] = {}
-        self._trained = sum(record.epochs_trained for record in self.records)
+        self._trained = sum(record.epochs_trained for record in self.closed)
         self._kept_sampler: optuna.samplers.BaseSampler | None = None
         self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
 
@@ -164,7 +169,7 @@ class Driver:
                 pass
             if not self._running:
                 self._close_paused()
-                return sorted(self.records, key=lambda record: record.number)
+                return sorted(self.closed, key=lambda record: record.number)
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda f: self._running[f].number):
                 self._collect(self._running.pop(future), future)
@@ -221,17 +226,17 @@ class Driver:
             self._tell_pruned(running, epoch, reason, by_pruner=True)
 
     def _wants_more(self) -> bool:
-        able = [record for record in self.records if record.state != INFEASIBLE]
-        if len(able) + len(self._running) + len(self._paused) >= self.plan.trials:
+        begun = self.closed.feasible + len(self._running) + len(self._paused)
+        if begun >= self.plan.trials:
             return False
         if self._time_is_up or self._epochs_left() < 1:
             return False
         if self._infeasible_in_a_row >= _MOST_INFEASIBLE:
             return False
-        sampler = self._sampler(len(self.records) + len(self._running) + len(self._paused))
-        waiting = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
-        exhausted = isinstance(sampler, FiniteSampler) and not sampler.remaining(self.study)
-        return bool(waiting) or not exhausted
+        if self._waiting or not self._finite:
+            return True
+        sampler = self._sampler(self._count)
+        return isinstance(sampler, FiniteSampler) and sampler.remaining(self.study) > 0
 
     def _interrupted(self) -> list[_Running]:
         """List the trials that an earlier driver left running, as they stood."""
@@ -252,7 +257,7 @@ class Driver:
                 continue
             if "twin" in attributes:
                 number = attributes["twin"]
-                self._reuse(trial.number, next(r for r in self.records if r.number == number))
+                self._reuse(trial.number, next(r for r in self.closed if r.number == number))
                 continue
             candidate = Candidate(dict(trial.params), attributes["seed"])
             entry = _Running(trial.number, candidate, attributes["static"])
@@ -274,7 +279,7 @@ class Driver:
 
     def _take_up(self, running: _Running) -> None:
         """Go on with an interrupted trial as its last decision says."""
-        segments = read_segments(self.study.get_trials(deepcopy=False)[running.number])
+        segments = read_segments(self._stored.trial(running.number))
         at, report, decision = last_decision(segments)
         promoted = any(event > at for event, _ in running.promotions)
         if decision.action == "stop":
@@ -291,14 +296,15 @@ class Driver:
         return _Running(number, candidate, self.goals.static_values(self._cost_of(params)))
 
     def _begin_trial(self) -> None:
-        number = len(self.study.get_trials(deepcopy=False))
         with self.overhead.timed("ask"), warnings.catch_warnings():
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
-            self._view.stand_ins = self._stand_ins()
-            self._view_study.sampler = self._sampler(number)
-            trial = self._view_study.ask()
-            params = self.plan.space.suggest(trial)
+            self._view_study.sampler = self._sampler(self._count)
+            with self._view.asking(self._stand_ins(), self.plan.sampler.sees, self._always_shown()):
+                trial = self._view_study.ask()
+                params = self.plan.space.suggest(trial)
+        self._waiting.discard(trial.number)
+        self._count = max(self._count, trial.number + 1)
         running = self._make_running(
             trial.number, params, training_seed(self.plan.seed, trial.number)
         )
@@ -308,24 +314,25 @@ class Driver:
         # last, so that a trial with a seed is one that may be trained
         trial.set_user_attr("seed", running.candidate.seed)
         self.observer.started(trial.number, params, running.static)
-        if twin := self._twin(params):
+        if twin := self.closed.twin(params):
             self._reuse(trial.number, twin)
         else:
             self._go_on(running)
 
-    def _twin(self, params: Params) -> TrialRecord | None:
-        """Return a trial of the same candidate that came to its end, or that the pruner stopped."""
-        alike = (record for record in self.records if record.params == params)
-        return next((r for r in alike if r.state == "complete" or r.by_pruner), None)
+    def _always_shown(self) -> set[int]:
+        """Number the trials that a sampler must see, however old they are."""
+        open_trials = {running.number for running in self._running.values()}
+        return self.closed.front | open_trials | set(self._paused) | self._waiting
 
     def _stand_ins(self) -> dict[int, tuple[float, ...]]:
         """Return the values under which the sampler sees trials that have none of their own."""
         tell = self.plan.tell_stopped or self.plan.sampler.tell_stopped
-        found = stand_ins(self._trials, self.goals, tell)
+        sees = self.plan.sampler.sees
+        found = stand_ins(self._trials, self.goals, tell, sees)
         # a sampler ranks infeasible ones by their constraints alone, whatever loss stands there;
         # one that failed after it was shown as paused may be a parent already, and needs a value
-        bad = [r for r in self.records if r.state == INFEASIBLE or r.number in found]
-        bad = [record for record in bad if record.state in (INFEASIBLE, "failed")]
+        bad = self.closed.without_value[-(sees or len(self.closed)) :]
+        bad = [record for record in bad if record.state == INFEASIBLE or record.number in found]
         if bad:
             worst = {o.name: o.minimised(self._worst(o.name)) for o in self.goals.learned}
             for record in bad:
@@ -510,9 +517,8 @@ class Driver:
             self.study.tell(number, values, state)
 
     def _close(self, number: int) -> None:
-        trial = self.study.get_trials(deepcopy=False)[number]
+        trial = self._stored.trial(number)
         record = trial_record(trial, self.goals)
-        self.records.append(record)
         self._know(record)
         self._checkpoints.drop_checkpoints(number)
         self.registry.hook.lstmopt_trial_finished(study=self.study, trial=trial)
@@ -520,6 +526,7 @@ class Driver:
 
     def _know(self, record: TrialRecord) -> None:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
+        self.closed.add(record)
         if record.curve and record.epochs_trained:
             # as recorded: a latency measured anew must not change who was a peer
             static = {o.name: record.values[o.name] or 0.0 for o in self.goals.static}

@@ -33,7 +33,7 @@ class Rung:
         there[list(self.places)] = False
         for row in np.flatnonzero(there).tolist():
             self.places[row] = len(self.places)
-            self.ranking.add([*values[row], *trials.static[row]])
+        self.ranking.extend(np.column_stack([values, trials.static])[there])
 
     def rank(self, row: int) -> int:
         return int(self.ranking.ranks[self.places[row]])

@@ -30,5 +30,6 @@ def lstmopt_samplers() -> list[Strategy]:
             "breeds the non-dominated trials of each generation",
             "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, "
             "IEEE TEC 6(2), 2002",
+            sees=200,  # it breeds from the last generations
         )
     ]

@@ -25,5 +25,6 @@ def lstmopt_samplers() -> list[Strategy]:
             "draws every trial independently",
             "Bergstra and Bengio, Random search for hyper-parameter optimization, JMLR 13, 2012",
             tell_stopped="nothing",
+            sees=1,
         )
     ]

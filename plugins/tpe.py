@@ -33,5 +33,6 @@ def lstmopt_samplers() -> list[Strategy]:
             "Ozaki et al., Multiobjective tree-structured Parzen estimator, JAIR 73, 2022",
             # a loss after few epochs drives it away from slow learners: see benchmarks/README.md
             tell_stopped="nothing",
+            sees=500,
         )
     ]

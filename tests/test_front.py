@@ -68,10 +68,14 @@ def test_a_rank_is_the_front_of_what_the_ranks_below_leave(points):
 
 def test_ranks_of_many_points_are_those_of_a_sort_of_all_at_once():
     points = np.random.default_rng(0).integers(0, 30, (400, 2))
-    ranking = Ranking(2)
+    expected = moocore.pareto_rank(points.astype(float)).tolist()
+    one_by_one, by_chunks = Ranking(2), Ranking(2)
     for point in points:
-        ranking.add(point)
-    assert ranking.ranks.tolist() == moocore.pareto_rank(points.astype(float)).tolist()
+        one_by_one.add(point)
+    for chunk in np.split(points, [1, 3, 40, 41, 120, 350]):
+        by_chunks.extend(chunk)
+    assert one_by_one.ranks.tolist() == by_chunks.ranks.tolist() == expected
+    assert by_chunks.points.tolist() == points.tolist()
 
 
 @given(any_cloud)

@@ -161,3 +161,29 @@ def test_a_trial_that_fails_after_it_was_shown_as_paused_does_not_break_nsga2(tm
     records = make_driver(tmp_path, plan, in_process(call)).search()
     assert len(records) == 90  # four generations
     assert {r.state for r in records} >= {"complete", "failed"}
+
+
+def test_a_sampler_of_a_long_study_is_shown_the_latest_and_those_that_always_count():
+    study = optuna.create_study(directions=["minimize"] * 2)
+    other = optuna.create_study(storage=study._storage, directions=["minimize"])
+    asked, view = open_view(study, study._storage)
+    for number in range(10):
+        study.tell(study.ask(), [number, -number])
+    with view.asking({}, sees=3, always={2, 8}):
+        assert [t.number for t in asked.get_trials()] == [2, 7, 8, 9]
+        assert asked.ask().number == 10
+        assert [t.number for t in asked.get_trials()] == [2, 7, 8, 9, 10]
+    assert len(asked.get_trials()) == 11
+    with view.asking({}, sees=None, always={2}):
+        assert len(asked.get_trials()) == 11
+    assert not other.trials
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_sampler_that_sees_few_trials_still_learns(tmp_path, sampler):
+    plan = make_plan(60, sampler)
+    plan = dataclasses.replace(plan, sampler=dataclasses.replace(plan.sampler, sees=20))
+    records = make_driver(tmp_path, plan, in_process(Scripted(losses))).search()
+    assert len(records) == 60
+    miss = [abs(np.log10(record.params["learning_rate"]) + 2) for record in records]
+    assert np.median(miss[40:]) < np.median(miss[:20])

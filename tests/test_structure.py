@@ -12,8 +12,8 @@ LEAVES = {"epoch", "errors", "front", "options", "preload", "space"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
     "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config",
-    "latency", "warm_start", "segments", "record", "past", "allocator", "executors", "plan",
-    "storage", "study", "baselines", "choice", "finalists", "forecaster", "job", "audit",
+    "latency", "warm_start", "segments", "record", "past", "allocator", "closed", "executors",
+    "plan", "storage", "study", "baselines", "choice", "finalists", "forecaster", "job", "audit",
     "progress", "report", "compat", "cli",
 ]  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What a training step takes over its LSTM kernel alone; prints a table.
 
-python benchmarks/micro/step_over_kernel.py
+python benchmarks/speed/step_over_kernel.py
 
 The kernel is forward and backward of the same ``nn.LSTM``, dropout included, on inputs that lie
 ready. The step is lstmopt's own with all it does: windows gathered, forecast, loss, gradients,

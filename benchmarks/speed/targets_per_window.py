@@ -1,8 +1,8 @@
 """Does it pay to forecast at every step of a longer window? One command, any series.
 
-python benchmarks/targets_per_window.py --out runs/targets.jsonl STUDY.toml ...
+python benchmarks/speed/targets_per_window.py --out runs/targets.jsonl STUDY.toml ...
 
-The same random candidates are trained to convergence (early stopping) with 1, 6 and ``window``
+The same random candidates are trained to convergence (early stopping) with 1, 6, 12 and ``window``
 targets a window, one thread each, on each study's series. Classic windows are a reference: what
 seconds a setting takes to come to the loss at which they end, what it ends with, and what one loses
 who chooses the candidate by it. A line a training goes to ``--out``; what is there is not trained
@@ -54,7 +54,7 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[Path, int, int, int]]:
 
     for path in options.studies:
         window = read_config(path).task.window
-        for targets in (CLASSIC, 6, window):
+        for targets in (CLASSIC, 6, 12, window):
             # as many steps of the network as the classic epochs, at most
             epochs = options.epochs * max(1, targets * window // (window + targets - 1))
             for candidate in range(options.candidates):

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from test_study import GOALS
+
+from lstmopt.closed import ClosedTrials
+from lstmopt.record import TrialRecord, front_of
+
+STATES = st.sampled_from(["complete", "pruned", "failed", "infeasible"])
+
+
+def make_record(number: int, state: str, loss: int, latency: int, by_pruner: bool) -> TrialRecord:
+    values = {"val_loss": float(loss) if state == "complete" else None, "latency_ms": latency}
+    params = {"hidden_size": latency, "learning_rate": loss / 10}
+    return TrialRecord(number, state, params, values, (), 1, 0.0, "", by_pruner)
+
+
+@given(st.lists(st.tuples(STATES, st.integers(1, 4), st.integers(1, 4), st.booleans())))
+def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
+    records = [make_record(number, *row) for number, row in enumerate(rows)]
+    closed = ClosedTrials(GOALS)
+    for record in records:
+        closed.add(record)
+    assert list(closed) == records
+    assert closed.feasible == sum(r.state != "infeasible" for r in records)
+    assert closed.without_value == [r for r in records if r.state in ("failed", "infeasible")]
+    points = {(r.values["val_loss"], r.values["latency_ms"]) for r in front_of(records, GOALS)}
+    mine = {(records[n].values["val_loss"], records[n].values["latency_ms"]) for n in closed.front}
+    assert mine == points
+    for record in records:
+        alike = [r for r in records if r.params == record.params]
+        ended = [r for r in alike if r.state == "complete" or r.by_pruner]
+        assert closed.twin(record.params) is (ended[0] if ended else None)
