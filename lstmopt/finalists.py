@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from lstmopt.baselines import Forecast, fit_baselines, score_part
+from lstmopt.baselines import Forecast, score_part
 from lstmopt.batches import DevicePart
 from lstmopt.choice import pick_index
 from lstmopt.epoch import Epoch
@@ -20,7 +21,7 @@ from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plan import refit_seed
 from lstmopt.record import TrialRecord
 from lstmopt.space import Architecture, Candidate
-from lstmopt.training import Scores, evaluate, one_thread, read_checkpoint
+from lstmopt.training import Progress, Scores, evaluate, one_thread, read_checkpoint
 from lstmopt.windows import Part, Split
 
 
@@ -46,35 +47,43 @@ class Finalist:
     values: dict[str, float]
 
 
-def refit(
+Refits = dict[tuple[int, int], tuple[Candidate, Future[Progress]]]
+"""Candidates in training again, by trial number and repeat."""
+
+
+def begin_refits(
+    trials: Sequence[TrialRecord], engine: Engine, study_seed: int, seeds: int, reports: int
+) -> Refits:
+    """Train each trial's candidate anew with ``seeds`` seeds of their own, the longest first."""
+    begun: Refits = {}
+    for trial in sorted(trials, key=_report_seconds, reverse=True):
+        for repeat in range(seeds):
+            candidate = Candidate(trial.params, refit_seed(study_seed, trial.number, repeat))
+            begun[trial.number, repeat] = candidate, engine.submit(candidate, None, reports)
+    return begun
+
+
+def _report_seconds(trial: TrialRecord) -> float:
+    return trial.seconds / max(1, len(trial.curve))
+
+
+def end_refits(
     trials: Sequence[TrialRecord],
     goals: Goals,
     costs: Mapping[Architecture, ForecastCost],
-    engine: Engine,
-    study_seed: int,
-    seeds: int,
-    epochs: int,
+    begun: Refits,
 ) -> list[Finalist]:
-    """Train each trial's candidate anew with ``seeds`` seeds of their own.
+    """Wait for the refits of ``trials``.
 
     A refit that fails is left out; a trial without any is no finalist.
     """
-    futures = {
-        (trial.number, repeat): engine.submit(
-            Candidate(trial.params, refit_seed(study_seed, trial.number, repeat)), None, epochs
-        )
-        for trial in trials
-        for repeat in range(seeds)
-    }
     finalists = []
     for trial in trials:
         refits = []
-        for repeat in range(seeds):
-            progress = futures[trial.number, repeat].result()
-            if progress.failure is None:
+        for (number, _), (candidate, future) in begun.items():
+            if number == trial.number and (progress := future.result()).failure is None:
                 weights = read_checkpoint(progress.checkpoint)["best_weights"]
-                seed = refit_seed(study_seed, trial.number, repeat)
-                refits.append(Refit(Candidate(trial.params, seed), weights, progress.epochs))
+                refits.append(Refit(candidate, weights, progress.epochs))
         if refits:
             cost = costs[Architecture.of(trial.params)]
             each = [goals.values(cost, r.curve) for r in refits]
@@ -83,7 +92,7 @@ def refit(
     if not finalists:
         raise MachineError(
             f"a chosen candidate must train again with other seeds, found that all "
-            f"{len(futures)} refits diverged: narrow the learning rate in [space]"
+            f"{len(begun)} refits diverged: narrow the learning rate in [space]"
         )
     return finalists
 
@@ -108,12 +117,11 @@ class Verdict:
     baselines: dict[str, Scores | None]
 
 
-def open_test(chosen: Finalist, split: Split, seasons: tuple[int, ...]) -> Verdict:
-    """Score the chosen candidate's refits and the baselines on the test part.
+def open_test(chosen: Finalist, split: Split, baselines: Mapping[str, Forecast | None]) -> Verdict:
+    """Score the chosen candidate's refits and the fitted baselines on the test part.
 
     The refit that is best on validation is the one to deploy.
     """
-    baselines = fit_baselines(split.train, split.validation, seasons)
     test = split.open_test()
     scores = tuple(_score(r, test) for r in chosen.refits)
     return Verdict(

@@ -15,13 +15,13 @@ import msgspec
 import pandas as pd
 import torch
 
-from lstmopt.baselines import repeat, score_part
+from lstmopt.baselines import fit_baselines, repeat, score_part
 from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.executors import Engine, default_workers, open_engine
-from lstmopt.finalists import Refit, Verdict, choose, open_test, refit, summarise
+from lstmopt.finalists import Refit, Verdict, begin_refits, choose, end_refits, open_test, summarise
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
@@ -66,7 +66,7 @@ class Job:
     @property
     def reports(self) -> int:
         """How many reports a trial gives that runs to its last epoch."""
-        return self.config.training.epochs * self.plan.reports_per_epoch
+        return int(self.plan.trial_reports)
 
     def epochs(self, reports: int) -> float:
         """Return how many epochs so many reports are."""
@@ -105,6 +105,7 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     shape = Shape(config.task.window, config.task.horizon)
     split = split_series(series, shape, (config.split.train, config.split.validation))
     _check_training_windows(split, config)
+    reports = reports_per_epoch(split.train, config.training, space.largest("batch_size"))
     plan = Plan(
         config.seed,
         space,
@@ -117,7 +118,8 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
         config.budget.epochs,
         config.limits,
         config.tell_stopped,
-        reports_per_epoch(split.train, config.training, space.largest("batch_size")),
+        reports,
+        config.training.epochs * reports,
     )
     plan.make_sampler(0)
     workers = config.workers or default_workers(device)
@@ -274,11 +276,12 @@ def finish(
 ) -> Verdict:
     """Refit the candidates, choose one on validation, open the test part, save the model."""
     options = job.config.finalists
-    finalists = refit(
-        candidates, job.goals, costs, engine, job.config.seed, options.seeds, job.reports
-    )
+    begun = begin_refits(candidates, engine, job.config.seed, options.seeds, job.reports)
+    # the driver's own work while the workers train
+    baselines = fit_baselines(job.split.train, job.split.validation, job.series.season)
+    finalists = end_refits(candidates, job.goals, costs, begun)
     chosen = choose(finalists, job.goals, options.pick)
-    verdict = open_test(chosen, job.split, job.series.season)
+    verdict = open_test(chosen, job.split, baselines)
     save_model(job, verdict.deployed)
     return verdict
 

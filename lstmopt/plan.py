@@ -46,6 +46,8 @@ class Plan:
     tell_stopped: TellStopped | None = None
     """What the sampler is told of stopped trials; None for what serves it best."""
     reports_per_epoch: int = 1
+    trial_reports: float = math.inf
+    """How many reports a trial gives that runs to its last epoch."""
     segment_seconds: float = 1.0
     """How long a segment should train: long enough that dispatch costs little beside it."""
 

@@ -41,6 +41,8 @@ from lstmopt.training import Progress
 from lstmopt.trials import Trials
 
 _MOST_DEATHS = 2
+_MOST_HANDLING = 0.01
+"""Of a segment's training: what its dispatch, checkpoint and record may take."""
 _MOST_INFEASIBLE = 500
 """Proposals in a row that may break a limit before the search gives up."""
 
@@ -81,13 +83,28 @@ class _Running:
     deaths: int = 0
     decided: int = 0
     promotions: list[tuple[int, Closing]] = field(default_factory=list)
+    submitted: float = 0.0
+    handling: float = math.inf
+    """The least seconds that a segment took beside its training."""
+
+    @property
+    def epoch_seconds(self) -> float:
+        """How long an epoch took so far; unknown, hence infinite, before the first."""
+        if not self.epochs:
+            return math.inf
+        return max(1e-6, sum(epoch.seconds for epoch in self.epochs) / len(self.epochs))
 
     def next_epochs(self, seconds: float) -> int:
-        """Count the epochs that fit into ``seconds``, judged by those trained so far."""
+        """Count the epochs that fit into ``seconds``, or more where handling is more than 1 %."""
         if not self.epochs:
             return 1
-        mean = sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
-        return max(1, round(seconds / max(mean, 1e-6)))
+        if math.isfinite(self.handling):
+            seconds = max(seconds, self.handling / _MOST_HANDLING)
+        return max(1, round(seconds / self.epoch_seconds))
+
+    def seconds_left(self, reports: float) -> float:
+        """Predict how long the rest of its ``reports`` takes."""
+        return self.epoch_seconds * (reports - len(self.epochs))
 
 
 class Checkpoints(Protocol):
@@ -155,6 +172,7 @@ class Driver:
         self._events = 0
         self._infeasible_in_a_row = 0
         self._running: dict[Future[Progress], _Running] = {}
+        self._ready: list[_Running] = []
         self._paused: dict[int, _Running] = {}
         self._trained = sum(record.epochs_trained for record in self.closed)
         self._kept_sampler: optuna.samplers.BaseSampler | None = None
@@ -190,16 +208,37 @@ class Driver:
         return self.plan.reports - self._trained - sum(r.asked for r in self._running.values())
 
     def _start_next(self) -> bool:
-        """Let a paused trial go on or begin another; say whether there was anything to do."""
-        if promoted := self._promoted():
-            self._go_on(promoted)
+        """Do the next thing that may give a free worker a trial; say whether there was one."""
+        if self._ready and not self._ends_soon():
+            self._go_on(self._ready.pop(0))
+        elif not self._ready and (promoted := self._promoted()):
+            self._ready.append(promoted)
         elif self._wants_more():
             self._begin_trial()
+        elif self._ready:
+            self._go_on(self._longest_ready())
         elif promoted := self._promoted("front" if self.plan.epochs is None else "everyone"):
-            self._go_on(promoted)
+            self._ready.append(promoted)
         else:
             return False
         return True
+
+    def _begun(self) -> int:
+        open_trials = len(self._running) + len(self._ready) + len(self._paused)
+        return self.closed.feasible + open_trials
+
+    def _ends_soon(self) -> bool:
+        """Say whether so few trials are left to begin that workers might idle at the end.
+
+        Then all of them are begun, and workers take turns: the longest is never left for last.
+        """
+        workers = self.engine.workers
+        return workers > 1 and self.plan.trials - self._begun() <= workers
+
+    def _longest_ready(self) -> _Running:
+        """Take the trial that has most left to train (McNaughton, Management Science 6, 1959)."""
+        left = [running.seconds_left(self.plan.trial_reports) for running in self._ready]
+        return self._ready.pop(left.index(max(left)))
 
     def _promoted(self, closing: Closing = "open") -> _Running | None:
         """Take the paused trial that the pruner wants to go on."""
@@ -226,8 +265,7 @@ class Driver:
             self._tell_pruned(running, epoch, reason, by_pruner=True)
 
     def _wants_more(self) -> bool:
-        begun = self.closed.feasible + len(self._running) + len(self._paused)
-        if begun >= self.plan.trials:
+        if self._begun() >= self.plan.trials:
             return False
         if self._time_is_up or self._epochs_left() < 1:
             return False
@@ -289,7 +327,7 @@ class Driver:
         elif running.epochs and segments[-1].end == "finished":
             self._tell_complete(running)
         else:
-            self._go_on(running)
+            self._ready.append(running)
 
     def _make_running(self, number: int, params: Params, seed: int) -> _Running:
         candidate = Candidate(params, seed)
@@ -317,11 +355,11 @@ class Driver:
         if twin := self.closed.twin(params):
             self._reuse(trial.number, twin)
         else:
-            self._go_on(running)
+            self._ready.append(running)
 
     def _always_shown(self) -> set[int]:
         """Number the trials that a sampler must see, however old they are."""
-        open_trials = {running.number for running in self._running.values()}
+        open_trials = {r.number for r in (*self._running.values(), *self._ready)}
         return self.closed.front | open_trials | set(self._paused) | self._waiting
 
     def _stand_ins(self) -> dict[int, tuple[float, ...]]:
@@ -381,7 +419,7 @@ class Driver:
                 trained = len(running.epochs)
                 rung = self.plan.pruner.next_rung(trained)
                 epochs = epochs if rung is None else min(epochs, rung - trained)
-            running.asked = epochs
+            running.asked, running.submitted = epochs, time.perf_counter()
             future = self.engine.submit(running.candidate, running.checkpoint, epochs)
             self._running[future] = running
 
@@ -396,6 +434,9 @@ class Driver:
             self._lost(running, error)
             return
         progress = future.result()
+        spent = time.perf_counter() - running.submitted
+        training = sum(epoch.seconds for epoch in progress.epochs)
+        running.handling = min(running.handling, spent - training)
         running.epochs.extend(progress.epochs)
         self._trained += len(progress.epochs)
         made = self._decide(running, progress)
@@ -411,7 +452,7 @@ class Driver:
         elif decision.action == "pause":
             self._paused[running.number] = running
         else:
-            self._go_on(running)
+            self._ready.append(running)
 
     def _lost(self, running: _Running, error: BaseException) -> None:
         """Go on from the last checkpoint when a worker died; give up when it keeps dying."""
@@ -422,7 +463,7 @@ class Driver:
                     f"trial {running.number}: its worker died; it goes on from report "
                     f"{len(running.epochs)} in another"
                 )
-                self._go_on(running)
+                self._ready.append(running)
                 return
             self._tell_failed(running, f"its worker died {running.deaths} times")
             return
