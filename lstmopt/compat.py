@@ -194,7 +194,7 @@ class OptunaLSTMTuner:
                 "device": device,
                 "data": table,
                 "task": {"window": sequence_length},
-                "training": {"epochs": epochs},
+                "training": {"epochs": epochs, "targets_per_window": 1},
                 "space": dict(space or {}),
                 "sampler": {"name": sampler},
                 "pruner": {"name": pruner},

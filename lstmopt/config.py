@@ -139,7 +139,7 @@ def check(config: Config) -> None:
         ),
         (
             "training.targets_per_window is at least 1",
-            config.training.targets_per_window >= 1,
+            config.training.targets_per_window is None or config.training.targets_per_window >= 1,
             config.training.targets_per_window,
         ),
         (

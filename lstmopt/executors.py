@@ -9,25 +9,24 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-import joblib
 from pebble import ProcessExpired, ProcessPool
 
 from lstmopt.allocator import keep_freed_memory
 from lstmopt.options import TrainingOptions
 from lstmopt.preload import MODULES
 from lstmopt.space import Candidate
+from lstmopt.stored import load
 from lstmopt.training import Progress, Workload, advance
-from lstmopt.windows import Part, Rows
 
 T = TypeVar("T")
 
@@ -118,31 +117,23 @@ class Engine:
 
 @contextmanager
 def open_engine(
-    train: Part,
-    validation: Part,
-    options: TrainingOptions,
-    device: str,
-    workers: int,
-    reports: int = 1,
+    parts: Path, options: TrainingOptions, device: str, workers: int, reports: int = 1
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
-    ``train`` must be the earlier part of ``validation``'s rows (``Part.earlier``): the workers
-    share one file of them. ``reports`` is how often an epoch is scored.
+    ``parts`` is a file that holds the training and the validation part (see `stored`): all that
+    workers are given. ``reports`` is how often an epoch is scored.
     """
     if workers == 1:
-        workload = Workload(train, validation, options, device, reports)
+        workload = _read_workload(parts, options, device, reports)
         yield Engine(InProcess(), 1, partial(advance, workload))
         return
-    with tempfile.TemporaryDirectory(prefix="lstmopt-") as folder:
-        file = os.path.join(folder, "parts")
-        joblib.dump(validation, file)
-        pool = LocalProcesses(workers, _load, (file, train.rows, options, device, reports))
-        try:
-            yield Engine(pool, workers, _advance_loaded)
-        finally:
-            # nothing that still runs is wanted: finished segments are recorded as they come
-            pool.shutdown(cancel_futures=True)
+    pool = LocalProcesses(workers, _load, (parts, options, device, reports))
+    try:
+        yield Engine(pool, workers, _advance_loaded)
+    finally:
+        # nothing that still runs is wanted: finished segments are recorded as they come
+        pool.shutdown(cancel_futures=True)
 
 
 def worker_died(error: BaseException | None) -> bool:
@@ -161,13 +152,17 @@ _loaded: Workload | None = None
 """The workload of this worker process; sent once, when the process starts."""
 
 
-def _load(file: str, rows: Rows, options: TrainingOptions, device: str, reports: int) -> None:
+def _load(parts: Path, options: TrainingOptions, device: str, reports: int) -> None:
     global _loaded
     # Ctrl-C reaches the whole process group: the driver alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
-    validation: Part = joblib.load(file, mmap_mode="c")
-    _loaded = Workload(validation.earlier(rows), validation, options, device, reports)
+    _loaded = _read_workload(parts, options, device, reports)
+
+
+def _read_workload(parts: Path, options: TrainingOptions, device: str, reports: int) -> Workload:
+    train, validation = load(parts)
+    return Workload(train, validation, options, device, reports)
 
 
 def _advance_loaded(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:

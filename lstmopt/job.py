@@ -41,8 +41,9 @@ from lstmopt.record import (
 from lstmopt.registry import Named, Registry, load_registry, make
 from lstmopt.space import Architecture, Space, parse_space
 from lstmopt.storage import StoredStudy, open_study
+from lstmopt.stored import Scratch, store
 from lstmopt.study import Driver, Observer
-from lstmopt.training import reports_per_epoch
+from lstmopt.training import reports_per_epoch, targets_per_window
 from lstmopt.windows import Shape, Split, split_series
 
 
@@ -53,11 +54,18 @@ class Job:
     config: Config
     registry: Registry
     plan: Plan
-    series: Series
     split: Split
+    parts: Path
+    """The file from which workers read the training and the validation part."""
     device: str
     workers: int
     folder: RunFolder
+    scratch: Scratch
+    """Holds ``parts`` and the series for as long as the job is there."""
+
+    @property
+    def series(self) -> Series:
+        return self.split.series
 
     @property
     def goals(self) -> Goals:
@@ -66,7 +74,7 @@ class Job:
     @property
     def reports(self) -> int:
         """How many reports a trial gives that runs to its last epoch."""
-        return int(self.plan.trial_reports)
+        return self.config.training.epochs * self.plan.reports_per_epoch
 
     def epochs(self, reports: int) -> float:
         """Return how many epochs so many reports are."""
@@ -104,6 +112,10 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     series = read_series(config.data.path if source is None else source, config.data)
     shape = Shape(config.task.window, config.task.horizon)
     split = split_series(series, shape, (config.split.train, config.split.validation))
+    training = replace(
+        config.training, targets_per_window=targets_per_window(split.train, config.training)
+    )
+    config = replace(config, training=training)
     _check_training_windows(split, config)
     reports = reports_per_epoch(split.train, config.training, space.largest("batch_size"))
     plan = Plan(
@@ -123,7 +135,12 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     )
     plan.make_sampler(0)
     workers = config.workers or default_workers(device)
-    return Job(config, registry, plan, series, split, device, workers, RunFolder(out))
+    scratch = Scratch()
+    parts = scratch.path / "parts"
+    train, validation = store((split.train, split.validation), parts)
+    series = store(series, scratch.path / "series")
+    split = Split(train, validation, split.scaling, split.ends, series)
+    return Job(config, registry, plan, split, parts, device, workers, RunFolder(out), scratch)
 
 
 def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
@@ -260,11 +277,8 @@ def _check_limits(limits: Limits, costs: Sequence[ForecastCost]) -> None:
 @contextmanager
 def start_engine(job: Job) -> Iterator[Engine]:
     """Start the workers; they are given the training and validation parts and nothing else."""
-    split, options = job.split, job.config.training
-    reports = job.plan.reports_per_epoch
-    with open_engine(
-        split.train, split.validation, options, job.device, job.workers, reports
-    ) as engine:
+    options, reports = job.config.training, job.plan.reports_per_epoch
+    with open_engine(job.parts, options, job.device, job.workers, reports) as engine:
         yield engine
 
 
@@ -414,7 +428,7 @@ def _plain_space(space: Space) -> dict[str, list[Any]]:
 
 
 def _check_training_windows(split: Split, config: Config) -> None:
-    wanted = config.training.targets_per_window
+    wanted = targets_per_window(split.train, config.training)
     if not len(split.train.origins(config.task.window + wanted - 1)) >= wanted:
         raise LstmoptError(
             f"the training part needs windows of {config.task.window} + {wanted - 1} rows without "

@@ -31,15 +31,17 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a candidate is trained; the same for every candidate of a study.
 
-    ``report_every`` counts optimiser steps of the space's largest batch: see `reports_per_epoch`.
-    The learning rate is constant, so a loss at one report means the same in every trial.
-    ``precision`` is that of the kernels in training; ``cuda_graph`` replays a recorded step.
+    ``targets_per_window`` is how many of a window's last steps forecast; without it the length of
+    the series decides (see `training.targets_per_window`). ``report_every`` counts optimiser steps
+    of the space's largest batch (see `training.reports_per_epoch`). The learning rate is constant,
+    so a loss at one report means the same in every trial. ``precision`` is that of the kernels in
+    training; ``cuda_graph`` replays a recorded step.
     """
 
     epochs: int = 50
     patience: int = 8
     clip_norm: float = 1.0
-    targets_per_window: int = 1
+    targets_per_window: int | None = None
     report_every: int | None = None
     precision: Precision = "float32"
     cuda_graph: bool = False

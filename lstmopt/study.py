@@ -230,10 +230,14 @@ class Driver:
     def _ends_soon(self) -> bool:
         """Say whether so few trials are left to begin that workers might idle at the end.
 
-        Then all of them are begun, and workers take turns: the longest is never left for last.
+        Then all of them are begun, and workers take turns: the longest is never left for last. Not
+        where a budget in epochs might end before they do.
         """
-        workers = self.engine.workers
-        return workers > 1 and self.plan.trials - self._begun() <= workers
+        workers, to_begin = self.engine.workers, self.plan.trials - self._begun()
+        if workers == 1 or to_begin > workers:
+            return False
+        most = self.plan.trial_reports * (to_begin + len(self._ready) + len(self._running))
+        return self.plan.epochs is None or self._epochs_left() >= most
 
     def _longest_ready(self) -> _Running:
         """Take the trial that has most left to train (McNaughton, Management Science 6, 1959)."""

@@ -60,8 +60,8 @@ class Workload:
         self.train, self.validation = DevicePart(train, device), DevicePart(validation, device)
         self.options, self.device = options, device
         self.features, self.horizon = train.inputs.shape[1], train.shape.horizon
-        context = train.shape.window + options.targets_per_window - 1
-        self.train_origins = self.train.origins(context)
+        self.targets = targets_per_window(train, options)
+        self.train_origins = self.train.origins(train.shape.window + self.targets - 1)
         self.validation_origins = self.validation.origins(train.shape.window)
 
     def build(self, candidate: Candidate) -> LSTMForecaster:
@@ -69,6 +69,21 @@ class Workload:
             candidate.architecture, self.features, self.horizon, float(candidate["dropout"])
         )
         return model.to(self.device)
+
+
+def targets_per_window(train: Part, options: TrainingOptions) -> int:
+    """Return how many of a window's last steps forecast: as asked for, or 6 on a long series.
+
+    An epoch then costs a fifth, and the network that is chosen is better; on short series it leaves
+    too few steps an epoch, and it is worse. Measured on ten series: benchmarks/README.md.
+    """
+    if options.targets_per_window is not None:
+        return options.targets_per_window
+    return _SEVERAL if len(train.origins()) >= _LONG else 1
+
+
+_SEVERAL, _LONG = 6, 5_000
+"""Targets a window, from so many training windows on."""
 
 
 def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int) -> int:
@@ -79,9 +94,9 @@ def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int)
     """
     if options.report_every is None:
         return 1
-    context = train.shape.window + options.targets_per_window - 1
-    phases = train.origins(context) % options.targets_per_window
-    windows = int(np.bincount(phases, minlength=options.targets_per_window).min())
+    targets = targets_per_window(train, options)
+    phases = train.origins(train.shape.window + targets - 1) % targets
+    windows = int(np.bincount(phases, minlength=targets).min())
     return max(1, windows // (options.report_every * largest_batch))
 
 
@@ -172,10 +187,10 @@ class _State:
 
     def _train(self) -> float:
         """Run one pass over the training part, or its next share; return its mean squared error."""
-        workload, options = self.workload, self.workload.options
+        workload = self.workload
         whole, share = divmod(self.epoch - 1, workload.reports)
         torch.manual_seed(derive_seed(self.candidate.seed, whole + 1))
-        forecasts = options.targets_per_window
+        forecasts = workload.targets
         # windows of several targets start at another phase each epoch, so that every row serves
         phase = int(torch.randint(forecasts, ()))
         origins = workload.train_origins

@@ -115,12 +115,12 @@ class Split:
     validation: Part
     scaling: Scaling
     ends: tuple[int, int, int]
-    _series: Series
+    series: Series
 
     def open_test(self) -> Part:
         """Build the test part. Only ``finalists`` calls this, once, after the choice is made."""
         end = self.ends[2]
-        return _part(self._series, self.scaling, self.train.shape, (self.ends[1], end), end)
+        return _part(self.series, self.scaling, self.train.shape, (self.ends[1], end), end)
 
 
 def last_observed(series: Series) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from lstmopt_benchmarks.tables import StaticRule, Table
 
 from lstmopt.options import TrainingOptions
 from lstmopt.space import Choice, Range, Space
+from lstmopt.stored import store
 from lstmopt.training import Workload
 from lstmopt.windows import Part, Shape
 
@@ -59,6 +62,13 @@ def make_part(first: int, end: int, window: int = 6, horizon: int = 2, rows: int
 def make_workload(reports: int = 1, **options) -> Workload:
     chosen = TrainingOptions(**{"epochs": 10, "patience": 10} | options)
     return Workload(make_part(0, 160), make_part(160, 240), chosen, "cpu", reports)
+
+
+def stored_parts(folder) -> Path:
+    """Write the parts of `make_workload` to a file that workers read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    store((make_part(0, 160), make_part(160, 240)), folder / "parts")
+    return folder / "parts"
 
 
 @pytest.fixture

@@ -198,6 +198,23 @@ def test_import_and_help_load_no_heavy_library():
         assert done.returncode == 0, statement
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from lstmopt.cli import cli; cli(['plugins'], standalone_mode=False)",
+        "from lstmopt.cli import cli; cli(['pareto', 'run'], standalone_mode=False)",
+        "from lstmopt.config import read_config, shipped_study; read_config(shipped_study())",
+        "from lstmopt.preload import start_forkserver",
+    ],
+)
+def test_what_must_be_quick_loads_no_torch_and_no_pandas(folder, code):
+    loaded = "import sys; print({'torch', 'pandas'} & set(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {loaded}"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.stderr.strip() == "set()"
+
+
 def test_audit_says_how_often_pruning_was_wrong(folder):
     # without latency, which is measured, the same trials are stopped on any machine
     args = ("small.toml", "--sampler", "random", "--trials", "8", "--epochs", "4", "--out", "audit")

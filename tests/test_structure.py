@@ -12,9 +12,9 @@ LEAVES = {"epoch", "errors", "front", "options", "preload", "space"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
     "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config",
-    "latency", "warm_start", "segments", "record", "past", "allocator", "closed", "executors",
-    "plan", "storage", "study", "baselines", "choice", "finalists", "forecaster", "job", "audit",
-    "progress", "report", "compat", "cli",
+    "latency", "warm_start", "segments", "record", "past", "allocator", "closed", "stored",
+    "executors", "plan", "storage", "study", "baselines", "choice", "finalists", "forecaster",
+    "job", "audit", "progress", "report", "compat", "cli",
 ]  # fmt: skip
 
 

@@ -2,26 +2,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 from concurrent.futures import Future
 
 import optuna
 import pytest
-from conftest import make_part, make_workload
+from conftest import make_workload, stored_parts
 
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, open_engine
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.options import TrainingOptions
-from lstmopt.plan import Plan, check_support
+from lstmopt.plan import Plan, check_support, training_seed
 from lstmopt.pruning import make_pruner
 from lstmopt.record import RunFolder, front_of
 from lstmopt.registry import load_registry
-from lstmopt.space import parse_space
+from lstmopt.space import Candidate, parse_space
 from lstmopt.storage import open_study
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Driver, Observer, _Running
 from lstmopt.training import Progress, advance
 
 REGISTRY = load_registry()
@@ -128,7 +129,7 @@ def test_a_fixed_list_of_candidates_gives_the_same_losses_with_1_and_2_workers(t
         for params in candidates:
             stored.study.enqueue_trial(params)
         options = TrainingOptions(epochs=3)
-        with open_engine(make_part(0, 160), make_part(160, 240), options, "cpu", workers) as engine:
+        with open_engine(stored_parts(tmp_path), options, "cpu", workers) as engine:
             folder = RunFolder(tmp_path / str(workers))
             plan = make_plan(trials=4)
             driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())
@@ -154,7 +155,7 @@ def test_a_killed_worker_is_replaced_and_its_candidate_goes_on(tmp_path):
                     os.kill(child, signal.SIGKILL)
 
     options = TrainingOptions(epochs=60, patience=60)
-    with open_engine(make_part(0, 160), make_part(160, 240), options, "cpu", 2) as engine:
+    with open_engine(stored_parts(tmp_path), options, "cpu", 2) as engine:
         driver = make_driver(tmp_path, make_plan(trials=3), engine, Killer())
         children = lambda: [worker.pid for worker in workers_of(engine)]  # noqa: E731
         records = driver.search()
@@ -390,10 +391,9 @@ def test_a_resumed_epoch_budget_counts_what_was_trained_before(tmp_path):
 
 
 def test_workers_together_never_spend_more_than_the_epoch_budget(tmp_path):
-    part, validation = make_part(0, 160), make_part(160, 240)
     options = TrainingOptions(epochs=3, patience=3)
     plan = budget_of(make_plan(trials=99), 8)
-    with open_engine(part, validation, options, "cpu", 2) as engine:
+    with open_engine(stored_parts(tmp_path), options, "cpu", 2) as engine:
         records = make_driver(tmp_path, plan, engine).search()
     assert sum(r.epochs_trained for r in records) <= 8
 
@@ -433,3 +433,54 @@ def test_a_halving_search_that_is_interrupted_goes_on_to_the_same_losses(tmp_pat
         ]
     assert {r.state for r in cut} == {"complete", "pruned"}
     assert all(len(r.curve) in (1, 3) for r in cut)
+
+
+class Paced:
+    """Stands in for training of 9 epochs; writes down who trained how many."""
+
+    def __init__(self, seconds):
+        self.seconds, self.log = seconds, []
+
+    def __call__(self, candidate, checkpoint, epochs):
+        begun = int(checkpoint or b"0")
+        end = min(9, begun + epochs)
+        self.log.append((candidate.seed, begun, end))
+        pace = self.seconds(candidate)
+        rows = tuple(Epoch(n + 1, 1.0, 1.0, 1.0, 0.0, pace) for n in range(begun, end))
+        return Progress(str(end).encode(), rows, end == 9)
+
+
+def test_at_the_end_workers_take_the_trial_that_has_most_left(tmp_path):
+    paced = Paced(lambda candidate: candidate["hidden_size"] / 10)
+    plan = make_plan(8, segment_seconds=0.1, trial_reports=9.0)
+    driver = make_driver(tmp_path, plan, Engine(InProcess(), 2, paced))
+    pace = {r.number: r.params["hidden_size"] / 10 for r in driver.search()}
+    number = {training_seed(plan.seed, n): n for n in pace}
+    log = [(number[seed], begun, end) for seed, begun, end in paced.log]
+    assert {pace[n] for n in pace} == {0.4, 0.8}
+    started = [n for n, begun, _ in log if begun == 0]
+    assert started == list(range(8))
+    last_begun = max(i for i, (_, begun, _) in enumerate(log) if begun == 0)
+    left = {n: pace[n] * 9 for n in pace}
+    for i, (n, _, end) in enumerate(log):
+        if i > last_begun + 1:
+            running = {log[i - 1][0]}  # the other worker's
+            assert left[n] >= max(v for m, v in left.items() if m not in running or m == n) - 1e-9
+        left[n] = pace[n] * (9 - end)
+    assert not any(left.values())
+
+
+def test_one_worker_trains_a_trial_to_its_end_before_the_next(tmp_path):
+    paced = Paced(lambda candidate: 1.0)
+    make_driver(tmp_path, make_plan(3), Engine(InProcess(), 1, paced)).search()
+    seeds = [seed for seed, _, _ in paced.log]
+    assert seeds == sorted(seeds, key=seeds.index)
+
+
+@pytest.mark.parametrize(
+    ("handling", "epochs"), [(math.inf, 10), (0.001, 10), (0.05, 50), (-3.0, 10)]
+)
+def test_segments_grow_until_handling_them_costs_one_in_a_hundred(handling, epochs):
+    trained = [Epoch(n, 1.0, 1.0, 1.0, 0.0, 0.1) for n in (1, 2, 3)]
+    running = _Running(0, Candidate({}, 0), {}, epochs=trained, handling=handling)
+    assert running.next_epochs(1.0) == epochs

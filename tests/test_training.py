@@ -15,7 +15,15 @@ from lstmopt.model import LSTMForecaster, count_parameters
 from lstmopt.options import TrainingOptions
 from lstmopt.space import Architecture, Candidate
 from lstmopt.steps import squared_error
-from lstmopt.training import advance, evaluate, read_checkpoint, reports_per_epoch, score
+from lstmopt.training import (
+    Workload,
+    advance,
+    evaluate,
+    read_checkpoint,
+    reports_per_epoch,
+    score,
+    targets_per_window,
+)
 
 CANDIDATE = Candidate(SMALL, seed=7)
 
@@ -164,6 +172,17 @@ def test_weights_are_counted_as_torch_counts_them():
     model = LSTMForecaster(Architecture(8, 3), 4, 2)
     expected = sum(p.numel() for p in model.parameters())
     assert count_parameters(Architecture(8, 3), 4, 2) == expected
+
+
+def test_a_long_series_forecasts_at_several_steps_of_a_window_unless_told_otherwise():
+    short, long = make_part(0, 160), make_part(0, 6_000, rows=6_100)
+    assert targets_per_window(short, TrainingOptions()) == 1
+    assert targets_per_window(long, TrainingOptions()) == 6
+    assert targets_per_window(long, TrainingOptions(targets_per_window=1)) == 1
+    workload = Workload(long, make_part(6_000, 6_100, rows=6_100), TrainingOptions(), "cpu")
+    (epoch,) = advance(workload, Candidate(SMALL, 0), None, 1).epochs
+    assert workload.targets == 6
+    assert math.isfinite(epoch.val_loss)
 
 
 @pytest.mark.parametrize("reports", [2, 3])

@@ -79,7 +79,7 @@ def main() -> None:
     def objective(trial: optuna.Trial) -> float:
         return fit(suggest(trial, task.space), task, data, series)[1]
 
-    study = optuna.create_study(sampler=SharedStart(task.seed, task.seed))
+    study = optuna.create_study(sampler=SharedStart(task.seed, task.seed, task.startup))
     study.optimize(objective, n_trials=task.trials)
     stopwatch.end("search")
     model, _ = fit(study.best_params, task, data, series)

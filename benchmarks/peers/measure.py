@@ -41,7 +41,7 @@ def run_measured(
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         while process.poll() is None:
-            peak = max(peak, sum(_pss_mib(pid) for pid in _tree(process.pid)))
+            peak = max(peak, sum(pss_mib(pid) for pid in tree(process.pid)))
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_EVERY_SECONDS)
         wall = time.perf_counter() - start
@@ -60,7 +60,7 @@ def _reap_orphans() -> None:
             os.waitpid(-1, 0)
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
     """List a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -74,7 +74,7 @@ def _tree(root: int) -> list[int]:
     return tree
 
 
-def _pss_mib(pid: int) -> float:
+def pss_mib(pid: int) -> float:
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -76,7 +76,7 @@ def main() -> None:
         loss=MSE(),
         valid_loss=MSE(),
         config=make_config(task, data),
-        search_alg=SharedStart(task.seed, task.seed),
+        search_alg=SharedStart(task.seed, task.seed, task.startup),
         num_samples=task.trials,
         refit_with_val=True,  # keeps the validation part out of the refit, as the other peers do
         backend="optuna",

@@ -48,7 +48,7 @@ def configure(task: Task) -> dict[str, Any]:
             "targets_per_window": task.targets_per_window,
         },
         "space": task.space,
-        "sampler": {"name": "shared_start_tpe", "start_seed": task.seed},
+        "sampler": {"name": "shared_start_tpe", "start_seed": task.seed, "startup": task.startup},
         "pruner": {"name": "none"},
         "budget": {"trials": task.trials},
         "finalists": {"seeds": 1, "pick": "best"},

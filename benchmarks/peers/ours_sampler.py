@@ -7,8 +7,8 @@ from candidates import SharedStart
 from lstmopt import Strategy, hookimpl
 
 
-def make(*, seed: int, start_seed: int = 0) -> SharedStart:
-    return SharedStart(start_seed, seed)
+def make(*, seed: int, start_seed: int = 0, startup: int = 10) -> SharedStart:
+    return SharedStart(start_seed, seed, startup)
 
 
 @hookimpl

@@ -105,7 +105,7 @@ def main() -> None:
 
     torch.manual_seed(task.seed)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=SharedStart(task.seed, task.seed))
+    study = optuna.create_study(sampler=SharedStart(task.seed, task.seed, task.startup))
     study.optimize(objective, n_trials=task.trials, n_jobs=task.n_jobs)
     stopwatch.end("search")
     model, _ = train(study.best_params, parts, task.epochs)

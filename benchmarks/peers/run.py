@@ -33,6 +33,7 @@ Run = tuple[str, int, Task]
 TASK: Task = {
     "time": ["dteday", "hr"],
     "target": "cnt",
+    "rows": 17_379,
     "window": 24,
     "horizon": 1,
     "train": 0.7,
@@ -43,10 +44,23 @@ TASK: Task = {
         "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
         "batch_size": [32, 64, 128],
     },
+    "trials": 8,
+    "startup": 10,
+    "epochs": 5,
     "n_jobs": 1,
     "threads": 0,
     "targets_per_window": 1,
 }
+SAME: Task = {
+    **TASK,
+    "rows": 8_000,
+    "trials": 24,
+    "startup": 24,
+    "epochs": 10,
+    "space": {**TASK["space"], "num_layers": [1, 2, 3, 4]},
+}
+WORK = {"search": TASK, "same": SAME}
+"""``search`` is a short one by TPE; ``same`` trains the same 24 random candidates, whoever asks."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,8 @@ PEERS = {
 def main() -> None:
     options = parse_arguments()
     if options.smoke:
-        options.rounds, options.trials, options.epochs = 1, 2, 1
+        options.rounds = 1
+        options.task |= {"trials": 2, "epochs": 1}
         RUNS.mkdir(exist_ok=True)
         options.out.unlink(missing_ok=True)
     names: list[str] = options.peers
@@ -103,8 +118,7 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--work", choices=WORK, default="search")
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--out", type=Path, help="JSON lines; the page is written beside it")
@@ -112,6 +126,7 @@ def parse_arguments() -> argparse.Namespace:
     options = parser.parse_args()
     default = RUNS / "smoke.jsonl" if options.smoke else HERE / "results.jsonl"
     options.out = (options.out or default).resolve()
+    options.task = WORK[options.work]
     return options
 
 
@@ -121,12 +136,11 @@ def plan_round(options: argparse.Namespace, number: int) -> list[Run]:
     runs = []
     for name in options.peers[turn:] + options.peers[:turn]:
         peer = PEERS[name]
-        budget = {
-            "trials": options.trials,
-            "epochs": options.epochs * peer.epochs_factor,
+        own = {
+            "epochs": options.task["epochs"] * peer.epochs_factor,
             "seed": options.seed + number,
         }
-        runs.append((name, number, {**TASK, **budget, **peer.task}))
+        runs.append((name, number, {**options.task, **own, **peer.task}))
     return runs
 
 

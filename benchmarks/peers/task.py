@@ -27,19 +27,22 @@ Floats = NDArray[np.float64]
 class Task:
     """What a peer is asked to do.
 
-    ``train`` and ``validation`` are fractions of the rows. ``n_jobs`` is how many trials run at
-    once where the library can; ``threads`` is PyTorch's, set before the start (0: its default).
+    ``train`` and ``validation`` are fractions of the first ``rows``. ``n_jobs`` is how many trials
+    run at once where the library can; ``threads`` is PyTorch's, set before the start (0: its
+    default). The first ``startup`` trials are the same random draws for all.
     """
 
     data: str
     time: tuple[str, str]
     target: str
+    rows: int
     window: int
     horizon: int
     train: float
     validation: float
     space: dict[str, Any]
     trials: int
+    startup: int
     epochs: int
     seed: int
     n_jobs: int
@@ -86,7 +89,7 @@ class Data:
 
 def read_data(task: Task) -> Data:
     """Put the target on the hourly grid, fill missing hours forward, fit the scale on training."""
-    table = pd.read_csv(task.data)
+    table = pd.read_csv(task.data).head(task.rows)
     day, hour = task.time
     times = pd.to_datetime(table[day]) + pd.to_timedelta(table[hour], unit="h")
     series = table[task.target].astype(float).set_axis(pd.DatetimeIndex(times))
