@@ -42,7 +42,8 @@ class Strategy:
     None, and ``make_pruner``, which makes the pruner that another name or table stands for.
     ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
     ``sees`` is how many trials a sampler is shown, the latest and those on the front, where its
-    cost grows with them.
+    cost grows with them, and ``stopped_per_finished`` how many stopped trials without values at
+    most for each that has them.
     A sampler that supports resume keeps its state in the study alone: it is made anew, with a
     seed of its own, for every trial.
     """
@@ -58,6 +59,7 @@ class Strategy:
     resume: bool = True
     tell_stopped: TellStopped = "last"
     sees: int | None = None
+    stopped_per_finished: int | None = None
 
     @property
     def supports(self) -> list[str]:

@@ -74,16 +74,21 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         stand_ins: Mapping[int, tuple[float, ...]],
         sees: int | None = None,
         always: Collection[int] = (),
+        stopped_per_finished: int | None = None,
     ) -> Iterator[None]:
         """Show the trials as they stand now while a sampler proposes the next one.
 
         Where it ``sees`` so many trials only, these are the latest and those numbered ``always``.
+        Of the stopped ones without values at most ``stopped_per_finished`` for each that has them.
         """
         self.stand_ins = stand_ins
         trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
         if sees is not None and len(trials) > sees:
             trials = [trials[n] for n in sorted(always) if n < len(trials) - sees] + trials[-sees:]
-        self._listed = self._shown_of(trials)
+        shown = self._shown_of(trials)
+        if stopped_per_finished is not None:
+            shown = _with_latest_stopped(shown, stopped_per_finished)
+        self._listed = shown
         try:
             yield
         finally:
@@ -109,6 +114,14 @@ class SamplerView(_Delegating):  # type: ignore[misc]
             shown.datetime_complete = trial.datetime_complete or trial.datetime_start
             known = self._shown[trial.number] = (trial, values, shown)
         return known[2]
+
+
+def _with_latest_stopped(trials: list[FrozenTrial], most_each: int) -> list[FrozenTrial]:
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    feasible = sum(all(value <= 0 for value in t.constraints.values()) for t in complete)
+    stopped = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
+    hidden = set(stopped[: max(0, len(stopped) - most_each * feasible)])
+    return [trial for trial in trials if trial.number not in hidden]
 
 
 def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:

@@ -185,6 +185,7 @@ class Driver:
         while True:
             while len(self._running) < self.engine.workers and self._start_next():
                 pass
+            self._ask_ahead()
             if not self._running:
                 self._close_paused()
                 return sorted(self.closed, key=lambda record: record.number)
@@ -222,6 +223,19 @@ class Driver:
         else:
             return False
         return True
+
+    def _ask_ahead(self) -> None:
+        """Have the next trial ready while workers are busy, so that none waits for a sampler."""
+        busy = len(self._running) == self.engine.workers > 1
+        if busy and not self._ready and not self._paused_may_go_on() and self._wants_more():
+            self._begin_trial()
+
+    def _paused_may_go_on(self) -> bool:
+        pruner = self.plan.pruner
+        if not (self._paused and isinstance(pruner, Promoter)):
+            return False
+        with self.overhead.timed("prune"):
+            return pruner.promote(sorted(self._paused), self._trials, "open") is not None
 
     def _begun(self) -> int:
         open_trials = len(self._running) + len(self._ready) + len(self._paused)
@@ -342,7 +356,9 @@ class Driver:
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
             self._view_study.sampler = self._sampler(self._count)
-            with self._view.asking(self._stand_ins(), self.plan.sampler.sees, self._always_shown()):
+            strategy, always = self.plan.sampler, self._always_shown()
+            shown = strategy.sees, always, strategy.stopped_per_finished
+            with self._view.asking(self._stand_ins(), *shown):
                 trial = self._view_study.ask()
                 params = self.plan.space.suggest(trial)
         self._waiting.discard(trial.number)

@@ -187,3 +187,18 @@ def test_a_sampler_that_sees_few_trials_still_learns(tmp_path, sampler):
     assert len(records) == 60
     miss = [abs(np.log10(record.params["learning_rate"]) + 2) for record in records]
     assert np.median(miss[40:]) < np.median(miss[:20])
+
+
+def test_no_more_stopped_trials_are_shown_than_finished_ones_allow():
+    study = optuna.create_study(directions=["minimize"] * 2)
+    asked, view = open_view(study, study._storage)
+    for number in range(12):
+        trial = study.ask()
+        if number in (3, 7):
+            study.tell(trial, [1.0, 2.0])
+        else:
+            study.tell(trial, state=PRUNED)
+    with view.asking({}, stopped_per_finished=2):
+        assert [t.number for t in asked.get_trials()] == [3, 7, 8, 9, 10, 11]
+    with view.asking({}):
+        assert len(asked.get_trials()) == 12

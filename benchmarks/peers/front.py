@@ -2,7 +2,7 @@
 
 python benchmarks/peers/front.py --rounds 3 --out benchmarks/peers/front.jsonl
 
-In each round the plain script trains 20 trials x 10 epochs. Then lstmopt, and lstmopt without one
+In each round the plain script trains 30 trials x 12 epochs. Then lstmopt, and lstmopt without one
 part of it at a time, search until their front is worth as much, for as long as the script took at
 most. Needs lstmopt installed; the contenders run one after another, each as a process of its own.
 """
@@ -33,8 +33,8 @@ SPACE = {
     "learning_rate": {"low": 1e-4, "high": 3e-2, "log": True},
     "batch_size": [16, 32, 64, 128],
 }
-WORK = {**TASK, "rows": 8_000, "space": SPACE, "trials": 20, "epochs": 10, "n_jobs": CPUS}
-ONE_EACH = {"targets_per_window": 1, "epochs": 10, "patience": 10}
+WORK = {**TASK, "rows": 12_000, "space": SPACE, "trials": 30, "epochs": 12, "n_jobs": CPUS}
+ONE_EACH = {"targets_per_window": 1, "epochs": 12, "patience": 12}
 OURS: dict[str, dict[str, Any]] = {
     "lstmopt": {},
     "without several targets a window": {"training": ONE_EACH},
