@@ -41,7 +41,7 @@ class Strategy:
     (space.Space); a pruner's ``naive``, which gives the naive forecast's losses by objective or is
     None, and ``make_pruner``, which makes the pruner that another name or table stands for.
     ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
-    ``sees`` is how many trials a sampler is shown, the latest and those on the front, where its
+    ``sees`` is how many trials a sampler is shown, the latest and as many finished ones, where its
     cost grows with them, and ``stopped_per_finished`` how many stopped trials without values at
     most for each that has them.
     A sampler that supports resume keeps its state in the study alone: it is made anew, with a

@@ -78,13 +78,17 @@ class SamplerView(_Delegating):  # type: ignore[misc]
     ) -> Iterator[None]:
         """Show the trials as they stand now while a sampler proposes the next one.
 
-        Where it ``sees`` so many trials only, these are the latest and those numbered ``always``.
+        Where it ``sees`` so many trials only, these are the latest, as many of the latest that have
+        values, and those numbered ``always``.
         Of the stopped ones without values at most ``stopped_per_finished`` for each that has them.
         """
         self.stand_ins = stand_ins
         trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
         if sees is not None and len(trials) > sees:
-            trials = [trials[n] for n in sorted(always) if n < len(trials) - sees] + trials[-sees:]
+            older = trials[:-sees]
+            finished = [trial.number for trial in older if trial.state == TrialState.COMPLETE]
+            kept = {*finished[-sees:], *(n for n in always if n < len(older))}
+            trials = [trial for trial in older if trial.number in kept] + trials[-sees:]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
             shown = _with_latest_stopped(shown, stopped_per_finished)

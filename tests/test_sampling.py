@@ -168,11 +168,14 @@ def test_a_sampler_of_a_long_study_is_shown_the_latest_and_those_that_always_cou
     other = optuna.create_study(storage=study._storage, directions=["minimize"])
     asked, view = open_view(study, study._storage)
     for number in range(10):
-        study.tell(study.ask(), [number, -number])
+        if number in (0, 1, 3, 4, 6):
+            study.tell(study.ask(), [number, -number])
+        else:
+            study.tell(study.ask(), state=PRUNED)
     with view.asking({}, sees=3, always={2, 8}):
-        assert [t.number for t in asked.get_trials()] == [2, 7, 8, 9]
+        assert [t.number for t in asked.get_trials()] == [2, 3, 4, 6, 7, 8, 9]
         assert asked.ask().number == 10
-        assert [t.number for t in asked.get_trials()] == [2, 7, 8, 9, 10]
+        assert [t.number for t in asked.get_trials()] == [2, 3, 4, 6, 7, 8, 9, 10]
     assert len(asked.get_trials()) == 11
     with view.asking({}, sees=None, always={2}):
         assert len(asked.get_trials()) == 11

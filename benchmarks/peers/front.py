@@ -17,7 +17,9 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +50,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE / "front.jsonl")
+    parser.add_argument("--contenders", nargs="+", choices=OURS, default=list(OURS))
+    parser.add_argument("--first", type=int, default=0, help="the first round's number")
     parser.add_argument("--smoke", action="store_true", help="one round of 3 trials of 1 epoch")
     options = parser.parse_args()
+    cache = tempfile.TemporaryDirectory()
+    os.environ["LSTMOPT_CACHE_DIR"] = cache.name
     latency = measure_latency()
     with options.out.open("a", encoding="utf-8") as file:
-        for number in range(1 if options.smoke else options.rounds):
+        rounds = range(options.first, options.first + (1 if options.smoke else options.rounds))
+        for number in rounds:
             small = {"trials": 3, "epochs": 1} if options.smoke else {}
-            for line in run_round(number, {**WORK, **small}, latency):
+            for line in run_round(number, {**WORK, **small}, latency, options.contenders):
                 file.write(json.dumps(line) + "\n")
                 file.flush()
     lines = [json.loads(text) for text in options.out.read_text(encoding="utf-8").splitlines()]
@@ -71,7 +78,9 @@ def measure_latency() -> dict[str, float]:
     return {f"{a.hidden_size} {a.num_layers}": cost.latency_ms for a, cost in costs.items()}
 
 
-def run_round(number: int, work: dict[str, Any], latency: dict[str, float]) -> list[dict[str, Any]]:
+def run_round(
+    number: int, work: dict[str, Any], latency: dict[str, float], contenders: Sequence[str]
+) -> list[dict[str, Any]]:
     """Run all contenders once; each line says how long one took to the plain script's front."""
     seed = {"seed": 1 + number}
     plain = race("plain_front.py", PLAIN, number, {**work, **seed, "latency": latency})
@@ -81,7 +90,8 @@ def run_round(number: int, work: dict[str, Any], latency: dict[str, float]) -> l
     target = worth([point(trial) for trial in plain])
     reached = time_to(plain, worth, target)
     lines = [{"round": number, "contender": PLAIN, "seconds": reached, "all": plain[-1]["at"]}]
-    for name, own in OURS.items():
+    for name in contenders:
+        own = OURS[name]
         extra = {
             "latency": latency,
             "worth": bounds,

