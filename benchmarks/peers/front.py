@@ -149,7 +149,8 @@ def render(lines: list[dict[str, Any]]) -> str:
     rows = ["| contender | seconds | of the script's time | of its time to its last gain |"]
     rows.append("| --- | --- | --- | --- |")
     for name in (PLAIN, *OURS):
-        mine = [line for line in lines if line["contender"] == name]
+        if not (mine := [line for line in lines if line["contender"] == name]):
+            continue
         seconds = [line.get("all", line["seconds"]) for line in mine]
         of_all = [ratio(line["seconds"], plain[line["round"]]["all"]) for line in mine]
         of_gain = [ratio(line["seconds"], plain[line["round"]]["seconds"]) for line in mine]
