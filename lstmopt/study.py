@@ -227,15 +227,8 @@ class Driver:
     def _ask_ahead(self) -> None:
         """Have the next trial ready while workers are busy, so that none waits for a sampler."""
         busy = len(self._running) == self.engine.workers > 1
-        if busy and not self._ready and not self._paused_may_go_on() and self._wants_more():
+        if busy and not self._ready and self._promotable("open") is None and self._wants_more():
             self._begin_trial()
-
-    def _paused_may_go_on(self) -> bool:
-        pruner = self.plan.pruner
-        if not (self._paused and isinstance(pruner, Promoter)):
-            return False
-        with self.overhead.timed("prune"):
-            return pruner.promote(sorted(self._paused), self._trials, "open") is not None
 
     def _begun(self) -> int:
         open_trials = len(self._running) + len(self._ready) + len(self._paused)
@@ -260,19 +253,23 @@ class Driver:
 
     def _promoted(self, closing: Closing = "open") -> _Running | None:
         """Take the paused trial that the pruner wants to go on."""
-        pruner = self.plan.pruner
-        if not (self._paused and isinstance(pruner, Promoter)):
-            return None
-        if self._time_is_up or self._epochs_left() < 1:
-            return None
-        with self.overhead.timed("prune"):
-            number = pruner.promote(sorted(self._paused), self._trials, closing)
+        number = self._promotable(closing)
         if number is None:
             return None
         promoted = self._paused.pop(number)
         promoted.promotions.append((self._next_event(), closing))
         self._stored.set_trial_attrs(number, promotions=promoted.promotions)
         return promoted
+
+    def _promotable(self, closing: Closing) -> int | None:
+        """Number the paused trial that the pruner wants to go on, while the budget lasts."""
+        pruner = self.plan.pruner
+        if not (self._paused and isinstance(pruner, Promoter)):
+            return None
+        if self._time_is_up or self._epochs_left() < 1:
+            return None
+        with self.overhead.timed("prune"):
+            return pruner.promote(sorted(self._paused), self._trials, closing)
 
     def _close_paused(self) -> None:
         """Stop what is still paused when nothing is left to begin or to promote."""
