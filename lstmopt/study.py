@@ -85,7 +85,7 @@ class _Running:
     promotions: list[tuple[int, Closing]] = field(default_factory=list)
     submitted: float = 0.0
     handling: float = math.inf
-    """The least seconds that a segment took beside its training."""
+    """The least seconds from a segment's dispatch to its record, less those of its training."""
 
     @property
     def epoch_seconds(self) -> float:
@@ -451,13 +451,13 @@ class Driver:
             self._lost(running, error)
             return
         progress = future.result()
-        spent = time.perf_counter() - running.submitted
-        training = sum(epoch.seconds for epoch in progress.epochs)
-        running.handling = min(running.handling, spent - training)
         running.epochs.extend(progress.epochs)
         self._trained += len(progress.epochs)
         made = self._decide(running, progress)
         self._record_segment(running, progress, made)
+        spent = time.perf_counter() - running.submitted
+        training = sum(epoch.seconds for epoch in progress.epochs)
+        running.handling = min(running.handling, spent - training)
         self.observer.advanced(running.number, progress.epochs)
         report, decision = made[-1] if made else (0, GO_ON)
         if progress.failure:
