@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     type=click.Choice(["nothing", "last", "extrapolated"]),
     help="What samplers are told of stopped trials; repeatable.",
 )
-@click.option("--past", multiple=True, type=click.Path(path_type=Path), help="Run to learn from.")
+@click.option(
+    "--past",
+    multiple=True,
+    metavar="RUN|WORD",
+    help="What warm starts learn from: runs for real work; for tables all others of the same space "
+    "(all), those of the same series, of others, or of others with losses shuffled or reversed.",
+)
+@click.option("--past-trials", type=int, help="Of each table: 50 unless given, 0 for its rows.")
 @click.option("--budget", type=float, help="Full trials' worth of epochs a study; 50 unless given.")
 @click.option("--seconds", type=float, help="For real work: wall-clock of one study as well.")
 @click.option(
@@ -92,14 +99,23 @@ def _tasks(options: dict[str, Any]) -> tuple[list[Task], list[str]]:
     from lstmopt.job import choose_device
 
     from .real import RealTask
-    from .replay import make_tasks
+    from .replay import PAST_TRIALS, Past, make_tasks
 
     if not (options["replay"] or options["real"]):
         raise LstmoptError(
             "a benchmark needs work, found none: give --replay TABLE (bike_sharing and nyc_taxi "
             "come with the program) or --real STUDY.toml"
         )
-    tasks: list[Task] = [*make_tasks(options["replay"], options["rows"])]
+    words = [word for word in options["past"] if word in get_args(Past)]
+    runs = [place for place in options["past"] if place not in words]
+    if len(words) > 1 or (runs and not options["real"]):
+        raise LstmoptError(
+            f"tables have one past, found {', '.join(options['past'])}: give one of "
+            f"{', '.join(get_args(Past))}, and runs for real work only"
+        )
+    trials = PAST_TRIALS if options["past_trials"] is None else options["past_trials"]
+    past: Past = words[0] if words else "all"
+    tasks: list[Task] = [*make_tasks(options["replay"], options["rows"], past, trials)]
     skipped = []
     for path in options["real"]:
         config = read_config(Path(path))
@@ -109,7 +125,7 @@ def _tasks(options: dict[str, Any]) -> tuple[list[Task], list[str]]:
             except LstmoptError as error:
                 skipped.append(f"{config.name} on {device}: {error}")
                 continue
-            real = RealTask(config, device, options["seconds"], options["past"], options["plugins"])
+            real = RealTask(config, device, options["seconds"], runs, options["plugins"])
             tasks.append(real)
     if not tasks:
         raise LstmoptError(f"a benchmark needs a device that is there, found none: {skipped[0]}")

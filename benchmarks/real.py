@@ -15,10 +15,11 @@ from typing import Any
 from lstmopt.config import BudgetOptions, Config, replace
 from lstmopt.job import Job, begin, measure_costs, prepare, start_engine
 from lstmopt.objectives import cost_of
-from lstmopt.past import read_past
+from lstmopt.past import Frame, read_past
 from lstmopt.registry import Named, Registry
+from lstmopt.space import Space
 from lstmopt.study import Observer
-from lstmopt.warm_start import PastStudy
+from lstmopt.warm_start import Beginning, PastStudy
 
 from . import studies
 from .contenders import NONE, RANDOM, Contender
@@ -52,7 +53,7 @@ class RealTask:
         job = self._job(contender, 0, 1)
         plan = studies.make_plan(contender, 0, job.goals, job.plan.space, 1, registry)
         plan.make_sampler(0)
-        studies.begin(contender, plan.space, self._past_studies, registry)
+        self._begin(contender, plan.space, registry)
 
     def describe(self) -> dict[str, Any]:
         """Return what a report says of the task."""
@@ -88,7 +89,7 @@ class RealTask:
         """Let a contender spend ``epochs`` of training, and no more seconds than it has."""
         with tempfile.TemporaryDirectory(prefix="lstmopt-bench-") as folder:
             job = self._job(contender, seed, epochs, Path(folder))
-            stored, costs = begin(job, Observer()), measure_costs(job, Observer())
+            begun = begin(job, Observer())
             bounded = trials is None or epochs < trials * self.epochs
             plan = studies.make_plan(
                 contender, seed, job.goals, job.plan.space, epochs, registry, trials, bounded
@@ -100,22 +101,30 @@ class RealTask:
                     self.name,
                     epochs,
                     job.goals,
-                    cost_of(costs),
+                    cost_of(begun.costs),
                     engine,
-                    stored,
+                    begun.stored,
                     job.folder,
                     full_values=lambda params: None,
                     device=job.device,
                     clock=lambda: time.perf_counter() - start,
                 )
-                return studies.search(work, plan, contender, seed, registry, self._past_studies)
+                beginning = self._begin(contender, plan.space, registry)
+                return studies.search(work, plan, contender, seed, registry, beginning)
+
+    def _begin(self, contender: Contender, space: Space, registry: Registry) -> Beginning:
+        return studies.begin(contender, space, self._past_studies, registry)
 
     @cached_property
     def _plain_job(self) -> Job:
         return self._job(_PILOT, 0, 1)
 
     def _past_studies(self) -> list[PastStudy]:
-        return [read_past(path, self._plain_job.goals) for path in self._past]
+        job = self._plain_job
+        costs = cost_of(measure_costs(job, Observer()))
+        frame = Frame(job.goals, job.plan.space, costs, job.work(), job.traits)
+        places = [str(path) for path in self._past]
+        return read_past(places, job.folder.path, frame)[0]
 
     def _job(self, contender: Contender, seed: int, epochs: int, out: Path = Path()) -> Job:
         seconds = self._seconds and self._seconds * contender.budget_factor
@@ -124,6 +133,7 @@ class RealTask:
             seed=contender.study_seed(seed),
             sampler=_table(contender.sampler),
             pruner=_table(contender.pruner),
+            warm_start={"name": "none"},
             budget=BudgetOptions(trials=epochs, epochs=epochs, timeout=seconds),
         )
         return prepare(config, out)

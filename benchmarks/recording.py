@@ -9,11 +9,10 @@ import numpy as np
 
 from lstmopt.config import Config, replace
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.job import begin, measure_costs, no_front, prepare, start_engine
-from lstmopt.objectives import cost_of
+from lstmopt.job import begin, no_front, prepare, start_engine
 from lstmopt.record import TrialRecord, closed_trials
 from lstmopt.space import Architecture
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Observer
 
 from .tables import StaticRule, Table
 
@@ -23,27 +22,30 @@ _ARCHITECTURE = ("hidden_size", "num_layers")
 def record(config: Config, folder: Path, observer: Observer) -> Table:
     """Train random candidates of a study to their end and return their curves.
 
-    The study lives in ``folder`` like any run: what was interrupted goes on. Its sampler, pruner
-    and patience are set here, since a curve that ends early says nothing of what came after.
+    The study lives in ``folder`` like any run: what was interrupted goes on. Its strategies and
+    patience are set here, since a curve that ends early says nothing of what came after.
     """
     training = replace(config.training, patience=config.training.epochs)
-    config = replace(config, sampler={"name": "random"}, pruner={"name": "none"}, training=training)
+    config = replace(
+        config,
+        sampler={"name": "random"},
+        pruner={"name": "none"},
+        warm_start={"name": "none"},
+        training=training,
+    )
     job = prepare(config, folder)
     if extra := [o.name for o in job.goals.learned if o.name != "val_loss"]:
         raise LstmoptError(
             f"a table records val_loss alone of what is learned, found {extra[0]}: leave it out"
         )
     with job.folder.lock():
-        stored, costs = begin(job, observer), measure_costs(job, observer)
+        begun = begin(job, observer)
         with start_engine(job) as engine:
-            driver = Driver(
-                stored, job.plan, cost_of(costs), engine, job.folder, job.registry, observer
-            )
-            driver.search()
-        trials = [t for t in closed_trials(stored.study, job.goals) if t.curve]
+            begun.driver(engine, observer).search()
+        trials = [t for t in closed_trials(begun.stored.study, job.goals) if t.curve]
     if not any(t.state == "complete" for t in trials):
         raise MachineError(no_front(trials))
-    row_costs = [costs[Architecture.of(trial.params)] for trial in trials]
+    row_costs = [begun.costs[Architecture.of(trial.params)] for trial in trials]
     static = {
         o.name: np.array([o.minimised(o.measure(cost)) for cost in row_costs])
         for o in job.goals.static

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -20,20 +20,28 @@ from lstmopt.registry import Objective, Registry
 from lstmopt.space import Candidate, Choice, Parameter, Params, Range, Space, Value
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
-from lstmopt.warm_start import PastStudy, PastTrial
+from lstmopt.warm_start import Beginning, PastStudy, PastTrial
 
 from .contenders import Contender
 from .events import Study
 from .scale import Scale
 from .studies import Work, begin, make_plan, search
 from .surrogate import Surrogate, rank_correlation
-from .tables import Floats, Table, read_tables
+from .tables import Floats, Table, read_tables, shipped_tables
 
 LEAST_RANK_CORRELATION = 0.8
 """A surrogate that orders held-out rows worse than this is not searched."""
 
-_PAST_TRIALS = 50
-"""Finished trials of another table's random search that a warm start may learn from."""
+PAST_TRIALS = 50
+"""Finished trials of another table's random search that a warm start learns from, unless asked."""
+
+Past = Literal["all", "series", "others", "shuffled", "reversed"]
+"""Which studies a warm start learns from.
+
+Those on tables of the same space: all, those of the same ``series``, those of ``others``. Or those
+of others with their losses ``shuffled``, so that nothing can be learnt, or ``reversed``, so that
+what is learnt is wrong.
+"""
 
 _SAMPLE = 10_000
 """Random candidates asked of a surrogate for its bounds and its best known front."""
@@ -54,13 +62,20 @@ class ReplayTask:
     Otherwise it is any point of the table's space, answered by a surrogate.
     """
 
-    def __init__(self, table: Table, rows: bool) -> None:
+    def __init__(
+        self,
+        table: Table,
+        rows: bool = False,
+        past: Past = "all",
+        past_trials: int = PAST_TRIALS,
+    ) -> None:
         if not (rows or table.params):
             raise LstmoptError(
                 f"a sampler proposes hyperparameters, found none in the table {table.name!r}: "
                 "replay it with --rows"
             )
         self.table, self.rows = table, rows
+        self.past, self.past_trials = past, past_trials
         self.name = f"{table.name} (rows)" if rows else table.name
         self.epochs = table.epochs
         self.space = _row_space(table.rows) if rows else table.space
@@ -73,6 +88,7 @@ class ReplayTask:
         self._known_static = {} if rows else {n: _known(table, n) for n in table.rules}
         self.related: tuple[ReplayTask, ...] = ()
         self._recorded: dict[tuple[object, ...], Recorded] = {}
+        self._beginnings: dict[tuple[str, str], Beginning] = {}
 
     @cached_property
     def rank_correlation(self) -> float | None:
@@ -82,7 +98,7 @@ class ReplayTask:
     def check(self, contender: Contender, registry: Registry) -> None:
         """Refuse what the contender cannot do on this table, and a table with a poor surrogate."""
         make_plan(contender, 0, self.goals, self.space, 1, registry).make_sampler(0)
-        begin(contender, self.space, self._past, registry)
+        self._begin(contender, self.space, registry)
         if self.rank_correlation is not None and self.rank_correlation < LEAST_RANK_CORRELATION:
             raise LstmoptError(
                 f"a sampler is answered by a surrogate whose rank correlation is at least "
@@ -148,15 +164,43 @@ class ReplayTask:
         return alike and not self.rows
 
     def _past(self) -> list[PastStudy]:
-        return [other.finished_search for other in self.related]
+        """Return finished random searches on other tables, as a warm start may learn from them."""
+        chosen = [
+            other
+            for other in self.related
+            if self.past == "all" or (self.past == "series") == (other.series == self.series)
+        ]
+        return [other.finished_search(self.past, self.past_trials) for other in chosen]
 
-    @cached_property
-    def finished_search(self) -> PastStudy:
-        """A finished random search on this task, for warm starts on others like it."""
-        drawn = ((p, self.full_values(p)) for p in _draw(self.space, _PAST_TRIALS))
+    @property
+    def series(self) -> str:
+        """The file of the series, which tables may share."""
+        return self.table.source.rpartition(", ")[2]
+
+    @cache  # noqa: B019 (a task lives as long as its process)
+    def finished_search(self, past: Past, trials: int) -> PastStudy:
+        """Return a random search of so many trials; 0 for the table's rows themselves."""
+        if trials:
+            drawn = [(p, self.full_values(p)) for p in _draw(self.space, trials)]
+        else:
+            static = [list(self.static(p).values()) for p in self.table.params]
+            drawn = [
+                (p, (float(loss), *costs) if math.isfinite(loss) else None)
+                for p, loss, costs in zip(
+                    self.table.params, self.table.best_losses, static, strict=True
+                )
+            ]
         finished = [(params, values) for params, values in drawn if values]
-        rows = tuple(PastTrial(n, *entry) for n, entry in enumerate(finished))
-        return PastStudy(self.name, tuple(self.goals.names), rows)
+        losses = [values[0] for _, values in finished]
+        if past == "shuffled":
+            losses = np.random.default_rng(0).permutation(losses).tolist()
+        elif past == "reversed":
+            losses = [min(losses) + max(losses) - loss for loss in losses]
+        rows = (
+            PastTrial(n, params, (loss,), values[1:])
+            for n, ((params, values), loss) in enumerate(zip(finished, losses, strict=True))
+        )
+        return PastStudy(self.name, tuple(rows))
 
     def search(
         self, contender: Contender, seed: int, epochs: int, trials: int | None, registry: Registry
@@ -176,7 +220,15 @@ class ReplayTask:
         plan = make_plan(contender, seed, self.goals, self.space, epochs, registry, trials, bounded)
         # one epoch at a time, so that a pruner pays for what it saw and no more
         plan = replace(plan, segment_seconds=0.0)
-        return search(work, plan, contender, seed, registry, self._past)
+        beginning = self._begin(contender, plan.space, registry)
+        return search(work, plan, contender, seed, registry, beginning)
+
+    def _begin(self, contender: Contender, space: Space, registry: Registry) -> Beginning:
+        """Return a contender's beginning, made once: a portfolio takes seconds."""
+        key = str(contender.warm_start), repr(space)
+        if key not in self._beginnings:
+            self._beginnings[key] = begin(contender, space, self._past, registry)
+        return self._beginnings[key]
 
     def freeze(self, epochs: int, registry: Registry) -> Scale:
         """Return bounds and best known front, from all rows or many points between them."""
@@ -249,11 +301,22 @@ def advance(
     return Progress(str(end).encode(), tuple(done), end == task.epochs or bool(failure), failure)
 
 
-def make_tasks(sources: Sequence[str], rows: bool) -> list[ReplayTask]:
-    """Make a task of every table in ``sources``; those of one space know each other as past."""
-    tasks = [ReplayTask(table, rows) for source in sources for table in read_tables(source)]
+def make_tasks(
+    sources: Sequence[str], rows: bool, past: Past = "all", past_trials: int = PAST_TRIALS
+) -> list[ReplayTask]:
+    """Make a task of every table in ``sources``.
+
+    Those of one space know each other as past, and the tables that come with the program.
+    """
+    tables = [table for source in sources for table in read_tables(source)]
+    tasks = [ReplayTask(table, rows, past, past_trials) for table in tables]
+    known = {table.fingerprint for table in tables}
+    shipped = [table for name in shipped_tables() for table in read_tables(name)]
+    others = [ReplayTask(table) for table in shipped if table.fingerprint not in known]
     for task in tasks:
-        task.related = tuple(other for other in tasks if other is not task and other.is_like(task))
+        task.related = tuple(
+            other for other in (*tasks, *others) if other is not task and other.is_like(task)
+        )
     return tasks
 
 

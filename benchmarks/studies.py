@@ -19,14 +19,15 @@ from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine
 from lstmopt.job import versions
 from lstmopt.objectives import Goals
+from lstmopt.opening import enter
 from lstmopt.plan import Plan, check_support
 from lstmopt.pruning import make_pruner
 from lstmopt.record import TrialRecord, told_values
-from lstmopt.registry import Registry, make
+from lstmopt.registry import Registry
 from lstmopt.space import Parameter, Params, Range, Space
 from lstmopt.storage import StoredStudy
 from lstmopt.study import Checkpoints, Driver, Observer
-from lstmopt.warm_start import Beginning, PastStudy
+from lstmopt.warm_start import Beginning, PastStudy, begin_from, make_warm_start
 
 from .contenders import NONE, Contender
 from .events import Study, StudyEvent, TrialEvent, rounded
@@ -128,18 +129,22 @@ def begin(
     past: Callable[[], Sequence[PastStudy]],
     registry: Registry,
 ) -> Beginning:
-    """Return what a contender's warm start takes from the studies that ``past`` gives."""
+    """Return what a contender's warm start takes from the studies that ``past`` gives.
+
+    Raises LstmoptError for one that takes nothing.
+    """
     choice = contender.warm_start
     if choice == NONE:
-        return Beginning((), space)
-    strategy = registry.strategy("warm-start", choice.name)
+        return Beginning(space)
     earlier = past()
-    if not earlier:
+    beginning = begin_from(make_warm_start(registry, str(choice)), choice.name, space, earlier)
+    taken = beginning.candidates or beginning.finished or beginning.observations
+    if not (taken or beginning.space != space):
         raise LstmoptError(
             f"warm start {choice.name!r} needs earlier studies of the same space and objectives, "
-            "found none: replay two tables that share them, or give real work --past RUN"
+            f"found {len(earlier)} of which it takes nothing: replay a table whose space others "
+            "share, or give real work --past RUN"
         )
-    beginning: Beginning = make(strategy, "warm-start", choice.options).begin(space, earlier)
     return beginning
 
 
@@ -149,14 +154,11 @@ def search(
     contender: Contender,
     seed: int,
     registry: Registry,
-    past: Callable[[], Sequence[PastStudy]],
+    beginning: Beginning,
 ) -> Study:
     """Search until the plan's budget is spent and return the study's events."""
-    beginning = begin(contender, plan.space, past, registry)
-    plan = dataclasses.replace(plan, space=beginning.space)
-    if not work.stored.study.get_trials(deepcopy=False):
-        for params in beginning.candidates:
-            work.stored.study.enqueue_trial(params)
+    plan = plan.after(beginning)
+    enter(work.stored, beginning, work.goals, plan.limits, work.cost_of)
     reset_peak_memory()
     book = Bookkeeper(work.clock)
     driver = Driver(work.stored, plan, work.cost_of, work.engine, work.checkpoints, registry, book)

@@ -22,7 +22,7 @@ from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
 from lstmopt.objectives import Goals, cost_of
 from lstmopt.plan import training_seed
 from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
-from lstmopt.record import TrialRecord, closed_trials, finite, minimised, trial_record
+from lstmopt.record import TAKEN_OVER, TrialRecord, closed_trials, finite, minimised, trial_record
 from lstmopt.segments import Segment, judged, read_segments
 from lstmopt.space import Candidate
 from lstmopt.study import Observer
@@ -226,6 +226,9 @@ def _events(trials: Sequence[optuna.trial.FrozenTrial]) -> list[_Event]:
     for trial in trials:
         attributes = trial.user_attrs
         if "twin" in attributes:
+            continue
+        if TAKEN_OVER in attributes:
+            events.append(_Event(0, trial))
             continue
         events += [_Event(s.at, trial, segment=s) for s in read_segments(trial)]
         events += [_Event(at, trial, promoted=c) for at, c in attributes.get("promotions", ())]

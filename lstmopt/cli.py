@@ -51,7 +51,15 @@ def cli() -> None:
 )
 @click.option("--max-latency-ms", type=float, help="What is slower is never trained.")
 @click.option("--max-parameters", type=int, help="What is larger is never trained.")
-@click.option("--warm-start", "warm_start", multiple=True, metavar="RUN", help="An earlier run.")
+@click.option(
+    "--warm-start",
+    multiple=True,
+    metavar="RUN",
+    help="An earlier run's folder or results, an Optuna storage's URL, or auto; repeatable.",
+)
+@click.option(
+    "--warm-start-strategy", metavar="NAME[:KEY=VALUE,…]", help="What is made of earlier runs."
+)
 @click.option("--objective", "objectives", multiple=True, help="Repeatable.")
 @click.option("--trials", type=int, help="Trials in all.")
 @click.option("--epochs", type=int, help="Most epochs a trial.")

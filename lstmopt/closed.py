@@ -8,6 +8,7 @@ from lstmopt.front import dominates
 from lstmopt.objectives import Goals
 from lstmopt.record import INFEASIBLE, TrialRecord, minimised
 from lstmopt.space import Params
+from lstmopt.warm_start import PastTrial
 
 
 class ClosedTrials:
@@ -18,9 +19,12 @@ class ClosedTrials:
         self._records: list[TrialRecord] = []
         self._twins: dict[tuple[tuple[str, object], ...], TrialRecord] = {}
         self._front: dict[int, list[float]] = {}
-        self.feasible = 0
+        self.spent = 0
+        """How many count towards a number of trials: not what was never trained here."""
         self.without_value: list[TrialRecord] = []
         """Those that were infeasible or failed."""
+        self.finished: list[PastTrial] = []
+        """Those that ran to their end, as a warm start's adviser sees them."""
 
     def __iter__(self) -> Iterator[TrialRecord]:
         return iter(self._records)
@@ -40,13 +44,17 @@ class ClosedTrials:
     def add(self, record: TrialRecord) -> None:
         """Take in a trial that has just been closed."""
         self._records.append(record)
-        self.feasible += record.state != INFEASIBLE
+        self.spent += record.state != INFEASIBLE and not record.taken_over
         if record.state in (INFEASIBLE, "failed"):
             self.without_value.append(record)
         if record.state == "complete" or record.by_pruner:
             self._twins.setdefault(_key(record.params), record)
         if record.state == "complete":
-            self._put_on_front(record.number, minimised(record, self._goals))
+            point = dict(zip(self._goals.names, minimised(record, self._goals), strict=True))
+            self._put_on_front(record.number, list(point.values()))
+            losses = tuple(point[o.name] for o in self._goals.learned)
+            static = tuple(point[o.name] for o in self._goals.static)
+            self.finished.append(PastTrial(record.number, record.params, losses, static))
 
     def _put_on_front(self, number: int, point: list[float]) -> None:
         if any(dominates(known, point) for known in self._front.values()):

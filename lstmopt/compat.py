@@ -39,7 +39,7 @@ from lstmopt.job import (
 )
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.model import LSTMForecaster
-from lstmopt.objectives import ForecastCost, Goals, cost_of
+from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plan import training_seed
 from lstmopt.record import (
     RunFolder,
@@ -53,7 +53,7 @@ from lstmopt.registry import Objective
 from lstmopt.segments import Segment
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
 from lstmopt.storage import open_study
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Observer
 from lstmopt.training import Workload, advance, begin_from, derive_seed, read_checkpoint
 
 _log = logging.getLogger("lstmopt")
@@ -430,18 +430,15 @@ def _search(job: Job) -> optuna.Study:
     """Run the engine's search in the job's folder, without choosing a model."""
     start, observer = time.perf_counter(), _Log()
     with job.folder.lock():
-        stored = begin(job, observer)
-        costs = measure_costs(job, observer)
+        begun = begin(job, observer)
         try:
             with start_engine(job) as engine:
-                Driver(
-                    stored, job.plan, cost_of(costs), engine, job.folder, job.registry, observer
-                ).search()
+                begun.driver(engine, observer).search()
         finally:
             # also when interrupted: what is closed stays readable
-            trials = closed_trials(stored.study, job.goals)
-            write_record(job, trials, costs, None, time.perf_counter() - start)
-    return stored.study
+            trials = closed_trials(begun.stored.study, job.goals)
+            write_record(job, trials, begun.costs, None, time.perf_counter() - start)
+    return begun.stored.study
 
 
 def _as_own(job: Job) -> Job:

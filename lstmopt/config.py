@@ -13,7 +13,7 @@ import tomli_w
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.objectives import Limits
 from lstmopt.options import DataOptions, TrainingOptions
-from lstmopt.registry import TellStopped
+from lstmopt.registry import Named, TellStopped
 
 Pick = Literal["knee", "best", "fastest"]
 
@@ -52,10 +52,15 @@ class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which earlier runs (folders) a study learns from, and how."""
+    """What a study learns from: ``runs``, and what hyperparameters there are called here.
 
-    name: str = "best"
+    A run is a folder, an ``optimization_results.json``, an Optuna storage's URL, or ``auto`` for
+    all in the folder of the study's own. ``name`` and the other keys of ``[warm_start]`` choose the
+    strategy.
+    """
+
     runs: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,9 +82,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
     tell_stopped: TellStopped | None = None
     limits: Limits = Limits()
-    warm_start: WarmStartOptions = WarmStartOptions()
+    warm_start: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
     budget: BudgetOptions = BudgetOptions()
     finalists: FinalistOptions = FinalistOptions()
+
+    @property
+    def earlier(self) -> WarmStartOptions:
+        """What the study learns from."""
+        fields = {k: v for k, v in self.warm_start.items() if k in _EARLIER}
+        return msgspec.convert(fields, WarmStartOptions)
+
+    @property
+    def warm_start_strategy(self) -> dict[str, Any]:
+        """The warm start's name and options."""
+        return {k: v for k, v in self.warm_start.items() if k not in _EARLIER}
+
+
+_EARLIER = WarmStartOptions.__struct_fields__
 
 
 def read_config(path: Path) -> Config:
@@ -101,6 +120,9 @@ def make_config(content: dict[str, Any], source: str = "the study") -> Config:
     """Turn plain values into a checked Config. Raises LstmoptError naming the key at fault."""
     try:
         config = msgspec.convert(content, Config)
+        named = {"name": "auto"} | config.warm_start
+        config = msgspec.structs.replace(config, warm_start=named)
+        _ = config.earlier  # refuses what is not its type
     except msgspec.ValidationError as error:
         raise LstmoptError(_explain(str(error), source)) from error
     check(config)
@@ -172,13 +194,9 @@ def check(config: Config) -> None:
         raise LstmoptError(
             f"a timeout is above 0 seconds, found {config.budget.timeout!r}: change it"
         )
-    for kind, table in (("sampler", config.sampler), ("pruner", config.pruner)):
-        if not isinstance(table.get("name"), str):
-            raise LstmoptError(
-                f'[{kind}] needs a name, found none: add name = "tpe"'
-                if kind == "sampler"
-                else f'[{kind}] needs a name, found none: add name = "median"'
-            )
+    for kind, example in (("sampler", "tpe"), ("pruner", "median"), ("warm_start", "best")):
+        if not isinstance(getattr(config, kind).get("name"), str):
+            raise LstmoptError(f'[{kind}] needs a name, found none: add name = "{example}"')
 
 
 def replace(config: Any, **changes: Any) -> Any:
@@ -254,9 +272,10 @@ _PLACES = {
     "pick": ("finalists", "pick"),
     "sampler": ("sampler", "name"),
     "pruner": ("pruner", "name"),
-    "warm_start": ("warm_start", "runs"),
 }
 """Where a command line option stands in a study file; the others stand at its top."""
+
+_OWN_WAY = ("warm_start", "warm_start_strategy")
 
 
 def override(config: Config, options: dict[str, Any]) -> Config:
@@ -269,7 +288,7 @@ def override(config: Config, options: dict[str, Any]) -> Config:
         if options.get(kind) and options[kind] != content[kind]["name"]:
             content[kind] = {}
     for option, value in options.items():
-        if value is None or value == () or option.endswith("_option"):
+        if value is None or value == () or option.endswith("_option") or option in _OWN_WAY:
             continue
         place = content
         *tables, key = _PLACES.get(option, (option,))
@@ -280,9 +299,22 @@ def override(config: Config, options: dict[str, Any]) -> Config:
         content[kind] |= dict(
             _parse_option(kind, text) for text in options.get(f"{kind}_option", ())
         )
+    if text := options.get("warm_start_strategy"):
+        named, earlier = Named.parse(text), config.earlier
+        content["warm_start"] = {"name": named.name, **named.options}
+        content["warm_start"] |= msgspec.to_builtins(earlier)
+    if runs := options.get("warm_start"):
+        # another folder may be the current one when the run goes on
+        content["warm_start"]["runs"] = [_absolute(run) for run in runs]
+    content["plugins"] = [_absolute(path) for path in content["plugins"]]
     if options.get("data"):
         content["data"]["path"] = str(Path(options["data"]).resolve())
     return make_config(content, "the command line")
+
+
+def _absolute(place: str) -> str:
+    """Return a path that means the same in any folder; other words stay as they are."""
+    return str(Path(place).resolve()) if Path(place).exists() else place
 
 
 def _parse_option(kind: str, text: str) -> tuple[str, str]:

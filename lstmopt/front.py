@@ -141,6 +141,26 @@ def knee(points: ArrayLike) -> int:
     return int(((values - low) / width).sum(1).argmin())
 
 
+def spread(points: ArrayLike) -> list[int]:
+    """Order a front's points [n, objectives] so that the first few stand for all of them.
+
+    The one with the lowest first objective comes first, then always the one farthest from all
+    before it (Gonzalez, Theoretical Computer Science 38, 1985), each objective scaled to 0..1.
+    """
+    values = _as_points(points)
+    if len(values) == 0:
+        return []
+    width = np.ptp(values, axis=0)
+    scaled = (values - values.min(0)) / np.where(width > 0, width, 1.0)
+    order = [int(np.lexsort(values.T[::-1])[0])]
+    distance = np.linalg.norm(scaled - scaled[order[0]], axis=1)
+    while len(order) < len(values):
+        distance[order] = -1.0
+        order.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[order[-1]], axis=1))
+    return order
+
+
 def _as_points(points: ArrayLike, objectives: int = 1) -> Floats:
     values = np.asarray(points, float)
     if values.size == 0:

@@ -6,8 +6,9 @@ import importlib.metadata
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
+from dataclasses import replace as replaced
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from lstmopt.finalists import Refit, Verdict, begin_refits, choose, end_refits, 
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
-from lstmopt.past import read_past
+from lstmopt.opening import enter
+from lstmopt.past import WORK, Frame, read_past
 from lstmopt.plan import FiniteSampler, Plan, check_support
 from lstmopt.pruning import make_pruner
 from lstmopt.record import (
@@ -38,12 +40,14 @@ from lstmopt.record import (
     finite,
     front_of,
 )
-from lstmopt.registry import Named, Registry, load_registry, make
+from lstmopt.registry import Named, Registry, load_registry
 from lstmopt.space import Architecture, Space, parse_space
 from lstmopt.storage import StoredStudy, open_study
 from lstmopt.stored import Scratch, store
 from lstmopt.study import Driver, Observer
 from lstmopt.training import reports_per_epoch, targets_per_window
+from lstmopt.traits import SeriesTraits, series_traits
+from lstmopt.warm_start import Beginning, PastStudy, begin_from, make_warm_start
 from lstmopt.windows import Shape, Split, split_series
 
 
@@ -80,6 +84,20 @@ class Job:
         """Return how many epochs so many reports are."""
         each = self.plan.reports_per_epoch
         return reports / each if each > 1 else reports
+
+    def work(self) -> dict[str, Any]:
+        """Return what of the identity a loss depends on."""
+        identity = self.identity()
+        work = {key: identity[key] for key in WORK}
+        # reports count steps of the space's largest batch
+        reports = {"reports": self.plan.reports_per_epoch}
+        return work | (reports if self.config.training.report_every else {})
+
+    @cached_property
+    def traits(self) -> SeriesTraits:
+        """What the target is like in the training part."""
+        target = self.series.values[: self.split.ends[0], 0]
+        return series_traits(target, self.series.season)
 
     def identity(self) -> dict[str, Any]:
         """Say what must not change between calls of one run, by a user's words."""
@@ -168,23 +186,20 @@ def run(
     start = time.perf_counter()
     job = prepare(config, out, source)
     with job.folder.lock():
-        stored = begin(job, observer)
-        costs = measure_costs(job, observer)
+        begun = begin(job, observer)
         verdict = None
         try:
             with start_engine(job) as engine:
-                driver = Driver(
-                    stored, job.plan, cost_of(costs), engine, job.folder, job.registry, observer
-                )
-                trials = driver.search()
+                trials = begun.driver(engine, observer).search()
                 observer.refitting(front := front_of(trials, job.goals))
                 if not front:
                     raise MachineError(no_front(trials))
-                verdict = finish(job, front, costs, engine)
+                verdict = finish(job, front, begun.costs, engine)
         finally:
             # also when interrupted: what is closed stays readable, without a chosen model
-            trials = closed_trials(stored.study, job.goals)
-            document = write_record(job, trials, costs, verdict, time.perf_counter() - start)
+            trials = closed_trials(begun.stored.study, job.goals)
+            seconds = time.perf_counter() - start
+            document = write_record(job, trials, begun.costs, verdict, seconds)
         return document
 
 
@@ -212,8 +227,30 @@ def refit_trial(
         return write_record(job, trials, costs, verdict, time.perf_counter() - start)
 
 
-def begin(job: Job, observer: Observer) -> StoredStudy:
-    """Open the study and, when it is new, write its file and enqueue the warm start."""
+@dataclass(frozen=True)
+class Begun:
+    """A study that is open and may be searched: what its warm start gave is in the job's plan."""
+
+    job: Job
+    stored: StoredStudy
+    costs: Mapping[Architecture, ForecastCost]
+
+    def driver(self, engine: Engine, observer: Observer) -> Driver:
+        """Return what searches the study."""
+        job = self.job
+        return Driver(
+            self.stored,
+            job.plan,
+            cost_of(self.costs),
+            engine,
+            job.folder,
+            job.registry,
+            observer,
+        )
+
+
+def begin(job: Job, observer: Observer) -> Begun:
+    """Open the study, measure what its forecasts cost and, when it is new, let it start warm."""
     stored = open_stored(job)
     for notice in (*job.series.notices, *job.goals.notices(), *stored.notices):
         observer.notice(notice)
@@ -221,28 +258,73 @@ def begin(job: Job, observer: Observer) -> StoredStudy:
     if isinstance(sampler, FiniteSampler):
         left = sampler.remaining(stored.study)
         observer.notice(f"the grid holds {sampler.size()} candidates, {left} of them not tried yet")
-    if not job.folder.study_file.is_file():
-        _warm_start(job, stored, observer)
+    costs = measure_costs(job, observer)
+    begun = replaced(job, plan=job.plan.after(_warm_start(job, stored, costs, observer)))
     job.folder.write(job.folder.study_file, write_config(replace(job.config, workers=job.workers)))
-    return stored
+    return Begun(begun, stored, costs)
 
 
 def open_stored(job: Job) -> StoredStudy:
     return open_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 
-def _warm_start(job: Job, stored: StoredStudy, observer: Observer) -> None:
-    options = job.config.warm_start
-    if not options.runs:
-        return
-    past = [read_past(Path(run), job.goals) for run in options.runs]
-    strategy = job.registry.strategy("warm-start", options.name)
-    beginning = make(strategy, "warm-start", {}).begin(job.plan.space, past)
-    for notice in beginning.notices:
+class _Learned(msgspec.Struct, frozen=True):
+    """What a study learnt from, kept in its folder so that it goes on as it began."""
+
+    strategy: dict[str, Any]
+    past: tuple[PastStudy, ...]
+
+
+def _warm_start(
+    job: Job,
+    stored: StoredStudy,
+    costs: Mapping[Architecture, ForecastCost],
+    observer: Observer,
+) -> Beginning:
+    """Return the study's beginning, and put it into the storage where that is not done yet."""
+    known = _read_learned(job.folder)
+    new = not job.folder.study_file.is_file()
+    if known is None and not new:
+        return Beginning(job.plan.space)
+    learned = known or _learn(job, costs, observer)
+    name = learned.strategy["name"]
+    warm_start = make_warm_start(job.registry, learned.strategy)
+    beginning = begin_from(warm_start, name, job.plan.space, learned.past)
+    if new:
+        content = msgspec.json.format(msgspec.json.encode(learned))
+        job.folder.write(job.folder.warm_start, content)
+        entered = enter(stored, beginning, job.goals, job.plan.limits, cost_of(costs))
+        told = [f"warm start {name}: {', '.join(entered)}"] if entered else []
+        for notice in (*beginning.notices, *told):
+            observer.notice(notice)
+    elif learned.strategy != job.config.warm_start_strategy:
+        observer.notice(f"the study goes on as it began, with warm start {name}")
+    return beginning
+
+
+def _read_learned(folder: RunFolder) -> _Learned | None:
+    if not folder.warm_start.is_file():
+        return None
+    try:
+        return msgspec.json.decode(folder.warm_start.read_bytes(), type=_Learned)
+    except msgspec.DecodeError as error:
+        raise LstmoptError(
+            f"a run goes on with what it learnt from, found that {folder.warm_start} cannot be "
+            f"read ({error}): start a new run with another --out"
+        ) from error
+
+
+def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Observer) -> _Learned:
+    """Read the earlier studies that the configuration names."""
+    config = job.config
+    earlier, strategy = config.earlier, config.warm_start_strategy
+    if not earlier.runs:
+        return _Learned(strategy, ())
+    frame = Frame(job.goals, job.plan.space, cost_of(costs), job.work(), job.traits, earlier.rename)
+    past, notices = read_past(earlier.runs, job.folder.path, frame)
+    for notice in notices:
         observer.notice(notice)
-    for params in beginning.candidates:
-        stored.study.enqueue_trial(params)
-    observer.notice(f"{len(beginning.candidates)} candidates of earlier runs are tried first")
+    return _Learned(strategy, tuple(past))
 
 
 def measure_costs(job: Job, observer: Observer) -> dict[Architecture, ForecastCost]:
@@ -293,6 +375,7 @@ def finish(
     begun = begin_refits(candidates, engine, job.config.seed, options.seeds, job.reports)
     # the driver's own work while the workers train
     baselines = fit_baselines(job.split.train, job.split.validation, job.series.season)
+    _ = job.traits
     finalists = end_refits(candidates, job.goals, costs, begun)
     chosen = choose(finalists, job.goals, options.pick)
     verdict = open_test(chosen, job.split, baselines)
@@ -339,6 +422,9 @@ def write_record(
                 "target": job.series.target,
                 "versions": versions(),
                 "data": job.series.fingerprint,
+                "warm_start": dict(job.config.warm_start),
+                "work": job.work(),
+                "traits": verdict and asdict(job.traits),
             },
             "objectives": [
                 {"name": o.name, "direction": o.direction, "kind": o.kind} for o in goals.objectives

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import optuna
@@ -16,6 +16,7 @@ from lstmopt.pruning import Pruner
 from lstmopt.registry import Strategy, TellStopped, make
 from lstmopt.space import Space
 from lstmopt.training import derive_seed
+from lstmopt.warm_start import Beginning
 
 
 @runtime_checkable
@@ -50,6 +51,12 @@ class Plan:
     """How many reports a trial gives that runs to its last epoch."""
     segment_seconds: float = 1.0
     """How long a segment should train: long enough that dispatch costs little beside it."""
+    beginning: Beginning | None = None
+    """What a warm start gave; its space is the plan's."""
+
+    def after(self, beginning: Beginning) -> Plan:
+        """Return the plan of a study that begins so."""
+        return replace(self, beginning=beginning, space=beginning.space)
 
     @property
     def reports(self) -> float:

@@ -33,6 +33,12 @@ FORMAT = 2
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 INFEASIBLE = "infeasible"
 
+CANDIDATE = "warm_start"
+"""The attribute of a trial that a warm start asked for: which of its candidates it is."""
+
+TAKEN_OVER = "taken_over"
+"""The attribute of a trial that an earlier run trained: which trial it was."""
+
 
 @dataclass(frozen=True)
 class TrialRecord:
@@ -54,6 +60,8 @@ class TrialRecord:
     reason: str
     by_pruner: bool = False
     decisions: tuple[dict[str, Any], ...] = ()
+    taken_over: bool = False
+    """Whether it was trained by an earlier run."""
 
     def as_json(self) -> dict[str, Any]:
         content = asdict(self)
@@ -85,6 +93,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
             for segment in segments
             for report, decision in segment.decisions
         ),
+        TAKEN_OVER in attrs,
     )
 
 
@@ -138,6 +147,10 @@ class RunFolder:
     @property
     def front_csv(self) -> Path:
         return self.path / "front.csv"
+
+    @property
+    def warm_start(self) -> Path:
+        return self.path / "warm_start.json"
 
     @property
     def audit(self) -> Path:
@@ -204,19 +217,25 @@ class RunFolder:
 
     def read_results(self) -> dict[str, Any]:
         """Return the result document of a finished run."""
-        try:
-            content: dict[str, Any] = json.loads(self.results.read_text())
-        except (OSError, ValueError):
-            raise LstmoptError(
-                f"a finished run holds {self.results.name}, found none that can be read in "
-                f"{self.path}: run the study to its end, or name another folder"
-            ) from None
-        if content.get("schema") != SCHEMA:
-            raise LstmoptError(
-                f"this version reads results of schema {SCHEMA}, found {content.get('schema')!r} "
-                f"in {self.results}: run the study again"
-            )
-        return content
+        return read_document(self.results)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read an ``optimization_results.json``. Raises LstmoptError for what is not one."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise LstmoptError(
+            f"a finished run holds {path.name}, found none that can be read in "
+            f"{path.parent}: run the study to its end, or name another folder"
+        ) from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise LstmoptError(
+            f"this version reads results of schema {SCHEMA}, found {found!r} "
+            f"in {path}: run the study again"
+        )
+    return content
 
 
 def _read_holder(path: Path) -> str:

@@ -20,7 +20,7 @@ from lstmopt import hookspecs
 from lstmopt.errors import LstmoptError, near_miss
 
 GROUP = "lstmopt"
-CONTEXT = ("seed", "space", "naive", "make_pruner")
+CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_start")
 """Keywords of ``make`` that are filled where the signature has them; never options."""
 
 Kind = Literal["sampler", "pruner", "warm-start", "objective"]

@@ -2,13 +2,16 @@
 
 In a study of several objectives Optuna's samplers learn nothing from a stopped trial, and nothing
 at all from one that is paused. Here a sampler asks of the study's storage through a view in which
-such trials carry stand-ins: the storage itself, and whoever else reads it, never sees them.
+such trials carry stand-ins, in which a warm start's observations stand beside the study's own
+trials, and in which what a warm start brought is a first generation: the storage itself, and
+whoever else reads it, never sees any of it.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from lstmopt.record import CANDIDATE, TAKEN_OVER
 from lstmopt.registry import TellStopped
 from lstmopt.trials import Floats, Trials
 
@@ -50,6 +54,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         self.storage = storage
         self._study_id = storage.get_study_id_from_name(study_name)
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
+        self.observations: Sequence[FrozenTrial] = ()
         self._listed: list[FrozenTrial] | None = None
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
 
@@ -75,12 +80,14 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         sees: int | None = None,
         always: Collection[int] = (),
         stopped_per_finished: int | None = None,
+        sampler: optuna.samplers.BaseSampler | None = None,
     ) -> Iterator[None]:
         """Show the trials as they stand now while a sampler proposes the next one.
 
         Where it ``sees`` so many trials only, these are the latest, as many of the latest that have
         values, and those numbered ``always``.
         Of the stopped ones without values at most ``stopped_per_finished`` for each that has them.
+        A ``sampler`` that breeds generations finds a first one of what a warm start brought.
         """
         self.stand_ins = stand_ins
         trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
@@ -92,6 +99,9 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
             shown = _with_latest_stopped(shown, stopped_per_finished)
+        shown = [*self.observations, *shown]
+        if isinstance(sampler, optuna.samplers.BaseGASampler):
+            shown = _with_first_generation(shown, sampler)
         self._listed = shown
         try:
             yield
@@ -126,6 +136,43 @@ def _with_latest_stopped(trials: list[FrozenTrial], most_each: int) -> list[Froz
     stopped = [trial.number for trial in trials if trial.state == TrialState.PRUNED]
     hidden = set(stopped[: max(0, len(stopped) - most_each * feasible)])
     return [trial for trial in trials if trial.number not in hidden]
+
+
+def _with_first_generation(
+    trials: list[FrozenTrial], sampler: optuna.samplers.BaseGASampler
+) -> list[FrozenTrial]:
+    """Let what a warm start brought be a full first generation, from which the next is bred.
+
+    Optuna's genetic samplers know the trials only that they proposed themselves, and draw at random
+    until a generation is full. So what is finished of a warm start counts as of generation 0, and
+    stands there more than once where it is fewer than a population; it waits for its candidates.
+    """
+    key = sampler._get_generation_key()
+    waiting = any(CANDIDATE in t.user_attrs and t.state == TrialState.WAITING for t in trials)
+    founders, generation = [], []
+    for place, trial in enumerate(trials):
+        if trial.state != TrialState.COMPLETE:
+            continue
+        if _is_founder(trial):
+            if key not in trial.system_attrs:
+                trial = copy.copy(trial)
+                trial.system_attrs = trial.system_attrs | {key: 0}
+                trials[place] = trial
+            founders.append(trial)
+        generation.append(trial.system_attrs.get(key, -1))
+    if waiting or len(founders) < _LEAST_FOUNDERS or max(generation) > 0:
+        return trials
+    missing = (sampler.population_size or 0) - generation.count(0)
+    return [*itertools.islice(itertools.cycle(founders), max(0, missing)), *trials]
+
+
+_LEAST_FOUNDERS = 2
+"""Parents that a crossover needs."""
+
+
+def _is_founder(trial: FrozenTrial) -> bool:
+    attributes = trial.user_attrs
+    return trial.number < 0 or CANDIDATE in attributes or TAKEN_OVER in attributes
 
 
 def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:

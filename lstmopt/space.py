@@ -94,7 +94,7 @@ FIXED: Params = {
 }
 """The value of a hyperparameter that a space leaves out."""
 
-_ARCHITECTURE = ("hidden_size", "num_layers")
+ARCHITECTURE = ("hidden_size", "num_layers")
 
 
 @dataclass(frozen=True)
@@ -147,17 +147,51 @@ class Space:
                 params[name] = _suggest(trial, name, self.parameters[name])
         return {name: params[name] for name in self.names(params)}
 
-    def rejects(self, params: Mapping[str, Value]) -> str | None:
-        """Say why ``params`` is not a point of this space, or None when it is."""
+    def rejects(self, params: Mapping[str, Value], partly: bool = False) -> str | None:
+        """Say why ``params`` is not a point of this space, or None when it is.
+
+        ``partly`` allows that some are left open.
+        """
         wanted = self.names(params)
-        if missing := [n for n in wanted if n not in params]:
+        if not partly and (missing := [n for n in wanted if n not in params]):
             return f"it has no {missing[0]}"
-        if extra := [n for n in params if n not in wanted]:
+        if extra := [n for n in params if n not in (self.parameters if partly else wanted)]:
             return f"{extra[0]} does not vary here"
-        for name in wanted:
-            if not self.parameters[name].contains(params[name]):
-                return f"{name} = {params[name]} lies outside"
+        for name, value in params.items():
+            if not self.parameters[name].contains(value):
+                return f"{name} = {value} lies outside"
         return None
+
+    def excludes(self, other: Space) -> str | None:
+        """Say why ``other`` does not lie in this space, or None when it does."""
+        if list(other.parameters) != list(self.parameters):
+            return "other hyperparameters vary"
+        for name, parameter in other.parameters.items():
+            match parameter:
+                case Choice(values):
+                    ends: tuple[Value, ...] = values
+                case Range(low, high):
+                    ends = (low, high)
+            if type(parameter) is not type(self.parameters[name]) or not ends:
+                return f"{name} is of another kind"
+            if not all(self.parameters[name].contains(end) for end in ends):
+                return f"{name} goes beyond"
+        return None
+
+    def nearest(self, params: Mapping[str, Value]) -> Params:
+        """Move a candidate of another space into this one, hyperparameter by hyperparameter.
+
+        What does not vary here is left out, and so is what has no nearest value.
+        """
+        found: Params = {}
+        for name in self.names(params):
+            if (
+                name in params
+                and (moved := _nearest(self.parameters[name], params[name])) is not None
+            ):
+                found[name] = moved
+        applicable = self.names(found)
+        return {name: value for name, value in found.items() if name in applicable}
 
     @property
     def continuous(self) -> list[str]:
@@ -196,9 +230,25 @@ class Space:
         fixed = ((FIXED["hidden_size"],), (FIXED["num_layers"],))
         axes = [
             self.parameters[name].grid() or () if name in self.parameters else default
-            for name, default in zip(_ARCHITECTURE, fixed, strict=True)
+            for name, default in zip(ARCHITECTURE, fixed, strict=True)
         ]
         return [Architecture(int(h), int(n)) for h, n in itertools.product(*axes)]
+
+
+def _nearest(parameter: Parameter, value: Value) -> Value | None:
+    """Return the value of a hyperparameter that is nearest, on the logarithm for a choice."""
+    match parameter:
+        case Choice(values) if value in values:
+            return next(v for v in values if v == value)
+        case Choice(values) if isinstance(value, str) or any(isinstance(v, str) for v in values):
+            return None
+        case Choice(values):
+            log = math.log(max(float(value), 1e-12))
+            return min(values, key=lambda v: abs(math.log(max(float(v), 1e-12)) - log))
+        case Range(low, high, _, integer) if not isinstance(value, str):
+            moved = min(max(value, low), high)
+            return round(moved) if integer else float(moved)
+    return None
 
 
 def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
@@ -228,15 +278,15 @@ def parse_space(table: Mapping[str, Any]) -> Space:
             )
         parameters[name] = _parse_parameter(name, entry)
     space = Space(parameters)
-    if len(space.architectures()) > _MOST_ARCHITECTURES:
+    if len(space.architectures()) > _MOSTARCHITECTURES:
         raise LstmoptError(
-            f"latency is measured once an architecture, for {_MOST_ARCHITECTURES} at most, and "
+            f"latency is measured once an architecture, for {_MOSTARCHITECTURES} at most, and "
             f"[space] holds {len(space.architectures())}: give hidden_size a list of values"
         )
     return space
 
 
-_MOST_ARCHITECTURES = 256
+_MOSTARCHITECTURES = 256
 _LOWEST = {"hidden_size": 1, "num_layers": 1, "batch_size": 1}
 _INTEGERS = frozenset(_LOWEST)
 

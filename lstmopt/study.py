@@ -20,6 +20,7 @@ import optuna
 from lstmopt.closed import ClosedTrials
 from lstmopt.epoch import Epoch
 from lstmopt.executors import Engine, worker_died
+from lstmopt.opening import Shown
 from lstmopt.plan import FiniteSampler, Plan, training_seed
 from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
 from lstmopt.record import INFEASIBLE, TrialRecord, closed_trials, told_values, trial_record
@@ -39,6 +40,7 @@ from lstmopt.space import Architecture, Candidate, Params
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
 from lstmopt.trials import Trials
+from lstmopt.warm_start import Beginning
 
 _MOST_DEATHS = 2
 _MOST_HANDLING = 0.01
@@ -169,6 +171,8 @@ class Driver:
         self._waiting = {t.number for t in known if t.state == optuna.trial.TrialState.WAITING}
         self._finite = isinstance(plan.make_sampler(0), FiniteSampler)
         self._view_study, self._view = open_view(self.study, stored.storage)
+        beginning = plan.beginning or Beginning(plan.space)
+        self._observed = Shown(beginning, self.goals)
         self._events = 0
         self._infeasible_in_a_row = 0
         self._running: dict[Future[Progress], _Running] = {}
@@ -232,7 +236,7 @@ class Driver:
 
     def _begun(self) -> int:
         open_trials = len(self._running) + len(self._ready) + len(self._paused)
-        return self.closed.feasible + open_trials
+        return self.closed.spent + open_trials
 
     def _ends_soon(self) -> bool:
         """Say whether so few trials are left to begin that workers might idle at the end.
@@ -354,7 +358,8 @@ class Driver:
             warnings.simplefilter("ignore", UserWarning)
             self._view_study.sampler = self._sampler(self._count)
             strategy, always = self.plan.sampler, self._always_shown()
-            shown = strategy.sees, always, strategy.stopped_per_finished
+            shown = strategy.sees, always, strategy.stopped_per_finished, self._view_study.sampler
+            self._view.observations = self._observed.trials(self.closed.finished, self._trials)
             with self._view.asking(self._stand_ins(), *shown):
                 trial = self._view_study.ask()
                 params = self.plan.space.suggest(trial)
@@ -585,7 +590,7 @@ class Driver:
     def _know(self, record: TrialRecord) -> None:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
         self.closed.add(record)
-        if record.curve and record.epochs_trained:
+        if record.curve and (record.epochs_trained or record.taken_over):
             # as recorded: a latency measured anew must not change who was a peer
             static = {o.name: record.values[o.name] or 0.0 for o in self.goals.static}
             view = self.goals.view(record.number, static, record.curve)

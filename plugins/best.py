@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.front import front_mask
-from lstmopt.space import Space
+from lstmopt.space import Params, Space
 from lstmopt.warm_start import Beginning, PastStudy
 
 
 class Best:
-    """Enqueues each earlier front, best first objective first, and drops what does not fit."""
+    """Tries members of each earlier front, the most accurate first, then spread along the front.
+
+    Studies take turns, so that each one's best comes before another's second best.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        candidates, notices = [], []
-        for study in past:
-            mask = front_mask([trial.values for trial in study.trials])
-            front = [t for t, kept in zip(study.trials, mask, strict=True) if kept]
-            for trial in sorted(front, key=lambda t: t.values):
-                if reason := space.rejects(trial.params):
-                    notices.append(f"trial {trial.number} of {study.name} was dropped: {reason}")
-                elif trial.params not in candidates:
-                    candidates.append(trial.params)
-        return Beginning(tuple(candidates), space, tuple(notices))
+        turns = zip_longest(*(study.front for study in past))
+        candidates: list[Params] = []
+        for trial in (trial for turn in turns for trial in turn if trial):
+            if trial.params not in candidates:
+                candidates.append(trial.params)
+        return Beginning(space, tuple(candidates[: self.most]))
 
 
-def make() -> Best:
-    return Best()
+def make(*, most: int = 12) -> Best:
+    return Best(most)
 
 
 @hookimpl
@@ -36,7 +38,8 @@ def lstmopt_warm_starts() -> list[Strategy]:
         Strategy(
             "best",
             make,
-            "tries the fronts of earlier studies first",
-            "https://optuna.readthedocs.io/en/stable/tutorial/20_recipes/008_specify_params.html",
+            "tries the fronts of earlier studies first, spread along each",
+            "RUSH: Zappella, Salinas and Archambeau, A resource-efficient method for repeated HPO "
+            "and NAS problems, arXiv:2103.16111",
         )
     ]

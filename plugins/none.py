@@ -1,15 +1,35 @@
-"""No pruning."""
+"""No pruning, and no warm start."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lstmopt import Strategy, hookimpl
 from lstmopt.pruning import NeverStop
+from lstmopt.space import Space
+from lstmopt.warm_start import Beginning, PastStudy
 
 
-def make() -> NeverStop:
+class BeginCold:
+    """Takes nothing from earlier studies."""
+
+    def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        return Beginning(space)
+
+
+def make_pruner() -> NeverStop:
     return NeverStop()
+
+
+def make_warm_start() -> BeginCold:
+    return BeginCold()
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
-    return [Strategy("none", make, "lets every trial run to its end", "")]
+    return [Strategy("none", make_pruner, "lets every trial run to its end", "")]
+
+
+@hookimpl
+def lstmopt_warm_starts() -> list[Strategy]:
+    return [Strategy("none", make_warm_start, "takes nothing from earlier studies", "")]

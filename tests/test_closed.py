@@ -23,7 +23,7 @@ def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
     for record in records:
         closed.add(record)
     assert list(closed) == records
-    assert closed.feasible == sum(r.state != "infeasible" for r in records)
+    assert closed.spent == sum(r.state != "infeasible" for r in records)
     assert closed.without_value == [r for r in records if r.state in ("failed", "infeasible")]
     points = {(r.values["val_loss"], r.values["latency_ms"]) for r in front_of(records, GOALS)}
     mine = {(records[n].values["val_loss"], records[n].values["latency_ms"]) for n in closed.front}
