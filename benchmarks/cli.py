@@ -185,3 +185,19 @@ def record(studies: tuple[Path, ...], out: Path, runs: Path) -> None:
         target = out / f"{table.name}.npz"
         write_table(table, target)
         click.echo(f"{target}: {table.rows} candidates, {table.epochs} epochs")
+
+
+@bench.command()
+@click.argument("tables", nargs=-1, required=True)
+@click.option("--size", type=click.IntRange(1), default=12, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("plugins/shipped.json"))
+def portfolio(tables: tuple[str, ...], size: int, out: Path) -> None:
+    """Choose a few candidates that together cover the fronts of recorded TABLES."""
+    from lstmopt.space import describe_params
+
+    from .portfolio import write_portfolio
+
+    content = write_portfolio(tables, size, out)
+    for params in content["candidates"]:
+        click.echo(describe_params(params))
+    click.echo(f"{out}: {len(content['candidates'])} candidates of {len(tables)} tables")

@@ -16,13 +16,13 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import Goals, make_goals
-from lstmopt.registry import Objective, Registry
-from lstmopt.space import Candidate, Choice, Parameter, Params, Range, Space, Value
+from lstmopt.registry import Named, Objective, Registry, load_registry
+from lstmopt.space import Candidate, Params, Range, Space, draw
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
 from lstmopt.warm_start import Beginning, PastStudy, PastTrial
 
-from .contenders import Contender
+from .contenders import NONE, Contender
 from .events import Study
 from .scale import Scale
 from .studies import Work, begin, make_plan, search
@@ -33,7 +33,10 @@ LEAST_RANK_CORRELATION = 0.8
 """A surrogate that orders held-out rows worse than this is not searched."""
 
 PAST_TRIALS = 50
-"""Finished trials of another table's random search that a warm start learns from, unless asked."""
+"""Trials of the study on another table that a warm start learns from, unless asked."""
+
+_EARLIER = Contender("earlier", Named("tpe"), NONE, stream=3)
+"""Who did the studies that warm starts learn from, with seeds that nobody else has."""
 
 Past = Literal["all", "series", "others", "shuffled", "reversed"]
 """Which studies a warm start learns from.
@@ -164,13 +167,13 @@ class ReplayTask:
         return alike and not self.rows
 
     def _past(self) -> list[PastStudy]:
-        """Return finished random searches on other tables, as a warm start may learn from them."""
+        """Return finished studies on other tables, as a warm start may learn from them."""
         chosen = [
             other
             for other in self.related
             if self.past == "all" or (self.past == "series") == (other.series == self.series)
         ]
-        return [other.finished_search(self.past, self.past_trials) for other in chosen]
+        return [other.finished_study(self.past, self.past_trials) for other in chosen]
 
     @property
     def series(self) -> str:
@@ -178,27 +181,26 @@ class ReplayTask:
         return self.table.source.rpartition(", ")[2]
 
     @cache  # noqa: B019 (a task lives as long as its process)
-    def finished_search(self, past: Past, trials: int) -> PastStudy:
-        """Return a random search of so many trials; 0 for the table's rows themselves."""
+    def finished_study(self, past: Past, trials: int) -> PastStudy:
+        """Return a study that TPE did here in so many full trials; 0 for the table's rows."""
         if trials:
-            drawn = [(p, self.full_values(p)) for p in _draw(self.space, trials)]
+            done = self.search(_EARLIER, 0, trials * self.epochs, trials, load_registry())
+            found = [(t.params, t.values) for t in done.trials if t.values]
         else:
-            static = [list(self.static(p).values()) for p in self.table.params]
-            drawn = [
-                (p, (float(loss), *costs) if math.isfinite(loss) else None)
-                for p, loss, costs in zip(
-                    self.table.params, self.table.best_losses, static, strict=True
-                )
+            known = zip(self.table.params, self.table.best_losses.tolist(), strict=True)
+            found = [
+                (params, (loss, *self.static(params).values()))
+                for params, loss in known
+                if math.isfinite(loss)
             ]
-        finished = [(params, values) for params, values in drawn if values]
-        losses = [values[0] for _, values in finished]
+        losses = [values[0] for _, values in found]
         if past == "shuffled":
             losses = np.random.default_rng(0).permutation(losses).tolist()
         elif past == "reversed":
             losses = [min(losses) + max(losses) - loss for loss in losses]
         rows = (
             PastTrial(n, params, (loss,), values[1:])
-            for n, ((params, values), loss) in enumerate(zip(finished, losses, strict=True))
+            for n, ((params, values), loss) in enumerate(zip(found, losses, strict=True))
         )
         return PastStudy(self.name, tuple(rows))
 
@@ -236,7 +238,7 @@ class ReplayTask:
             candidates: list[Params] = [{"row": row} for row in range(self.table.rows)]
             losses = self.table.best_losses
         else:
-            candidates = list(_draw(self.space, _SAMPLE))
+            candidates = draw(self.space, _SAMPLE, np.random.default_rng(0))
             losses = self._surrogate.predict(candidates)[0].min(1)
         static = [list(self.static(params).values()) for params in candidates]
         points = np.column_stack([losses, static])
@@ -253,28 +255,6 @@ def _known(table: Table, name: str) -> dict[tuple[object, ...], float]:
     """List a static objective by the hyperparameters that decide it."""
     keys = [tuple(params[n] for n in table.rules[name].names) for params in table.params]
     return dict(zip(keys, map(float, table.static[name]), strict=True))
-
-
-def _draw(space: Space, count: int) -> list[Params]:
-    """Draw candidates uniformly from a space, always the same ones."""
-    rng = np.random.default_rng(0)
-    drawn = [{n: _draw_one(p, rng) for n, p in space.parameters.items()} for _ in range(count)]
-    return [{n: params[n] for n in space.names(params)} for params in drawn]
-
-
-def _draw_one(parameter: Parameter, rng: np.random.Generator) -> Value:
-    match parameter:
-        case Choice(values):
-            return values[rng.integers(len(values))]
-        case Range(low, high, log, integer):
-            # an integer stands for the unit interval around it, as in Optuna
-            low, high = (low - 0.5, high + 0.5) if integer else (low, high)
-            drawn = (
-                math.exp(rng.uniform(math.log(low), math.log(high)))
-                if log
-                else rng.uniform(low, high)
-            )
-            return round(drawn) if integer else float(drawn)
 
 
 def _row(params: Mapping[str, object]) -> int:

@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 from lstmopt.objectives import Goals, Limits
 from lstmopt.record import CANDIDATE, TAKEN_OVER
 from lstmopt.segments import Segment
-from lstmopt.space import Params, Space
+from lstmopt.space import Params, Space, draw
 from lstmopt.storage import StoredStudy
-from lstmopt.trials import Trials
+from lstmopt.trials import Floats, Trials
 from lstmopt.warm_start import Beginning, Observation, PastTrial
 
 CostOf = Callable[[Params], Any]
@@ -90,50 +90,95 @@ def _distributions(
 
 
 class Shown:
-    """The trials that a sampler is shown of a warm start's observations.
+    """The trials that a sampler is shown besides the study's own, on behalf of a warm start.
 
-    They have no place in the storage: their numbers are negative, and their learned objectives are
-    what this study's own trials of the same rank have, so that other data's units never matter
-    (Salinas, Shen and Perrone, A quantile-based approach for hyperparameter transfer learning,
-    ICML 2020). Until there are such trials the ranks themselves stand there.
+    They have no place in the storage, and their numbers are negative. *Observations* have the
+    learned objectives that this study's own trials of the same rank have, so that other data's
+    units never matter (Salinas, Shen and Perrone, A quantile-based approach for hyperparameter
+    transfer learning, ICML 2020).
+
+    Candidates without observations claim to be better than others, and a sampler that compares
+    good trials with bad ones would learn the opposite: among good candidates alone, most are its
+    bad ones. So a *background* is shown with them, drawn at random and ranked last, as long as the
+    study has few trials of its own that are not the warm start's.
     """
 
-    def __init__(self, beginning: Beginning, goals: Goals) -> None:
-        self._beginning, self._goals = beginning, goals
-        self._made = [
-            _unseen(n, o, beginning.space) for n, o in enumerate(beginning.observations, 1)
-        ]
+    def __init__(self, beginning: Beginning, goals: Goals, cost_of: CostOf) -> None:
+        self._adviser, self._goals = beginning.adviser, goals
+        self._observations = [_completed(o, goals, cost_of) for o in beginning.observations]
+        self._background = bool(beginning.candidates) and not self._observations
+        if self._background:
+            drawn = draw(beginning.space, _BACKGROUND, np.random.default_rng(0))
+            # last in everything: a small network alone would be on a front for its speed
+            costs = zip(*(_static(goals, cost_of(params)) for params in drawn), strict=True)
+            worst, last = tuple(max(column) for column in costs), (1.0,) * len(goals.learned)
+            self._observations = [Observation(params, last, worst) for params in drawn]
+        self._made = [_unseen(n, o, beginning.space) for n, o in enumerate(self._observations, 1)]
         self._known: tuple[int, list[FrozenTrial]] = (-1, [])
 
-    def trials(self, own: Sequence[PastTrial], learned: Trials) -> list[FrozenTrial]:
-        """Return what to show beside a study's ``own`` finished trials."""
+    def trials(
+        self, own: Sequence[PastTrial], learned: Trials, begun: int, breeds: bool = False
+    ) -> list[FrozenTrial]:
+        """Return what to show beside a study's ``own`` finished trials, among all in ``learned``.
+
+        ``begun`` counts its trials that are not the warm start's; a sampler that ``breeds`` sees no
+        background, which would be parents.
+        """
+        if self._background:
+            count = 0 if breeds else max(0, len(self._made) - begun)
+            return [self._as_trial(n, learned) for n in range(count)]
         if not self._made:
             return []
         if self._known[0] != len(own):
-            adviser = self._beginning.adviser
-            chosen = range(len(self._made)) if adviser is None else adviser.shown(own)
+            every = range(len(self._made))
+            chosen = every if self._adviser is None else self._adviser.shown(own)
             self._known = len(own), [self._as_trial(n, learned) for n in chosen]
         return self._known[1]
 
     def _as_trial(self, index: int, learned: Trials) -> FrozenTrial:
-        observation = self._beginning.observations[index]
+        observation = self._observations[index]
         ranks, static = iter(observation.ranks), iter(observation.static)
         values = []
         for objective in self._goals.objectives:
             if objective.kind == "static":
                 values.append(objective.minimised(next(static)))
                 continue
-            rank = next(ranks)
-            ends = learned.best(objective.name)[learned.finished, -1] if len(learned) else ()
-            value = float(np.quantile(ends, rank)) if len(ends) >= _LEAST_FINISHED else rank
-            values.append(objective.minimised(value))
+            ends = learned.best(objective.name)[learned.finished, -1]
+            values.append(objective.minimised(_value_of(next(ranks), ends)))
         trial = self._made[index]
         trial.values = values
         return trial
 
 
+_BACKGROUND = 20
+"""Random candidates that stand for all those that a warm start did not choose."""
+
 _LEAST_FINISHED = 3
 """Own trials from which on a rank can be turned into a loss."""
+
+
+def _value_of(rank: float, ends: Floats) -> float:
+    """Return the loss that a rank stands for among own trials that ended with ``ends``."""
+    if len(ends) >= _LEAST_FINISHED:
+        return float(np.quantile(ends, rank))
+    if not len(ends):
+        return rank
+    middle = float(np.median(ends))
+    return middle + (rank - 0.5) * (float(np.ptp(ends)) or abs(middle) or 1.0)
+
+
+def _completed(observation: Observation, goals: Goals, cost_of: CostOf) -> Observation:
+    """Fill in what an observation leaves to be known here: ranks alike, costs of this machine."""
+    ranks, static = observation.ranks, observation.static
+    if len(ranks) == 1:
+        ranks *= len(goals.learned)
+    return Observation(
+        observation.params, ranks, static or _static(goals, cost_of(observation.params))
+    )
+
+
+def _static(goals: Goals, cost: Any) -> tuple[float, ...]:
+    return tuple(o.minimised(o.measure(cost)) for o in goals.static)
 
 
 def _unseen(index: int, observation: Observation, space: Space) -> FrozenTrial:

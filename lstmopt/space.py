@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lstmopt.errors import LstmoptError, near_miss
 
 if TYPE_CHECKING:
+    import numpy as np
     import optuna
 
 Value = str | int | float
@@ -260,6 +261,27 @@ def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
             return trial.suggest_int(name, int(low), int(high), log=log)
         case Range(low, high, log):
             return trial.suggest_float(name, low, high, log=log)
+
+
+def draw(space: Space, count: int, rng: np.random.Generator) -> list[Params]:
+    """Draw candidates uniformly from a space, each on the scale on which it is searched."""
+    drawn = [{n: _draw_one(p, rng) for n, p in space.parameters.items()} for _ in range(count)]
+    return [{n: params[n] for n in space.names(params)} for params in drawn]
+
+
+def _draw_one(parameter: Parameter, rng: np.random.Generator) -> Value:
+    match parameter:
+        case Choice(values):
+            return values[rng.integers(len(values))]
+        case Range(low, high, log, integer):
+            # an integer stands for the unit interval around it, as in Optuna
+            low, high = (low - 0.5, high + 0.5) if integer else (low, high)
+            drawn = (
+                math.exp(rng.uniform(math.log(low), math.log(high)))
+                if log
+                else rng.uniform(low, high)
+            )
+            return round(drawn) if integer else float(drawn)
 
 
 def parse_space(table: Mapping[str, Any]) -> Space:

@@ -172,7 +172,8 @@ class Driver:
         self._finite = isinstance(plan.make_sampler(0), FiniteSampler)
         self._view_study, self._view = open_view(self.study, stored.storage)
         beginning = plan.beginning or Beginning(plan.space)
-        self._observed = Shown(beginning, self.goals)
+        self._observed = Shown(beginning, self.goals, cost_of)
+        self._warm = len(beginning.candidates) + len(beginning.finished)
         self._events = 0
         self._infeasible_in_a_row = 0
         self._running: dict[Future[Progress], _Running] = {}
@@ -359,7 +360,7 @@ class Driver:
             self._view_study.sampler = self._sampler(self._count)
             strategy, always = self.plan.sampler, self._always_shown()
             shown = strategy.sees, always, strategy.stopped_per_finished, self._view_study.sampler
-            self._view.observations = self._observed.trials(self.closed.finished, self._trials)
+            self._view.observations = self._observations()
             with self._view.asking(self._stand_ins(), *shown):
                 trial = self._view_study.ask()
                 params = self.plan.space.suggest(trial)
@@ -378,6 +379,12 @@ class Driver:
             self._reuse(trial.number, twin)
         else:
             self._ready.append(running)
+
+    def _observations(self) -> list[optuna.trial.FrozenTrial]:
+        """Return what the sampler is shown of other studies beside this one's trials."""
+        begun = self._count - self._warm
+        breeds = isinstance(self._view_study.sampler, optuna.samplers.BaseGASampler)
+        return self._observed.trials(self.closed.finished, self._trials, begun, breeds)
 
     def _always_shown(self) -> set[int]:
         """Number the trials that a sampler must see, however old they are."""

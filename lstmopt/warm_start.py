@@ -70,7 +70,8 @@ class Observation:
     """What a sampler is shown of a candidate that this study has not trained.
 
     ``ranks`` are the learned objectives as shares of its own study's trials that were better, from
-    0 for the best to 1: raw losses of other data mean nothing here. ``static`` are the others.
+    0 for the best to 1: raw losses of other data mean nothing here. One rank stands for all of
+    them. ``static`` are the others, measured on this machine where none are given.
     """
 
     params: Params

@@ -20,14 +20,23 @@ class PlausibleHalving(Wrapping):
     ``hope`` allows (a high quantile of what finished trials still gained), at any report. It is let
     past a rung only if it would not be dominated after a fall that is usual (``promise``, their
     median); else it is paused, since more finished trials may show that losses fall further.
+
+    What falls is learnt from finished trials, and a few that are alike teach the wrong thing: after
+    two fast learners every slow one looks hopeless. So no more than ``judged_per_finished`` trials
+    are judged so for each that is finished; beyond that halving decides alone until one more is.
     """
 
-    def __init__(self, halving: Pruner, hope: Pruner, promise: Pruner) -> None:
+    def __init__(
+        self, halving: Pruner, hope: Pruner, promise: Pruner, judged_per_finished: float
+    ) -> None:
         super().__init__(halving)
         self.hope, self.promise = hope, promise
+        self.judged_per_finished = judged_per_finished
         self._unpromising: WeakKeyDictionary[Trials, tuple[int, set[int]]] = WeakKeyDictionary()
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        if not self._may_judge(trials):
+            return self.wrapped.decide(trial, trials)
         hope = self.hope.decide(trial, trials)
         if hope.action == "stop":
             return hope
@@ -39,6 +48,8 @@ class PlausibleHalving(Wrapping):
         return Decision(decision.action, decision.reason, {**hope.seen, **decision.seen})
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        if not self._may_judge(trials):
+            return super().promote(paused, trials, closing)
         unpromising = self._known(trials)
         able = [number for number in paused if number not in unpromising]
         while able:
@@ -51,6 +62,9 @@ class PlausibleHalving(Wrapping):
             able.remove(number)
         # with nothing better left to spend a budget on, promise or not
         return super().promote(paused, trials, closing) if closing == "everyone" else None
+
+    def _may_judge(self, trials: Trials) -> bool:
+        return len(trials) <= self.judged_per_finished * int(trials.finished.sum())
 
     def _known(self, trials: Trials) -> set[int]:
         """Return the paused trials found unpromising since a trial last finished."""
@@ -69,6 +83,7 @@ def make(
     hope: float = 0.9,
     promise: float = 0.5,
     n_startup_trials: int = 2,
+    judged_per_finished: float = 12.0,
     stop_only: bool = False,
 ) -> PlausibleHalving:
     rungs = {"min_epochs": min_epochs, "reduction_factor": reduction_factor}
@@ -78,6 +93,7 @@ def make(
         halving,
         make_pruner(startup | {"quantile": hope}),
         make_pruner(startup | {"quantile": hope if stop_only else promise}),
+        judged_per_finished,
     )
 
 

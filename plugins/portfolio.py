@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,39 +13,50 @@ from lstmopt.front import front_mask, hypervolume
 from lstmopt.space import Architecture, Params, Space
 from lstmopt.warm_start import Beginning, PastStudy, PastTrial
 
+if TYPE_CHECKING:
+    from lstmopt.advice import Source
+
 Floats = NDArray[np.float64]
 
-_FEWEST = 5
-"""Finished trials that a study needs to say what it has not tried."""
 _REFERENCE = 1.1
+_LAYERS = 3
+"""The best somewhere need not be on any front to be good everywhere."""
 
 
 class Portfolio:
     """Chooses candidates one by one, each the one that adds most to the fronts of all studies.
 
     What a candidate gives in a study that has not tried it is predicted from those it has tried.
-    Each study counts the same: its losses run from its best, 0, to its median, 1, and its static
-    objectives from 0 to 1 on the logarithm.
+    Each study counts the same. The sampler is shown how all of them rank on average.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, most: int, fade: int) -> None:
+        self.size, self.most, self.fade = size, most, fade
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        useful = [study for study in past if len(study.trials) >= _FEWEST]
-        if not useful:
+        # it brings models that take a second to load: none is needed to list the plug-ins
+        from lstmopt.advice import FEWEST, Source, Weighing
+
+        sources = [Source(space, study) for study in past if len(study.trials) >= FEWEST]
+        if not sources:
             return Beginning(space)
-        return Beginning(space, tuple(choose_portfolio(space, useful, self.size)))
+        adviser = Weighing([Source(space, average_study(sources))], self.most, self.fade)
+        return Beginning(
+            space,
+            tuple(choose_portfolio(sources, self.size)),
+            observations=adviser.observations,
+            adviser=adviser,
+        )
 
 
-def choose_portfolio(space: Space, studies: Sequence[PastStudy], size: int) -> list[Params]:
+def choose_portfolio(sources: Sequence[Source], size: int) -> list[Params]:
     """Return ``size`` candidates in the order in which they should be tried.
 
     The greedy choice reaches at least 1 - 1/e of the best portfolio's hypervolume, which is
     submodular (Nemhauser, Wolsey and Fisher, Mathematical Programming 14, 1978).
     """
-    pool = _pool(studies)
-    tables = [_scaled(space, study, pool) for study in studies]
+    pool = _pool([study for source in sources for study in (source.study, source.expected())])
+    tables = [_scaled(source, pool) for source in sources]
     chosen: list[int] = []
     covered = [0.0] * len(tables)
     while len(chosen) < min(size, len(pool)):
@@ -59,6 +71,25 @@ def choose_portfolio(space: Space, studies: Sequence[PastStudy], size: int) -> l
     return [pool[n].params for n in chosen]
 
 
+def average_study(sources: Sequence[Source], count: int = 100) -> PastStudy:
+    """Return candidates of all studies with their mean ranks, as if one study had tried them."""
+    each = max(1, count // len(sources))
+    pool = [
+        source.study.trials[n]
+        for source in sources
+        # evenly from the best to the worst
+        for n in np.argsort(source.ranks.mean(1))[
+            np.linspace(0, len(source.ranks) - 1, each).round().astype(int)
+        ]
+    ]
+    ranks = np.mean([source.predict([t.params for t in pool]) for source in sources], axis=0)
+    trials = (
+        PastTrial(n, trial.params, tuple(rank.tolist()), trial.static)
+        for n, (trial, rank) in enumerate(zip(pool, ranks, strict=True))
+    )
+    return PastStudy("the average study", tuple(trials), similarity=1.0)
+
+
 def _volume(points: Floats) -> float:
     return hypervolume(points, [_REFERENCE] * points.shape[1])
 
@@ -69,59 +100,51 @@ def _pool(studies: Sequence[PastStudy]) -> list[PastTrial]:
     for study in studies:
         left = list(study.trials)
         for _ in range(_LAYERS):
-            if not left:
-                break
             mask = front_mask([trial.values for trial in left])
             pool += [trial for trial, kept in zip(left, mask, strict=True) if kept]
             left = [trial for trial, kept in zip(left, mask, strict=True) if not kept]
-    unique = {tuple(sorted(trial.params.items())): trial for trial in pool}
+            if not left:
+                break
+    unique = {_key(trial): trial for trial in pool}
     return list(unique.values())
 
 
-_LAYERS = 4
-"""The best somewhere need not be on any front to be good everywhere."""
+def _key(trial: PastTrial) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted(trial.params.items()))
 
 
-def _scaled(space: Space, study: PastStudy, pool: Sequence[PastTrial]) -> Floats:
-    """Return what each of the pool gives in a study [pool, objectives], scaled."""
-    from lstmopt.surrogate import Surrogate
+def _scaled(source: Source, pool: Sequence[PastTrial]) -> Floats:
+    """Return what each of the pool gives in a study [pool, objectives].
 
-    known = {tuple(sorted(t.params.items())): t for t in study.trials}
-    losses = np.array([trial.losses for trial in study.trials])
-    ranks = np.argsort(np.argsort(losses, axis=0), axis=0) / max(1, len(losses) - 1)
-    predicted = Surrogate(space, [t.params for t in study.trials], ranks).predict(
-        [trial.params for trial in pool]
-    )
-    # back from ranks to losses: a few diverged ones would bend a model of the losses themselves
+    Losses run from the study's best, 0, to its median, 1, static objectives from 0 to 1 on the
+    logarithm.
+    """
+    study = source.study
+    known = {_key(trial): trial.losses for trial in study.trials}
+    losses = np.array(list(known.values()))
+    predicted = source.predict([trial.params for trial in pool])
     columns = [np.quantile(losses[:, n], predicted[:, n]) for n in range(losses.shape[1])]
     guessed = np.column_stack(columns)
-    costs = {Architecture.of(t.params): t.static for s in (pool, study.trials) for t in s}
-    points = []
-    for trial, guess in zip(pool, guessed, strict=True):
-        own = known.get(tuple(sorted(trial.params.items())))
-        loss = own.losses if own else tuple(guess)
-        points.append([*loss, *costs[Architecture.of(trial.params)]])
-    return _scale(np.array(points, float), losses)
-
-
-def _scale(points: Floats, losses: Floats) -> Floats:
-    """Scale losses from the best known to the median, static objectives between their extremes."""
-    learned = losses.shape[1]
+    points = np.array([known.get(_key(t), g) for t, g in zip(pool, guessed, strict=True)], float)
     low, high = losses.min(0), np.median(losses, axis=0)
-    scaled = points.copy()
-    scaled[:, :learned] = (points[:, :learned] - low) / np.where(high > low, high - low, 1.0)
-    for n in range(learned, points.shape[1]):
-        column = points[:, n]
-        column = np.log(column) if (column > 0).all() else column
-        width = np.ptp(column)
-        scaled[:, n] = (column - column.min()) / width if width > 0 else 0.0
+    learned = (points - low) / np.where(high > low, high - low, 1.0)
+    costs = {Architecture.of(t.params): t.static for t in (*pool, *study.trials)}
+    static = np.array([costs[Architecture.of(trial.params)] for trial in pool], float)
+    return np.column_stack([learned, *(_unit(column) for column in static.T)])
+
+
+def _unit(column: Floats) -> Floats:
+    """Scale a static objective to 0 to 1, on the logarithm where it is positive."""
+    values = np.log(column) if (column > 0).all() else column
+    width = float(np.ptp(values))
+    scaled: Floats = (values - values.min()) / (width or 1.0)
     return scaled
 
 
-def make(*, size: int = 12) -> Portfolio:
+def make(*, size: int = 12, most: int = 40, fade: int = 10) -> Portfolio:
     if size < 1:
         raise ValueError(f"size is at least 1, found {size}")
-    return Portfolio(size)
+    return Portfolio(size, most, fade)
 
 
 @hookimpl
