@@ -152,6 +152,7 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
         config.training.epochs * reports,
     )
     plan.make_sampler(0)
+    make_warm_start(registry, config.warm_start_strategy)
     workers = config.workers or default_workers(device)
     scratch = Scratch()
     parts = scratch.path / "parts"
@@ -290,10 +291,11 @@ def _warm_start(
     name = learned.strategy["name"]
     warm_start = make_warm_start(job.registry, learned.strategy)
     beginning = begin_from(warm_start, name, job.plan.space, learned.past)
-    if new:
+    if known is None:
         content = msgspec.json.format(msgspec.json.encode(learned))
         job.folder.write(job.folder.warm_start, content)
-        entered = enter(stored, beginning, job.goals, job.plan.limits, cost_of(costs))
+    entered = enter(stored, beginning, job.goals, job.plan.limits, cost_of(costs), job.plan.trials)
+    if new:
         told = [f"warm start {name}: {', '.join(entered)}"] if entered else []
         for notice in (*beginning.notices, *told):
             observer.notice(notice)

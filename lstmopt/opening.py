@@ -22,11 +22,17 @@ CostOf = Callable[[Params], Any]
 
 
 def enter(
-    stored: StoredStudy, beginning: Beginning, goals: Goals, limits: Limits, cost_of: CostOf
+    stored: StoredStudy,
+    beginning: Beginning,
+    goals: Goals,
+    limits: Limits,
+    cost_of: CostOf,
+    trials: int,
 ) -> list[str]:
-    """Put a beginning into a new study's storage; return what the user should know.
+    """Put a beginning into a study's storage; return what the user should know.
 
-    Called again, it adds what is missing: a study may have been killed in between.
+    No more candidates than the study may begin ``trials``. Called again, it adds what is missing:
+    a study may have been killed in between, and may have more trials now.
     """
     known = stored.study.get_trials(deepcopy=False)
     there = {trial.user_attrs.get(TAKEN_OVER, {}).get("index") for trial in known}
@@ -37,7 +43,7 @@ def enter(
         if n not in there:
             stored.study.add_trial(_taken_over(n, past, beginning.space, goals, cost_of))
     there = {trial.user_attrs.get(CANDIDATE) for trial in known}
-    for n, params in enumerate(beginning.candidates):
+    for n, params in enumerate(beginning.candidates[:trials]):
         if n not in there:
             stored.study.enqueue_trial(params, user_attrs={CANDIDATE: n})
     notices = []
@@ -46,7 +52,7 @@ def enter(
     if len(allowed) < len(beginning.finished):
         notices.append(f"{len(beginning.finished) - len(allowed)} of them exceed a limit")
     if beginning.candidates:
-        notices.append(f"{len(beginning.candidates)} candidates are tried first")
+        notices.append(f"{len(beginning.candidates[:trials])} candidates are tried first")
     if beginning.observations:
         notices.append(f"{len(beginning.observations)} observations of other data may be shown")
     return notices

@@ -153,7 +153,7 @@ def _with_first_generation(
     for place, trial in enumerate(trials):
         if trial.state != TrialState.COMPLETE:
             continue
-        if _is_founder(trial):
+        if is_founder(trial):
             if key not in trial.system_attrs:
                 trial = copy.copy(trial)
                 trial.system_attrs = trial.system_attrs | {key: 0}
@@ -170,7 +170,8 @@ _LEAST_FOUNDERS = 2
 """Parents that a crossover needs."""
 
 
-def _is_founder(trial: FrozenTrial) -> bool:
+def is_founder(trial: FrozenTrial) -> bool:
+    """Say whether a warm start brought a trial, or shows it."""
     attributes = trial.user_attrs
     return trial.number < 0 or CANDIDATE in attributes or TAKEN_OVER in attributes
 

@@ -25,7 +25,7 @@ from lstmopt.plan import FiniteSampler, Plan, training_seed
 from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
 from lstmopt.record import INFEASIBLE, TrialRecord, closed_trials, told_values, trial_record
 from lstmopt.registry import Registry, takes
-from lstmopt.sampling import open_view, stand_ins
+from lstmopt.sampling import is_founder, open_view, stand_ins
 from lstmopt.segments import (
     Segment,
     SegmentEnd,
@@ -173,7 +173,7 @@ class Driver:
         self._view_study, self._view = open_view(self.study, stored.storage)
         beginning = plan.beginning or Beginning(plan.space)
         self._observed = Shown(beginning, self.goals, cost_of)
-        self._warm = len(beginning.candidates) + len(beginning.finished)
+        self._warm = sum(is_founder(trial) for trial in known)
         self._events = 0
         self._infeasible_in_a_row = 0
         self._running: dict[Future[Progress], _Running] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
@@ -11,18 +12,22 @@ from lstmopt.space import Space
 from lstmopt.warm_start import Beginning, PastStudy, WarmStart
 
 PRUNER = "plausible_halving"
-WARM_START, WITHOUT_PAST = "best", "shipped"
+SAME_WORK, OTHER_WORK, NO_PAST = "replay", "transfer", "shipped"
 """By the figures in benchmarks/README.md, which come with the commands that make them."""
 
 
-class WithOrWithoutPast:
-    """Begins with one strategy where there are earlier studies and with another where not."""
+class ByWork:
+    """Takes over what was done on the same work, transfers the rest, and never begins cold."""
 
-    def __init__(self, with_past: WarmStart, without: WarmStart) -> None:
-        self.with_past, self.without = with_past, without
+    def __init__(self, replay: WarmStart, transfer: WarmStart, shipped: WarmStart) -> None:
+        self.replay, self.transfer, self.shipped = replay, transfer, shipped
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        return (self.with_past if past else self.without).begin(space, past)
+        if not past:
+            return self.shipped.begin(space, past)
+        same = self.replay.begin(space, [study for study in past if study.same_work])
+        other = self.transfer.begin(space, [study for study in past if not study.same_work])
+        return replace(other, finished=same.finished, notices=same.notices + other.notices)
 
 
 def make_winner_of_pruners(
@@ -31,8 +36,8 @@ def make_winner_of_pruners(
     return make_pruner({"name": PRUNER, "stop_only": stop_only})
 
 
-def make_winner_of_warm_starts(*, make_warm_start: Callable[[str], WarmStart]) -> WithOrWithoutPast:
-    return WithOrWithoutPast(make_warm_start(WARM_START), make_warm_start(WITHOUT_PAST))
+def make_winner_of_warm_starts(*, make_warm_start: Callable[[str], WarmStart]) -> ByWork:
+    return ByWork(*map(make_warm_start, (SAME_WORK, OTHER_WORK, NO_PAST)))
 
 
 @hookimpl
@@ -43,5 +48,5 @@ def lstmopt_pruners() -> list[Strategy]:
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
-    words = f"{WARM_START} where there are earlier runs, {WITHOUT_PAST} where not"
+    words = f"{SAME_WORK} for runs on the same data, {OTHER_WORK} for others, else {NO_PAST}"
     return [Strategy("auto", make_winner_of_warm_starts, words, "benchmarks/README.md")]

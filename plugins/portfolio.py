@@ -141,7 +141,7 @@ def _unit(column: Floats) -> Floats:
     return scaled
 
 
-def make(*, size: int = 12, most: int = 40, fade: int = 10) -> Portfolio:
+def make(*, size: int = 8, most: int = 40, fade: int = 10) -> Portfolio:
     if size < 1:
         raise ValueError(f"size is at least 1, found {size}")
     return Portfolio(size, most, fade)

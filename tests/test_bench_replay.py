@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -148,12 +149,72 @@ def test_a_warm_start_begins_with_the_front_of_a_related_table(task):
     warm = here.search(contender("random", "none", "best"), 0, 200, None, REGISTRY)
     cold = here.search(contender("random", "none"), 0, 200, None, REGISTRY)
     first = warm.trials[0].params
-    assert first in [trial.params for trial in other.finished_search.trials]
+    assert first in [trial.params for trial in other.finished_study("all", 50).trials]
     assert first != cold.trials[0].params
 
 
+def test_the_past_is_of_the_same_series_of_others_or_spoilt_on_purpose():
+    tables = [
+        dataclasses.replace(make_recorded(seed=n), name=name, source=f"made, {series}")
+        for n, (name, series) in enumerate((("a", "x"), ("b", "x"), ("c", "y")))
+    ]
+    tasks = [ReplayTask(table, past_trials=0) for table in tables]
+    here, sibling, stranger = tasks
+    here.related = (sibling, stranger)
+
+    def names(past):
+        here.past = past
+        return [study.name for study in here._past()]
+
+    assert names("all") == ["b", "c"]
+    assert names("series") == ["b"]
+    assert names("others") == names("shuffled") == names("reversed") == ["c"]
+    true, shuffled, wrong = (
+        [t.losses[0] for t in stranger.finished_study(past, 0).trials]
+        for past in ("others", "shuffled", "reversed")
+    )
+    assert true == stranger.table.best_losses.tolist()
+    assert sorted(shuffled) == sorted(true) != shuffled
+    assert np.argsort(wrong).tolist() == np.argsort(true)[::-1].tolist()
+
+
+def test_a_study_that_a_warm_start_learns_from_is_one_that_tpe_did(task):
+    study = task.finished_study("all", 20)
+    assert len(study.trials) == 20
+    assert len({str(t.params) for t in study.trials}) == 20
+    assert all(task.full_values(t.params) == t.values for t in study.trials)
+
+
+def test_a_portfolio_is_written_from_tables_of_one_space_and_others_are_refused(tmp_path):
+    from lstmopt_benchmarks.portfolio import write_portfolio
+    from lstmopt_benchmarks.tables import write_table
+
+    for n in range(2):
+        write_table(make_recorded(seed=n), tmp_path / f"{n}.npz")
+    sources = [str(tmp_path / f"{n}.npz") for n in range(2)]
+    content = write_portfolio(sources, 3, tmp_path / "p.json")
+    assert json.loads((tmp_path / "p.json").read_text()) == content
+    assert 1 <= len(content["candidates"]) <= 3
+    space = make_recorded().space
+    assert all(space.rejects(params) is None for params in content["candidates"])
+    ranks = [entry["rank"] for entry in content["observations"]]
+    assert ranks == sorted(ranks)
+    with pytest.raises(LstmoptError, match="tables of one space"):
+        write_portfolio([sources[0], "nyc_taxi"], 3, tmp_path / "q.json")
+
+
+def test_the_shipped_portfolio_is_that_of_the_shipped_tables():
+    from lstmopt_benchmarks.tables import read_tables
+
+    content = json.loads((ROOT / "plugins" / "shipped.json").read_text())
+    for name, about in content["tables"].items():
+        (table,) = read_tables(name)
+        assert (table.fingerprint, table.rows) == (about["fingerprint"], about["rows"])
+        assert all(table.space.rejects(params) is None for params in content["candidates"])
+
+
 def test_a_warm_start_without_an_earlier_study_is_refused(task):
-    with pytest.raises(LstmoptError, match="replay two tables that share them"):
+    with pytest.raises(LstmoptError, match="found 0 of which it takes nothing"):
         task.check(contender("random", "none", "best"), REGISTRY)
 
 

@@ -65,7 +65,7 @@ def begin_with(path, beginning, plan=None, engine=None, limits=None):
     """Return a driver of a study that begins so."""
     plan = (plan or make_plan(20)).after(beginning)
     stored = open_here(path)
-    notices = enter(stored, beginning, GOALS, limits or Limits(), cost_of(COSTS))
+    notices = enter(stored, beginning, GOALS, limits or Limits(), cost_of(COSTS), plan.trials)
     engine = engine or in_process(Scripted(losses))
     folder = RunFolder(path)
     driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())
@@ -127,6 +127,16 @@ def test_what_was_entered_in_part_is_completed_and_never_entered_twice(tmp_path)
     states = [trial.state.name for trial in driver.study.get_trials()]
     assert states.count("WAITING") == len(beginning.candidates)
     assert states.count("COMPLETE") == len(beginning.finished)
+
+
+def test_no_more_candidates_wait_than_may_begin_and_the_rest_comes_with_more_trials(tmp_path):
+    beginning = Beginning(SPACE, candidates())
+    driver, notices = begin_with(tmp_path, beginning, make_plan(3))
+    assert notices == ["3 candidates are tried first"]
+    assert len(driver.search()) == len(driver.study.get_trials()) == 3
+    more, _ = begin_with(tmp_path, beginning, make_plan(12))
+    tried = [r.params["learning_rate"] for r in more.search()]
+    assert tried[:10] == [params["learning_rate"] for params in beginning.candidates]
 
 
 def test_candidates_are_tried_first_in_their_order_and_what_they_leave_open_is_drawn(tmp_path):

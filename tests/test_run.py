@@ -193,27 +193,6 @@ def test_what_a_run_began_with_cannot_change(finished, change, named):
         run(config_of(folder / "wave.csv", **change), folder / "run")
 
 
-def test_a_warm_start_tries_the_earlier_front_first_and_drops_what_does_not_fit(finished, tmp_path):
-    folder, document = finished
-    warm = {"runs": [str(folder / "run")]}
-    notices = []
-
-    from lstmopt.study import Observer
-
-    class Listener(Observer):
-        def notice(self, text):
-            notices.append(text)
-
-    path = folder / "wave.csv"
-    again = run(config_of(path, warm_start=warm), tmp_path / "same", observer=Listener())
-    trials = {t["number"]: t["params"] for t in document["trials"]}
-    front = [trials[number] for number in document["front"]]
-    assert [t["params"] for t in again["trials"][: len(front)]] == front
-    narrow = {"space": SPACE | {"hidden_size": [16]}, "warm_start": warm}
-    run(config_of(path, **narrow, budget={"trials": 1}), tmp_path / "narrow", observer=Listener())
-    assert any("was dropped: hidden_size" in notice for notice in notices)
-
-
 def test_every_trial_failing_is_an_error_with_the_first_reason(csv, tmp_path):
     space = SPACE | {"learning_rate": [1e30]}
     with pytest.raises(LstmoptError, match="all 5 failed, the first because the loss") as error:
@@ -320,10 +299,10 @@ def test_pruning_acts_within_the_first_epoch(tmp_path, csv):
 
 
 def test_the_default_pruner_is_the_measured_winner(csv):
-    from lstmopt_plugins.auto import WINNER
+    from lstmopt_plugins.auto import PRUNER
 
     from lstmopt.pruning import make_pruner
     from lstmopt.registry import load_registry
 
     pruner = prepare(config_of(csv), csv.parent / "run").plan.pruner
-    assert type(pruner) is type(make_pruner(load_registry(), WINNER))
+    assert type(pruner) is type(make_pruner(load_registry(), PRUNER))

@@ -11,10 +11,10 @@ ROOT = Path(lstmopt.__file__).parent
 LEAVES = {"epoch", "errors", "front", "options", "preload", "space"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
-    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "sampling", "config",
-    "latency", "warm_start", "segments", "record", "past", "allocator", "closed", "stored",
-    "executors", "plan", "storage", "study", "baselines", "choice", "finalists", "forecaster",
-    "job", "audit", "progress", "report", "compat", "cli",
+    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config",
+    "latency", "warm_start", "surrogate", "advice", "segments", "record", "sampling", "allocator", "closed",
+    "stored", "executors", "plan", "storage", "opening", "study", "traits", "past", "baselines",
+    "choice", "finalists", "forecaster", "job", "audit", "progress", "report", "compat", "cli",
 ]  # fmt: skip
 
 

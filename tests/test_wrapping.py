@@ -117,6 +117,6 @@ def test_optunas_options_are_checked_against_its_signature():
 
 
 def test_auto_is_the_pruner_that_it_names():
-    from lstmopt_plugins.auto import WINNER
+    from lstmopt_plugins.auto import PRUNER
 
-    assert type(pruner_of("auto")) is type(pruner_of(WINNER))
+    assert type(pruner_of("auto")) is type(pruner_of(PRUNER))
