@@ -69,7 +69,12 @@ class Plan:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = make(
-                self.sampler, "sampler", self.sampler_options, seed=seed, space=self.space
+                self.sampler,
+                "sampler",
+                self.sampler_options,
+                seed=seed,
+                study_seed=self.seed,
+                space=self.space,
             )
         if not isinstance(sampler, optuna.samplers.BaseSampler):
             raise LstmoptError(

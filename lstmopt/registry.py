@@ -37,8 +37,9 @@ class Strategy:
     """A named way to do something, and what it can do.
 
     The keyword signature of ``make`` is its option schema: names, defaults and annotated types
-    (int, float, str, bool). A sampler's ``make`` may also take ``seed`` (int) and ``space``
-    (space.Space); a pruner's ``naive``, which gives the naive forecast's losses by objective or is
+    (int, float, str, bool). A sampler's ``make`` may also take ``seed`` (int, another for each
+    trial) or ``study_seed`` (int, the same for all), and ``space`` (space.Space); a warm start's
+    ``make_warm_start``, which makes the one that another name or table stands for; a pruner's ``naive``, which gives the naive forecast's losses by objective or is
     None, and ``make_pruner``, which makes the pruner that another name or table stands for.
     ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
     ``sees`` is how many trials a sampler is shown, the latest and as many finished ones, where its
@@ -268,6 +269,11 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
     filled = {name: context[name] for name in CONTEXT if name in signature and name in context}
     try:
         return strategy.make(**checked, **filled)
+    except ImportError as error:
+        raise LstmoptError(
+            f"{kind} {strategy.name!r} needs a package that is not installed, found: {error}: "
+            f"pip install {error.name or 'it'}"
+        ) from error
     except (ValueError, TypeError) as error:
         raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask, spread
-from lstmopt.registry import Named, Registry, make
+from lstmopt.registry import Named, Registry, Strategy, make
 from lstmopt.space import Params, Space
 
 
@@ -121,9 +121,15 @@ class WarmStart(Protocol):
 def make_warm_start(registry: Registry, choice: str | Mapping[str, object]) -> WarmStart:
     """Make a warm start from ``NAME:KEY=VALUE,…`` or a table with its name and options."""
     named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
-    strategy = registry.strategy("warm-start", named.name)
+    return make_strategy(registry, registry.strategy("warm-start", named.name), named.options)
+
+
+def make_strategy(
+    registry: Registry, strategy: Strategy, options: Mapping[str, object]
+) -> WarmStart:
+    """Make what a strategy stands for; it may wrap others of the registry."""
     wrap: Callable[..., WarmStart] = partial(make_warm_start, registry)
-    made: WarmStart = make(strategy, "warm-start", named.options, make_warm_start=wrap)
+    made: WarmStart = make(strategy, "warm-start", options, make_warm_start=wrap)
     return made
 
 

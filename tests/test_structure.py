@@ -9,12 +9,14 @@ import lstmopt
 
 ROOT = Path(lstmopt.__file__).parent
 LEAVES = {"epoch", "errors", "front", "options", "preload", "space"}
+FOLDERS = {"report", "testing"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
-    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config",
-    "latency", "warm_start", "surrogate", "advice", "segments", "record", "sampling", "allocator", "closed",
+    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config", "latency",
+    "warm_start", "surrogate", "advice", "segments", "record", "sampling", "allocator", "closed",
     "stored", "executors", "plan", "storage", "opening", "study", "traits", "past", "baselines",
-    "choice", "finalists", "forecaster", "job", "audit", "progress", "report", "compat", "cli",
+    "choice", "finalists", "forecaster", "job", "audit", "progress", "report", "testing", "compat",
+    "cli",
 ]  # fmt: skip
 
 
@@ -28,13 +30,13 @@ def imports(path: Path) -> set[str]:
 
 
 def test_every_module_has_its_place():
-    modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"} | {"report"}
+    modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"} | FOLDERS
     assert modules == set(ORDER) | LEAVES
 
 
 def test_a_module_imports_only_from_rooms_before_it():
     for place, name in enumerate(ORDER):
-        paths = [ROOT / f"{name}.py"] if name != "report" else (ROOT / "report").glob("*.py")
+        paths = (ROOT / name).glob("*.py") if name in FOLDERS else [ROOT / f"{name}.py"]
         for path in paths:
             allowed = LEAVES | set(ORDER[:place]) | {name}
             assert imports(path) <= allowed, f"{name} imports {imports(path) - allowed}"

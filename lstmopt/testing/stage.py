@@ -1,0 +1,132 @@
+"""A study in memory whose training is a formula: the real driver, and no network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import optuna
+
+from lstmopt.epoch import Epoch
+from lstmopt.executors import Engine, InProcess
+from lstmopt.objectives import ForecastCost, Goals, Limits, make_goals
+from lstmopt.opening import enter
+from lstmopt.plan import Plan, check_support
+from lstmopt.pruning import Pruner, make_pruner
+from lstmopt.record import TrialRecord
+from lstmopt.registry import Registry, Strategy, load_registry
+from lstmopt.space import Architecture, Candidate, Params, Space, parse_space
+from lstmopt.storage import StoredStudy
+from lstmopt.study import Driver, Observer
+from lstmopt.training import Progress
+from lstmopt.warm_start import Beginning
+
+EPOCHS = 9
+
+CLASSIC_STAGE = parse_space({})
+"""The classic space: choices, ranges, a logarithm, and dropout that applies from two layers on."""
+
+FINITE_STAGE = parse_space(
+    {
+        "hidden_size": [8, 16, 32],
+        "num_layers": [2, 3],
+        "learning_rate": [0.001, 0.01, 0.1],
+        "optimizer": ["Adam", "AdamW"],
+    }
+)
+"""A space for samplers that need a finite one."""
+
+
+def stage_for(strategy: Strategy) -> Space:
+    """Return a space that a sampler can search."""
+    return CLASSIC_STAGE if strategy.continuous and strategy.conditional else FINITE_STAGE
+
+
+def goals_for(strategy: Strategy) -> Goals:
+    """Return loss and latency, or the loss alone where a sampler knows one objective."""
+    names = ["val_loss", "latency_ms"] if strategy.multi_objective else ["val_loss"]
+    registry = load_registry()
+    return make_goals([registry.objective(name) for name in names])
+
+
+def cost_of(params: Params) -> ForecastCost:
+    """Return what a forecast costs here: more with every unit and layer."""
+    size = Architecture.of(params)
+    work = size.hidden_size * size.num_layers
+    return ForecastCost(size.hidden_size, size.num_layers, work / 100, 0.0, work**2)
+
+
+def losses(params: Params) -> list[float]:
+    """Return the loss after each epoch: large networks end lower and learn more slowly."""
+    size = Architecture.of(params)
+    rate = float(params.get("learning_rate", 0.01))
+    end = 0.1 + 1 / size.hidden_size + 0.05 * abs(math.log10(rate / 0.01))
+    return [end + size.num_layers / (epoch + 1) ** 2 for epoch in range(EPOCHS)]
+
+
+def train(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:
+    """Stand in for training."""
+    first = int(checkpoint or 0)
+    curve = losses(candidate.params)[first : first + epochs]
+    done = tuple(Epoch(first + n, v, v, v, 1 - v, 1.0) for n, v in enumerate(curve, 1))
+    end = first + len(done)
+    return Progress(str(end).encode(), done, end == EPOCHS, None)
+
+
+class _NoCheckpoints:
+    def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
+        return str(epochs).encode() if epochs else None
+
+    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None: ...
+
+    def drop_checkpoints(self, number: int, keep: int | None = None) -> None: ...
+
+
+class Stage:
+    """A study of ``trials`` with a sampler, goals and a space that suit it."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        options: Mapping[str, Any],
+        pruner: str | Pruner = "none",
+        limits: Limits | None = None,
+        beginning: Beginning | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.strategy, self.options = strategy, options
+        self.space, self.goals = stage_for(strategy), goals_for(strategy)
+        check_support(strategy, self.space, self.goals)
+        self.limits, self.seed = limits or Limits(), seed
+        self.beginning = beginning or Beginning(self.space)
+        self.registry: Registry = load_registry()
+        made = make_pruner(self.registry, pruner) if isinstance(pruner, str) else pruner
+        self.pruner: Pruner = made
+        storage = optuna.storages.InMemoryStorage()
+        study = optuna.create_study(
+            storage=storage,
+            directions=self.goals.directions,
+            sampler=optuna.samplers.RandomSampler(seed=0),
+        )
+        self.stored = StoredStudy(study, storage, ())
+
+    def search(self, trials: int, call: Callable[..., Progress] | None = None) -> list[TrialRecord]:
+        """Search up to ``trials`` in all, each time with a driver of its own."""
+        plan = Plan(
+            self.seed,
+            self.space,
+            self.goals,
+            self.strategy,
+            self.options,
+            self.pruner,
+            trials,
+            limits=self.limits,
+        ).after(self.beginning)
+        enter(self.stored, self.beginning, self.goals, self.limits, cost_of, trials)
+        engine = Engine(InProcess(), 1, partial(call or train))
+        driver = Driver(
+            self.stored, plan, cost_of, engine, _NoCheckpoints(), self.registry, Observer()
+        )
+        return driver.search()

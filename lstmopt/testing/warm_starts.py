@@ -1,0 +1,114 @@
+"""The contract of warm starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lstmopt.registry import Strategy, load_registry
+from lstmopt.space import Params, Space, draw
+from lstmopt.testing.contract import Contract
+from lstmopt.testing.stage import CLASSIC_STAGE, FINITE_STAGE, Stage, cost_of, losses
+from lstmopt.warm_start import Beginning, PastStudy, PastTrial, begin_from, make_strategy
+
+
+class WarmStartContract(Contract):
+    """What a warm start must hold to.
+
+    Subclass it with the ``strategy``, and the ``options`` that ``make`` cannot do without. What a
+    warm start is given never holds anything of a test part.
+    """
+
+    strategy: ClassVar[Strategy]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    def _begin(self, space: Space, *past: PastStudy) -> Beginning:
+        made = make_strategy(load_registry(), self.strategy, self.options)
+        return begin_from(made, self.strategy.name, space, past)
+
+    def test_it_says_what_it_is(self) -> None:
+        assert self.strategy.name, "a strategy has a name"
+        assert self.strategy.summary, "a strategy says in one line what it does"
+
+    def test_it_lives_with_no_study_and_with_a_study_of_one_trial(self) -> None:
+        self._begin(CLASSIC_STAGE)
+        self._begin(CLASSIC_STAGE, _study("one", 1))
+        self._begin(CLASSIC_STAGE, _study("none", 0), _study("two", 30))
+
+    def test_it_proposes_candidates_inside_the_space_only(self) -> None:
+        for space in (CLASSIC_STAGE, FINITE_STAGE):
+            past = [_study(str(n), 30, space, n) for n in range(3)]
+            beginning = self._begin(space, *past)
+            dropped = [notice for notice in beginning.notices if "outside the space" in notice]
+            assert not dropped, dropped[0]
+
+    def test_it_begins_the_same_every_time(self) -> None:
+        past = [_study("one", 30), _study("two", 30, seed=1, same_work=True)]
+        first, second = self._begin(CLASSIC_STAGE, *past), self._begin(CLASSIC_STAGE, *past)
+        plain = [dataclasses.replace(b, adviser=None) for b in (first, second)]
+        assert plain[0] == plain[1], "two beginnings from the same studies differ"
+
+    def test_it_takes_over_trials_of_the_same_work_alone(self) -> None:
+        past = _study("same", 30, same_work=True), _study("other", 30, seed=1)
+        for trial in self._begin(CLASSIC_STAGE, *past).finished:  # `begin_from` refuses others
+            assert trial in past[0].trials
+
+    def test_it_lives_with_trials_that_leave_something_open(self) -> None:
+        study = _study("partly", 30)
+        trials = tuple(
+            dataclasses.replace(trial, params=_without(trial.params), exact=False)
+            for trial in study.trials
+        )
+        self._begin(CLASSIC_STAGE, dataclasses.replace(study, trials=trials))
+
+    def test_it_lives_with_several_learned_objectives_and_with_no_static_one(self) -> None:
+        study = _study("several", 30)
+        trials = tuple(
+            dataclasses.replace(trial, losses=(trial.losses[0], -trial.losses[0]), static=())
+            for trial in study.trials
+        )
+        self._begin(CLASSIC_STAGE, dataclasses.replace(study, trials=trials))
+
+    def test_it_lives_with_trials_that_are_all_alike(self) -> None:
+        trial = _study("one", 1).trials[0]
+        self._begin(CLASSIC_STAGE, PastStudy("alike", (trial,) * 10))
+
+    def test_its_adviser_names_observations_that_are_there(self) -> None:
+        beginning = self._begin(CLASSIC_STAGE, _study("one", 30), _study("two", 30, seed=1))
+        if beginning.adviser is None:
+            return
+        own = _study("own", 20, seed=2).trials
+        for count in (0, 1, 5, 20):
+            shown = list(beginning.adviser.shown(own[:count]))
+            known = set(range(len(beginning.observations)))
+            assert set(shown) <= known, f"observations {set(shown) - known} are not there"
+            assert len(set(shown)) == len(shown), "an observation is shown twice"
+            again = list(beginning.adviser.shown(own[:count]))
+            assert again == shown, "an adviser's answer depends on when it is asked"
+
+    def test_a_study_that_begins_so_comes_to_an_end(self) -> None:
+        past = [_study("one", 30), _study("two", 30, seed=1)]
+        registry = load_registry()
+        for name in ("tpe", "nsga2", "random"):
+            sampler = registry.strategy("sampler", name)
+            beginning = self._begin(CLASSIC_STAGE, *past)
+            records = Stage(sampler, {}, beginning=beginning).search(24)
+            assert sum(not record.taken_over for record in records) == 24
+
+
+def _study(
+    name: str, count: int, space: Space = CLASSIC_STAGE, seed: int = 0, same_work: bool = False
+) -> PastStudy:
+    drawn = draw(space, count, np.random.default_rng(seed))
+    trials = tuple(
+        PastTrial(n, params, (losses(params)[-1],), (cost_of(params).latency_ms,))
+        for n, params in enumerate(drawn)
+    )
+    return PastStudy(name, trials, same_work, similarity=0.5)
+
+
+def _without(params: Params) -> Params:
+    return {name: value for name, value in params.items() if name != "learning_rate"}
