@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lstmopt.config import Config
+    from lstmopt.registry import Kind
     from lstmopt.study import Observer
 
+KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective"])
 PICKS = click.Choice(["knee", "best", "fastest"])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
@@ -176,11 +178,14 @@ def predict(model: Path, csv: Path, as_json: bool) -> None:
         click.echo(forecast.to_csv(index=False), nl=False)
 
 
-@cli.command()
+@cli.group(invoke_without_command=True)
 @click.option("--plugin", "files", multiple=True, type=click.Path(path_type=Path))
 @as_json
-def plugins(files: tuple[Path, ...], as_json: bool) -> None:
+@click.pass_context
+def plugins(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
     """List samplers, pruners, warm starts and objectives with the package that brings each."""
+    if context.invoked_subcommand is not None:
+        return
     from lstmopt.registry import load_registry
 
     rows = load_registry(files).table()
@@ -193,6 +198,40 @@ def plugins(files: tuple[Path, ...], as_json: bool) -> None:
     for row in rows:
         table.add_row(*row.values())
     _console().print(table)
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("--kind", required=True, type=KINDS)
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="The folder for it.")
+def new(name: str, kind: Kind, out: Path) -> None:
+    """Write a package NAME for a plug-in of your own, which passes its tests as it is."""
+    from lstmopt.scaffold import write_package
+
+    for path in write_package(name, kind, out):
+        click.echo(path)
+    click.echo(f"next: pip install -e '{out / name}[test]' && python -m pytest {out / name}")
+
+
+@plugins.command()
+@click.argument("name", metavar="NAME[:KEY=VALUE,…]")
+@click.option("--plugin", "files", multiple=True, type=click.Path(path_type=Path))
+@as_json
+def check(name: str, files: tuple[Path, ...], as_json: bool) -> None:
+    """Hold a plug-in, or all of a package, to the contract of its kind; exit with 1 if it fails."""
+    from dataclasses import asdict
+
+    from lstmopt.testing.check import check_plugins
+
+    checked = []
+    for law in check_plugins(name, files):
+        checked.append(law)
+        if not as_json:
+            verdict = f"broken: {law.broken}" if law.broken else "ok"
+            click.echo(f"{law.kind} {law.name}: {law.law}: {verdict}")
+    if as_json:
+        click.echo(json.dumps([asdict(law) for law in checked], indent=2))
+    sys.exit(1 if any(law.broken for law in checked) else 0)
 
 
 cli.add_command(bench)

@@ -64,7 +64,10 @@ class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything in force in one run."""
+    """Everything in force in one run.
+
+    ``plugins`` are files; ``requires`` names the packages whose plug-ins are used, with versions.
+    """
 
     name: str = "study"
     seed: int = 0
@@ -73,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     device: str = "auto"
     storage: str = ""
     plugins: tuple[str, ...] = ()
+    requires: dict[str, str] = {}
     data: DataOptions = DataOptions()
     task: TaskOptions = TaskOptions()
     split: SplitOptions = SplitOptions()

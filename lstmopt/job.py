@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from lstmopt.baselines import fit_baselines, repeat, score_part
-from lstmopt.config import Config, replace, write_config
+from lstmopt.config import Config, read_config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
@@ -40,7 +40,7 @@ from lstmopt.record import (
     finite,
     front_of,
 )
-from lstmopt.registry import Named, Registry, load_registry
+from lstmopt.registry import DISABLE, Kind, Named, Registry, load_registry
 from lstmopt.space import Architecture, Space, parse_space
 from lstmopt.storage import StoredStudy, open_study
 from lstmopt.stored import Scratch, store
@@ -119,6 +119,7 @@ class Job:
 def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Job:
     """Check everything that can be wrong before any work is done."""
     registry = load_registry(tuple(Path(p) for p in config.plugins))
+    config = _with_packages(config, registry, RunFolder(out))
     goals = make_goals([registry.objective(name) for name in config.objectives])
     space = parse_space(config.space)
     named = Named.of(config.sampler)
@@ -160,6 +161,41 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     series = store(series, scratch.path / "series")
     split = Split(train, validation, split.scaling, split.ends, series)
     return Job(config, registry, plan, split, parts, device, workers, RunFolder(out), scratch)
+
+
+def _with_packages(config: Config, registry: Registry, folder: RunFolder) -> Config:
+    """Name the packages that bring what the study uses; refuse where one that it needs is lacking.
+
+    That is one that its file requires, or that it used when it began.
+    """
+    begun = read_config(folder.study_file).requires if folder.study_file.is_file() else {}
+    for package, version in (config.requires | begun).items():
+        if package not in registry.third_parties:
+            left_out = package in registry.disabled
+            remedy = f"unset {DISABLE}" if left_out else f"pip install {package}=={version}"
+            raise LstmoptError(
+                f"a study runs with the plug-ins that it uses, found no {package} {version}"
+                f"{f', which {DISABLE} leaves out' if left_out else ''}: {remedy}"
+            )
+    chosen: list[tuple[Kind, str]] = [
+        ("sampler", str(config.sampler["name"])),
+        ("warm-start", str(config.warm_start["name"])),
+        *(("objective", name) for name in config.objectives),
+        *(("pruner", name) for name in _pruners_of(config.pruner)),
+    ]
+    with_packages: Config = replace(config, requires=registry.packages_of(chosen))
+    return with_packages
+
+
+def _pruners_of(table: Mapping[str, Any]) -> list[str]:
+    """Name a pruner and those that it wraps."""
+    named = [str(table["name"])]
+    for value in table.values():
+        if isinstance(value, Mapping):
+            named += _pruners_of(value)
+        elif isinstance(value, str):
+            named.append(Named.parse(value).name)
+    return named
 
 
 def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
@@ -259,6 +295,10 @@ def begin(job: Job, observer: Observer) -> Begun:
     if isinstance(sampler, FiniteSampler):
         left = sampler.remaining(stored.study)
         observer.notice(f"the grid holds {sampler.size()} candidates, {left} of them not tried yet")
+    if job.folder.study_file.is_file():
+        for package, version in read_config(job.folder.study_file).requires.items():
+            if (now := job.registry.third_parties.get(package)) != version:
+                observer.notice(f"{package} is {now} now, and was {version} when the study began")
     costs = measure_costs(job, observer)
     begun = replaced(job, plan=job.plan.after(_warm_start(job, stored, costs, observer)))
     job.folder.write(job.folder.study_file, write_config(replace(job.config, workers=job.workers)))
@@ -423,6 +463,7 @@ def write_record(
                 "device": job.device,
                 "target": job.series.target,
                 "versions": versions(),
+                "plugins": job.registry.third_parties,
                 "data": job.series.fingerprint,
                 "warm_start": dict(job.config.warm_start),
                 "work": job.work(),

@@ -70,6 +70,9 @@ def forecast_costs(
             latency.median_ms,
             latency.spread_ms,
             size,
+            setting.features,
+            setting.window,
+            setting.horizon,
         )
     return costs
 

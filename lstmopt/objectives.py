@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ForecastCost:
-    """What one forecast of an architecture costs; what static objectives measure."""
+    """What one forecast of an architecture costs; what static objectives measure.
+
+    The forecast maps ``window`` rows of ``features`` columns to ``horizon`` values.
+    """
 
     hidden_size: int
     num_layers: int
     latency_ms: float
     latency_spread_ms: float
     parameters: int
+    features: int = 1
+    window: int = 24
+    horizon: int = 1
 
     @property
     def model_mb(self) -> float:

@@ -6,9 +6,10 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import inspect
+import os
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,8 @@ import pluggy
 from lstmopt import hookspecs
 from lstmopt.errors import LstmoptError, near_miss
 
-GROUP = "lstmopt"
+OWN = GROUP = "lstmopt"
+DISABLE = "LSTMOPT_DISABLE_PLUGINS"
 CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_start")
 """Keywords of ``make`` that are filled where the signature has them; never options."""
 
@@ -39,8 +41,9 @@ class Strategy:
     The keyword signature of ``make`` is its option schema: names, defaults and annotated types
     (int, float, str, bool). A sampler's ``make`` may also take ``seed`` (int, another for each
     trial) or ``study_seed`` (int, the same for all), and ``space`` (space.Space); a warm start's
-    ``make_warm_start``, which makes the one that another name or table stands for; a pruner's ``naive``, which gives the naive forecast's losses by objective or is
-    None, and ``make_pruner``, which makes the pruner that another name or table stands for.
+    ``make_warm_start``, which makes the one that another name or table stands for; a pruner's
+    ``naive``, which gives the naive forecast's losses by objective or is None, and ``make_pruner``,
+    which makes the pruner that another name or table stands for.
     ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
     ``sees`` is how many trials a sampler is shown, the latest and as many finished ones, where its
     cost grows with them, and ``stopped_per_finished`` how many stopped trials without values at
@@ -144,8 +147,19 @@ _SPLIT = re.compile(r"([^=]*?)(?::([^:=]*=.*))?", re.DOTALL)
 class Registry:
     """Every plug-in that could be loaded, by kind and name."""
 
-    def __init__(self, manager: pluggy.PluginManager, packages: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        packages: Mapping[str, str],
+        disabled: Sequence[str] = (),
+    ) -> None:
         self.manager, self.hook = manager, manager.hook
+        self.disabled = tuple(disabled)
+        """Packages that LSTMOPT_DISABLE_PLUGINS leaves out."""
+        self.third_parties = {
+            name: version for name in packages.values() if (version := _third_party(name))
+        }
+        """Versions of the packages, other than this one, that brought a plug-in."""
         self.entries: dict[tuple[Kind, str], Registered] = {}
         kinds: tuple[tuple[Kind, Any], ...] = (
             ("sampler", manager.hook.lstmopt_samplers),
@@ -186,10 +200,17 @@ class Registry:
     def _find(self, kind: Kind, name: str) -> Strategy | Objective:
         if found := self.entries.get((kind, name)):
             return found.item
+        left_out = ", ".join(self.disabled)
         raise LstmoptError(
             f"a {kind} is chosen by its registered name, found {name!r}: "
             f"{near_miss(name, self.names(kind))}"
+            + (f" (LSTMOPT_DISABLE_PLUGINS leaves out {left_out})" if left_out else "")
         )
+
+    def packages_of(self, chosen: Iterable[tuple[Kind, str]]) -> dict[str, str]:
+        """Return the third parties that brought the chosen entries, and their versions."""
+        found = [self.entries[key].package for key in chosen if key in self.entries]
+        return {name: self.third_parties[name] for name in found if name in self.third_parties}
 
     def strategy(self, kind: Kind, name: str) -> Strategy:
         found = self._find(kind, name)
@@ -206,17 +227,31 @@ def load_registry(files: tuple[Path, ...] = ()) -> Registry:
     """Load every plug-in of the entry-point group ``lstmopt`` and the given Python files.
 
     A plug-in that fails to import costs a warning that names it; two packages that claim one
-    name are an error that names both.
+    name are an error that names both. The environment's ``LSTMOPT_DISABLE_PLUGINS`` leaves out
+    third parties: ``all`` of them, or packages and entry points by their names, with commas.
     """
+    unwanted = set(filter(None, re.split(r"[,\s]+", os.environ.get(DISABLE, ""))))
+    disabled: dict[str, None] = {}
     manager = pluggy.PluginManager("lstmopt")
     manager.add_hookspecs(hookspecs)
     packages: dict[str, str] = {}
     for entry in importlib.metadata.entry_points(group=GROUP):
         package = entry.dist.name if entry.dist else "unknown"
+        if package != OWN and unwanted & {"all", package, entry.name}:
+            disabled[package] = None
+            continue
         _register(manager, packages, entry.name, package, entry.load)
     for file in files:
         _register(manager, packages, str(file), str(file), partial(_import_file, file))
-    return Registry(manager, packages)
+    return Registry(manager, packages, tuple(disabled))
+
+
+def _third_party(package: str) -> str | None:
+    """Return the version of an installed package that is not this one."""
+    try:
+        return None if package == OWN else importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # a file of --plugin
 
 
 def _register(

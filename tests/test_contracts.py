@@ -101,7 +101,7 @@ def unseeded():
     [
         (sampler_strategy(lambda: Stubborn(seed=0)), "it does not propose one candidate all"),
         (sampler_strategy(unseeded), "the same seed proposes the same"),
-        (sampler_strategy(lambda *, seed: dict()), "it makes a sampler of optuna"),
+        (sampler_strategy(lambda *, seed: {}), "it makes a sampler of optuna"),
         (sampler_strategy(lambda *, seed, must: None), "it makes a sampler of optuna"),
         (dataclasses.replace(sampler_strategy(unseeded), summary=""), "it says what it is"),
     ],

@@ -1,0 +1,38 @@
+"""An objective for lstmopt: how many multiplications one forecast takes.
+
+Latency is that of one machine. Where a network will run on another, such as a microcontroller
+without a measurement yet, the multiply-accumulates are what its time and energy grow with
+(Horowitz, Computing's energy problem, ISSCC 2014, gives what each costs).
+"""
+
+from __future__ import annotations
+
+from lstmopt import Objective, hookimpl
+from lstmopt.objectives import ForecastCost
+
+
+def kilo_macs(cost: ForecastCost) -> float:
+    """Return the multiply-accumulates of one forecast, in thousands.
+
+    Four gates a layer and step, each with the layer's inputs and its own state, and the linear head
+    once; what is done element by element is left out.
+    """
+    hidden = cost.hidden_size
+    inputs = [cost.features, *[hidden] * (cost.num_layers - 1)]
+    gates = sum(4 * hidden * (size + hidden) for size in inputs)
+    return (cost.window * gates + hidden * cost.horizon) / 1000
+
+
+@hookimpl
+def lstmopt_objectives() -> list[Objective]:
+    return [
+        Objective(
+            "kilo_macs",
+            "minimize",
+            "static",
+            kilo_macs,
+            "multiply-accumulates of one forecast, in thousands",
+            "kMAC",
+            "log",
+        )
+    ]
