@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,14 @@ class Source:
             for n, (params, rank) in enumerate(zip(pool, self.predict(pool), strict=True))
         )
         return PastStudy(self.study.name, tuple(trials))
+
+    def candidates(self) -> list[Params]:
+        """List what is worth trying: the study's front and the one that its model expects, in turn.
+
+        What was seen to be good may be beaten by what is expected, and the other way round.
+        """
+        turns = zip_longest(self.study.front, self.expected().front)
+        return [trial.params for turn in turns for trial in turn if trial]
 
     def observations(self) -> list[Observation]:
         """Return the study's trials as a sampler may be shown them, the best first."""

@@ -11,7 +11,7 @@ from lstmopt.warm_start import Beginning, PastStudy
 
 
 class Transfer:
-    """Shows earlier trials as observations, and first tries what their models expect to be best.
+    """Shows earlier trials as observations, and first tries what was or may be the best of them.
 
     Studies on the most similar series come first, and take turns.
     """
@@ -25,8 +25,8 @@ class Transfer:
 
         alike = sorted(past, key=lambda study: -(study.similarity or 0.0))
         sources = [Source(space, study) for study in alike if len(study.trials) >= FEWEST]
-        turns = zip_longest(*(source.expected().front for source in sources))
-        candidates: list[Params] = [trial.params for turn in turns for trial in turn if trial]
+        turns = zip_longest(*(source.candidates() for source in sources))
+        candidates: list[Params] = [params for turn in turns for params in turn if params]
         adviser = Weighing(sources, self.most, self.fade)
         return Beginning(
             space,
