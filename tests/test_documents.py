@@ -14,6 +14,7 @@ import pytest
 from conftest import wave
 
 from lstmopt.config import make_config, read_config, shipped_study
+from lstmopt.registry import load_registry
 from lstmopt.space import CLASSIC, parse_space
 
 ROOT = Path(__file__).parents[1]
@@ -47,9 +48,28 @@ def run_shell(commands: str, folder: Path) -> str:
 
 
 def test_the_commands_for_your_own_series_run(sales):
-    (commands,) = (block for block in blocks("sh") if "--data" in block)
+    (commands,) = (block for block in blocks("sh") if "--data sales.csv" in block)
     fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1")
     assert "time,sales" in run_shell(fewer, sales)
+
+
+def test_the_commands_that_learn_from_earlier_studies_run(tmp_path):
+    (commands,) = (block for block in blocks("sh") if "--warm-start" in block)
+    fewer = "--trials 4 --epochs 1 --workers 1 --window 6"
+    for seed, month in enumerate(("january", "february", "march", "april")):
+        table = wave(200, seed).rename(columns={"load": "sales"}).drop(columns="wind")
+        table.to_csv(tmp_path / f"{month}.csv", index=False)
+    first = [f"lstmopt run --data {m}.csv --target sales {fewer}" for m in ("january", "february")]
+    then = [f"{command} {fewer}" for command in commands.splitlines()]
+    shown = run_shell("\n".join([*first, *then]), tmp_path)
+    assert "warm start auto: 4 candidates are tried first" in shown
+    assert "earlier runs taken are february (" in shown
+
+
+def test_every_warm_start_is_in_the_table():
+    table = README.split("## Learning from earlier studies")[1].split("## ")[0]
+    named = set(re.findall(r"^\| `([\w]+)` \|", table, re.MULTILINE))
+    assert named == set(load_registry().names("warm-start"))
 
 
 def test_the_benchmark_runs_on_the_shipped_tables(tmp_path):
