@@ -19,6 +19,8 @@ FEWEST = 5
 """Finished trials that a study needs to be worth a rank, or a model."""
 _DRAWN = 2000
 """Candidates that a model is asked about."""
+_LATEST = 100
+"""Own trials whose order is compared: pairs grow with their square."""
 _UNKNOWN = 0.5
 """The similarity of two series of which one is not known."""
 _BANDWIDTH = 0.5
@@ -119,8 +121,11 @@ class Weighing:
         return tuple(observation for each in self._each for observation in each)
 
     def shown(self, own: Sequence[PastTrial]) -> list[int]:
+        left = self.most * self.fade / (self.fade + len(own))
+        if left < 0.5:
+            return []
         weights = [self._weight(source, own) for source in self.sources]
-        share = self.most * self.fade / (self.fade + len(own)) / max(1.0, sum(weights))
+        share = left / max(1.0, sum(weights))
         found: list[int] = []
         first = 0
         for each, weight in zip(self._each, weights, strict=True):
@@ -136,4 +141,5 @@ class Weighing:
         if len(own) < FEWEST:
             return alike
         seen = len(own) / (len(own) + FEWEST)
-        return (1 - seen) * alike + seen * source.agreement(own)
+        latest = sorted(own, key=lambda trial: trial.number)[-_LATEST:]
+        return (1 - seen) * alike + seen * source.agreement(latest)

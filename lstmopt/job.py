@@ -478,7 +478,8 @@ def write_record(
             "chosen": verdict and _chosen(verdict, costs, job.split.scaling.target_std),
             "baselines": verdict and _baselines(verdict, job.split.scaling.target_std),
             "budget": {
-                "trials": sum(t.state != INFEASIBLE for t in trials),
+                "trials": sum(t.state != INFEASIBLE and not t.taken_over for t in trials),
+                "taken_over": sum(t.taken_over for t in trials),
                 "infeasible": sum(t.state == INFEASIBLE for t in trials),
                 "epochs_trained": job.epochs(sum(t.epochs_trained for t in trials)),
                 "epochs_saved": job.epochs(

@@ -163,7 +163,7 @@ def test_an_adviser_does_not_depend_on_the_order_of_trials():
 def test_alike_series_come_first_and_count_more():
     near, far = study("near", similarity=0.9), study("far", seed=3, best=0.001, similarity=0.1)
     found = begin("transfer:candidates=1", far, near)
-    expected = Source(SPACE, near).expected().front[0].params
+    expected = Source(SPACE, near).candidates()[0]
     assert found.candidates == (expected,)
     shown = found.adviser.shown([])
     assert sum(n < len(near.trials) for n in shown) > 5 * sum(n >= len(near.trials) for n in shown)
