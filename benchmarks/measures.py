@@ -144,7 +144,8 @@ def shares_to_reach(
 ) -> pd.DataFrame:
     """Return when each strategy of a pair holds what the other ends with, on the same seed.
 
-    ``share`` is that of the strategy's own budget, infinity where it never gets there.
+    ``share`` is that of the strategy's own budget, infinity where it never gets there; ``ends`` is
+    its own last hypervolume as a multiple of the other's, NaN where that is 0.
     """
     courses = {(s.event.strategy, s.event.seed): course(s, scale) for s in studies}
     rows = [
@@ -153,9 +154,15 @@ def shares_to_reach(
             "other": other,
             "seed": seed,
             "share": courses[strategy, seed].reaches(courses[other, seed].hypervolumes[-1]),
+            "ends": _ratio(courses[strategy, seed], courses[other, seed]),
         }
         for strategy, other in pairs
         for name, seed in courses
         if name == strategy and (other, seed) in courses
     ]
-    return pd.DataFrame(rows, columns=["strategy", "other", "seed", "share"])
+    return pd.DataFrame(rows, columns=["strategy", "other", "seed", "share", "ends"])
+
+
+def _ratio(one: Course, other: Course) -> float:
+    last = float(other.hypervolumes[-1])
+    return float(one.hypervolumes[-1]) / last if last else np.nan

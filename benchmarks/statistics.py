@@ -197,7 +197,7 @@ def claims(
     """Say in one sentence each what a sampler, pruner or warm start does beside the plain one.
 
     Every pair of strategies that differ in this part alone, on every task, is a case. ``shares``
-    has the columns task, strategy, other, seed and share.
+    has the columns task, strategy, other, seed, share and ends.
     """
     groups: dict[tuple[int, str, str], list[Comparison]] = {}
     for found in comparisons:
@@ -231,10 +231,11 @@ def _sentence(name: str, other: str, cases: Sequence[Comparison], shares: pd.Dat
         where = f"{len(cases)} cases ({len(cases) // tasks} strategies on {where})"
     sentence = f"{name} is better than {other} on {better} of {where}, worse on {worse}"
     met = pd.MultiIndex.from_tuples([(c.task, c.strategy, c.other) for c in cases])
-    mine = shares.set_index(["task", "strategy", "other"]).share
-    mine = mine[mine.index.isin(met)]
-    reached = float(np.isfinite(mine).mean()) if len(mine) else 0.0
+    known = shares.set_index(["task", "strategy", "other"])
+    mine = known[known.index.isin(met)]
+    reached = float(np.isfinite(mine.share).mean()) if len(mine) else 0.0
+    ends = f"the end holds {mine.ends.mean():.3f} of it (mean)"
     if reached > 0.5:
-        half = f"{np.median(mine):.2f} of the budget reaches the same hypervolume"
-        return f"{sentence}; {half} (median; {reached:.0%} of studies reach it)."
-    return f"{sentence}; {reached:.0%} of studies reach the same hypervolume."
+        half = f"{np.median(mine.share):.2f} of the budget reaches the same hypervolume"
+        return f"{sentence}; {half} (median; {reached:.0%} of studies reach it), and {ends}."
+    return f"{sentence}; {reached:.0%} of studies reach the same hypervolume, and {ends}."

@@ -247,13 +247,15 @@ def test_a_claim_is_one_sentence_with_tasks_and_budget():
             "other": "tpe+none",
             "seed": range(4),
             "share": [0.4, 0.5, 0.6, np.inf],
+            "ends": [1.0, 1.1, 1.2, 0.9],
         }
     )
     shares["task"] = "t"
     (said,) = sentences(found, shares)
     assert said == (
         "tpe+median is better than tpe+none on 1 of 2 tasks, worse on 0; 0.55 of the budget "
-        "reaches the same hypervolume (median; 75% of studies reach it)."
+        "reaches the same hypervolume (median; 75% of studies reach it), and the end holds 1.050 of "
+        "it (mean)."
     )
     (claim,) = claims(found, shares, PARTS)
     assert claim == said.replace("tpe+median", "pruner median").replace("tpe+none", "none")
@@ -271,7 +273,7 @@ def test_a_claim_about_a_part_counts_every_strategy_that_has_it():
     )
     parts = PARTS | {"random+median": ("random", "median", "none")}
     found = compare(figures, "area", pairs({n: parts[n] for n in set(figures.strategy)}))
-    none = pd.DataFrame(columns=["task", "strategy", "other", "seed", "share"])
+    none = pd.DataFrame(columns=["task", "strategy", "other", "seed", "share", "ends"])
     said = sorted(claims(found, none, parts))
     assert [sentence.split(";")[0] for sentence in said] == [
         "pruner median is better than none on 1 of 2 cases (2 strategies on 1 task), worse on 1",

@@ -17,8 +17,9 @@ def print_result(document: dict[str, Any], console: Console, folder: str) -> Non
     print_test(document, console)
     budget = document["budget"]
     refused = f", {budget['infeasible']} more never trained" if budget["infeasible"] else ""
+    taken = f", {budget['taken_over']} more taken over" if budget["taken_over"] else ""
     console.print(
-        f"{budget['trials']} trials{refused}, {budget['epochs_trained']} epochs trained, "
+        f"{budget['trials']} trials{refused}{taken}, {budget['epochs_trained']} epochs trained, "
         f"{budget['epochs_saved']} saved by pruning, {budget['seconds']:.0f} s; all in {folder}",
         markup=False,
         highlight=False,
