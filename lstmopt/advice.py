@@ -97,6 +97,15 @@ class Source:
         return max(0.0, 1 - float(apart / _BANDWIDTH) ** 2)
 
 
+def too_small(past: Sequence[PastStudy]) -> tuple[str, ...]:
+    """Say of each study that has too few finished trials that it is left out."""
+    return tuple(
+        f"{study.name} has {len(study.trials)} finished trials, fewer than {FEWEST}: left out"
+        for study in past
+        if len(study.trials) < FEWEST
+    )
+
+
 def _discordant(one: Floats, other: Floats) -> float:
     """Return the share of pairs that two orders disagree on; a tie is half of one."""
     first, second = np.triu_indices(len(one), 1)

@@ -117,6 +117,13 @@ def read_config(path: Path) -> Config:
     if config.data.path:
         place = (path.parent / config.data.path).resolve()
         config = replace(config, data=replace(config.data, path=str(place)))
+    if runs := config.earlier.runs:
+        beside = [str(path.parent / run) if (path.parent / run).exists() else run for run in runs]
+        near = [
+            run if run == "auto" else _absolute(found)
+            for run, found in zip(runs, beside, strict=True)
+        ]
+        config = replace(config, warm_start=config.warm_start | {"runs": near})
     return config
 
 
@@ -318,7 +325,8 @@ def override(config: Config, options: dict[str, Any]) -> Config:
 
 def _absolute(place: str) -> str:
     """Return a path that means the same in any folder; other words stay as they are."""
-    return str(Path(place).resolve()) if Path(place).exists() else place
+    known = place not in ("", "auto") and Path(place).exists()
+    return str(Path(place).resolve()) if known else place
 
 
 def _parse_option(kind: str, text: str) -> tuple[str, str]:

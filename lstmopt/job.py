@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from lstmopt.baselines import fit_baselines, repeat, score_part
-from lstmopt.config import Config, read_config, replace, write_config
+from lstmopt.config import Config, WarmStartOptions, read_config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
@@ -87,11 +87,7 @@ class Job:
 
     def work(self) -> dict[str, Any]:
         """Return what of the identity a loss depends on."""
-        identity = self.identity()
-        work = {key: identity[key] for key in WORK}
-        # reports count steps of the space's largest batch
-        reports = {"reports": self.plan.reports_per_epoch}
-        return work | (reports if self.config.training.report_every else {})
+        return {key: value for key, value in self.identity().items() if key in WORK}
 
     @cached_property
     def traits(self) -> SeriesTraits:
@@ -102,7 +98,9 @@ class Job:
     def identity(self) -> dict[str, Any]:
         """Say what must not change between calls of one run, by a user's words."""
         config = self.config
-        return {
+        # reports count steps of the space's largest batch
+        reports = {"reports an epoch": self.plan.reports_per_epoch}
+        return (reports if config.training.report_every else {}) | {
             "data file": self.series.fingerprint,
             "objectives": list(config.objectives),
             "space": msgspec.to_builtins(_plain_space(self.plan.space)),
@@ -224,7 +222,7 @@ def run(
     job = prepare(config, out, source)
     with job.folder.lock():
         begun = begin(job, observer)
-        verdict = None
+        job, verdict = begun.job, None
         try:
             with start_engine(job) as engine:
                 trials = begun.driver(engine, observer).search()
@@ -291,17 +289,20 @@ def begin(job: Job, observer: Observer) -> Begun:
     stored = open_stored(job)
     for notice in (*job.series.notices, *job.goals.notices(), *stored.notices):
         observer.notice(notice)
-    sampler = job.plan.make_sampler(0)
-    if isinstance(sampler, FiniteSampler):
-        left = sampler.remaining(stored.study)
-        observer.notice(f"the grid holds {sampler.size()} candidates, {left} of them not tried yet")
     if job.folder.study_file.is_file():
         for package, version in read_config(job.folder.study_file).requires.items():
             if (now := job.registry.third_parties.get(package)) != version:
                 observer.notice(f"{package} is {now} now, and was {version} when the study began")
     costs = measure_costs(job, observer)
-    begun = replaced(job, plan=job.plan.after(_warm_start(job, stored, costs, observer)))
-    job.folder.write(job.folder.study_file, write_config(replace(job.config, workers=job.workers)))
+    learned = _learned(job, costs, observer)
+    plan = job.plan.after(_warm_start(job, stored, costs, learned, observer))
+    sampler = plan.make_sampler(0)
+    if isinstance(sampler, FiniteSampler):
+        left = sampler.remaining(stored.study)
+        observer.notice(f"the grid holds {sampler.size()} candidates, {left} of them not tried yet")
+    config = replace(job.config, warm_start=learned.table())
+    job.folder.write(job.folder.study_file, write_config(replace(config, workers=job.workers)))
+    begun = replaced(job, plan=plan, config=config)
     return Begun(begun, stored, costs)
 
 
@@ -313,34 +314,52 @@ class _Learned(msgspec.Struct, frozen=True):
     """What a study learnt from, kept in its folder so that it goes on as it began."""
 
     strategy: dict[str, Any]
+    earlier: WarmStartOptions
     past: tuple[PastStudy, ...]
+
+    def table(self) -> dict[str, Any]:
+        """Return the study file's table that says the same."""
+        earlier: dict[str, Any] = msgspec.to_builtins(self.earlier)
+        return self.strategy | earlier
+
+
+def _learned(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Observer) -> _Learned:
+    """Return what the study learns from: what it began with, where it goes on."""
+    config = job.config
+    known = _read_learned(job.folder)
+    if known is None and job.folder.study_file.is_file():
+        known = _Learned({"name": "none"}, WarmStartOptions(), ())
+    if known is None:
+        return _learn(job, costs, observer)
+    if (known.strategy, known.earlier) != (config.warm_start_strategy, config.earlier):
+        runs = ", ".join(known.earlier.runs)
+        of_runs = f" of {runs}" if runs else ""
+        observer.notice(
+            f"the study goes on as it began, with warm start {known.strategy['name']}{of_runs}"
+        )
+    return known
 
 
 def _warm_start(
     job: Job,
     stored: StoredStudy,
     costs: Mapping[Architecture, ForecastCost],
+    learned: _Learned,
     observer: Observer,
 ) -> Beginning:
-    """Return the study's beginning, and put it into the storage where that is not done yet."""
-    known = _read_learned(job.folder)
-    new = not job.folder.study_file.is_file()
-    if known is None and not new:
-        return Beginning(job.plan.space)
-    learned = known or _learn(job, costs, observer)
-    name = learned.strategy["name"]
+    """Return the study's beginning, and put into the storage what is not there yet."""
+    name, plan = learned.strategy["name"], job.plan
     warm_start = make_warm_start(job.registry, learned.strategy)
-    beginning = begin_from(warm_start, name, job.plan.space, learned.past)
-    if known is None:
+    beginning = begin_from(warm_start, name, plan.space, learned.past)
+    beginning = plan.after(beginning).beginning or beginning
+    if not job.folder.warm_start.is_file():
         content = msgspec.json.format(msgspec.json.encode(learned))
         job.folder.write(job.folder.warm_start, content)
-    entered = enter(stored, beginning, job.goals, job.plan.limits, cost_of(costs), job.plan.trials)
-    if new:
+    entered = enter(stored, beginning, job.goals, plan.limits, cost_of(costs), plan.trials)
+    if not job.folder.study_file.is_file():
         told = [f"warm start {name}: {', '.join(entered)}"] if entered else []
         for notice in (*beginning.notices, *told):
             observer.notice(notice)
-    elif learned.strategy != job.config.warm_start_strategy:
-        observer.notice(f"the study goes on as it began, with warm start {name}")
     return beginning
 
 
@@ -361,12 +380,20 @@ def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Obser
     config = job.config
     earlier, strategy = config.earlier, config.warm_start_strategy
     if not earlier.runs:
-        return _Learned(strategy, ())
-    frame = Frame(job.goals, job.plan.space, cost_of(costs), job.work(), job.traits, earlier.rename)
+        return _Learned(strategy, earlier, ())
+    frame = Frame(
+        job.goals,
+        job.plan.space,
+        cost_of(costs),
+        job.work(),
+        job.traits,
+        earlier.rename,
+        f"{config.name} ({config.storage})",
+    )
     past, notices = read_past(earlier.runs, job.folder.path, frame)
     for notice in notices:
         observer.notice(notice)
-    return _Learned(strategy, tuple(past))
+    return _Learned(strategy, earlier, tuple(past))
 
 
 def measure_costs(job: Job, observer: Observer) -> dict[Architecture, ForecastCost]:

@@ -50,7 +50,8 @@ def enter(
     if allowed:
         notices.append(f"{len(allowed)} finished trials of earlier runs are taken over")
     if len(allowed) < len(beginning.finished):
-        notices.append(f"{len(beginning.finished) - len(allowed)} of them exceed a limit")
+        slow = len(beginning.finished) - len(allowed)
+        notices.append(f"{slow} finished trials of earlier runs exceed a limit")
     if beginning.candidates:
         notices.append(f"{len(beginning.candidates[:trials])} candidates are tried first")
     if beginning.observations:

@@ -6,6 +6,7 @@ A place is a run's folder, an ``optimization_results.json``, or the URL of an Op
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from lstmopt.warm_start import PastStudy, PastTrial
 AUTO = "auto"
 """In place of a run: every run beside the one that begins, as far as it fits."""
 
-WORK = ("data file", "task or split", "training")
+WORK = ("data file", "task or split", "training", "reports an epoch")
 """What of a study's identity must be the same for its losses to be comparable."""
 
 
@@ -63,7 +64,8 @@ class Frame:
     """The study that begins, as far as earlier ones must be put into it.
 
     ``cost_of`` gives what the goals' static objectives measure, from hyperparameters; ``rename``
-    says what an earlier study's hyperparameters are called here.
+    says what an earlier study's hyperparameters are called here. ``itself`` is the name of the
+    study that begins, as `RawStudy` has it.
     """
 
     goals: Goals
@@ -72,6 +74,7 @@ class Frame:
     work: Mapping[str, Any] = field(default_factory=dict)
     traits: SeriesTraits | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
+    itself: str = ""
 
 
 def read_past(
@@ -82,22 +85,50 @@ def read_past(
     ``auto`` stands for the runs in the folder that holds ``beside``. Raises LstmoptError for a
     place that holds no study, or one of which no trial can be used.
     """
+    _check_names(frame.rename)
     studies: list[PastStudy] = []
     notices: list[str] = []
     for place in places:
         if place == AUTO:
             _add_all_that_fit(beside, frame, studies, notices)
             continue
-        for raw in read_studies(place):
-            study, notice = put_into(frame, raw)
-            if not study.trials:
-                raise LstmoptError(
-                    f"a warm start needs a study with finished trials that fit, found in {place} "
-                    f"that {notice or 'none is finished'}: choose another run"
-                )
-            studies.append(study)
-            notices += [notice] if notice else []
+        if "://" not in place and Path(place).resolve() == beside.resolve():
+            raise LstmoptError(f"a run learns from others, found itself in {place}: name another")
+        found = [raw for raw in read_studies(place) if raw.name != frame.itself]
+        fitting, unfit = [], []
+        for raw in found:
+            try:
+                study, notice = put_into(frame, raw)
+            except LstmoptError as error:
+                unfit.append(str(error))
+                continue
+            if study.trials:
+                fitting.append(study)
+                notices += [notice] if notice else []
+            else:
+                unfit.append(notice or f"{raw.name}: no trial is finished")
+        if not fitting:
+            raise LstmoptError(
+                f"a warm start needs a study with finished trials that fit, found in {place} that "
+                f"{'; '.join(unfit) or 'there is no other study'}: choose another run"
+            )
+        studies += fitting
+        notices += [f"left out: {words}" for words in unfit]
     return studies, notices
+
+
+def _check_names(rename: Mapping[str, str]) -> None:
+    for target in rename.values():
+        if target not in FIXED:
+            raise LstmoptError(
+                f"[warm_start.rename] gives hyperparameters of lstmopt, found {target!r}: "
+                f"{near_miss(target, list(FIXED))}"
+            )
+    if len(set(rename.values())) < len(rename):
+        raise LstmoptError(
+            f"[warm_start.rename] gives each hyperparameter one name, found "
+            f"{', '.join(rename)} for the same: keep one of them"
+        )
 
 
 def _add_all_that_fit(
@@ -108,15 +139,12 @@ def _add_all_that_fit(
         if folder == beside.resolve() or not is_run(folder):
             continue
         try:
-            (raw,) = read_studies(str(folder))
-            study, _ = put_into(frame, raw)
+            found = [put_into(frame, raw)[0] for raw in read_studies(str(folder))]
         except LstmoptError:
-            unfit.append(folder.name)
-            continue
-        if study.trials:
-            studies.append(study)
-        else:
-            unfit.append(folder.name)
+            found = []
+        fitting = [study for study in found if study.trials]
+        studies += fitting
+        unfit += [] if fitting else [folder.name]
     names = ", ".join(study.name for study in studies) or "none"
     left_out = f"; left out, since nothing of them fits: {', '.join(unfit)}" if unfit else ""
     notices.append(f"warm start auto: earlier runs taken are {names}{left_out}")
@@ -129,9 +157,21 @@ def is_run(folder: Path) -> bool:
 
 
 def read_studies(place: str) -> list[RawStudy]:
-    """Read every study of a place. Raises LstmoptError where there is none."""
+    """Read every study of a place. Raises LstmoptError where none can be read."""
     if "://" in place:
         return list(_read_url(place))
+    try:
+        return _read_path(place)
+    except LstmoptError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LstmoptError(
+            f"a warm start reads runs that are whole, found {place} damaged "
+            f"({type(error).__name__}: {' '.join(str(error).split())}): choose another run"
+        ) from error
+
+
+def _read_path(place: str) -> list[RawStudy]:
     path = Path(place)
     if path.is_file():
         return [_from_document(read_document(path), str(path.parent))]
@@ -171,6 +211,9 @@ def _read_url(url: str) -> Iterator[RawStudy]:
     import optuna
 
     place, _, wanted = url.partition("#")
+    file = place.removeprefix("sqlite:///")
+    if file != place and not Path(file).is_file():
+        raise LstmoptError(f"a warm start reads a database that is there, found none at {file}")
     try:
         storage = optuna.storages.get_storage(place)
         studies = _studies_of(storage)
@@ -291,8 +334,10 @@ def _put_trial(frame: Frame, raw: RawStudy, trial: RawTrial) -> PastTrial | str:
             f"a warm start needs a study with this one's objectives, found that {raw.name} "
             f"measured {', '.join(raw.directions)} and not {names}: choose another run"
         )
+    if not all(map(math.isfinite, losses)):
+        return "whose loss is not finite"
     static = _static(frame, trial, params)
-    if static is None:
+    if static is None or not all(map(math.isfinite, static)):
         return "whose cost is not known"
     return PastTrial(trial.number, params, losses, static, exact, trial.curve)
 

@@ -55,7 +55,12 @@ class Plan:
     """What a warm start gave; its space is the plan's."""
 
     def after(self, beginning: Beginning) -> Plan:
-        """Return the plan of a study that begins so."""
+        """Return the plan of a study that begins so.
+
+        A sampler that tries every candidate of its own needs no other's.
+        """
+        if isinstance(self.make_sampler(0), FiniteSampler):
+            beginning = replace(beginning, candidates=(), observations=(), adviser=None)
         return replace(self, beginning=beginning, space=beginning.space)
 
     @property
@@ -65,6 +70,9 @@ class Plan:
 
     def make_sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler of one trial, seeded by the study's seed and the trial's number."""
+        if self.beginning and self.beginning.finished:
+            # else it would draw again what the study drew whose trials were taken over
+            number += _AFTER_ANOTHER
         seed = derive_seed(self.seed, number, _SAMPLING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -84,6 +92,8 @@ class Plan:
         return sampler
 
 
+_AFTER_ANOTHER = 1_000_000
+"""Begins another stream of proposals."""
 _SAMPLING, _TRAINING, _REFIT = 0, 1, 2
 """Purposes of a trial's seeds, so that they are independent of one another."""
 

@@ -300,15 +300,15 @@ def parse_space(table: Mapping[str, Any]) -> Space:
             )
         parameters[name] = _parse_parameter(name, entry)
     space = Space(parameters)
-    if len(space.architectures()) > _MOSTARCHITECTURES:
+    if len(space.architectures()) > _MOST_ARCHITECTURES:
         raise LstmoptError(
-            f"latency is measured once an architecture, for {_MOSTARCHITECTURES} at most, and "
+            f"latency is measured once an architecture, for {_MOST_ARCHITECTURES} at most, and "
             f"[space] holds {len(space.architectures())}: give hidden_size a list of values"
         )
     return space
 
 
-_MOSTARCHITECTURES = 256
+_MOST_ARCHITECTURES = 256
 _LOWEST = {"hidden_size": 1, "num_layers": 1, "batch_size": 1}
 _INTEGERS = frozenset(_LOWEST)
 

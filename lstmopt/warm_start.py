@@ -149,8 +149,9 @@ def begin_from(
             f"only trials of the same data and training can be taken over, found that {name!r} "
             "gave others: mend the plug-in"
         )
+    finished = [t for t in beginning.finished if not beginning.space.rejects(t.params)]
     kept: list[Params] = []
-    dropped = 0
+    dropped = len(beginning.finished) - len(finished)
     for params in beginning.candidates:
         if beginning.space.rejects(params, partly=True):
             dropped += 1
@@ -167,4 +168,10 @@ def begin_from(
             f"an adviser's observations lie inside the space, found that {name!r} gave others: "
             "mend the plug-in"
         )
-    return replace(beginning, candidates=tuple(kept), observations=inside, notices=notices)
+    return replace(
+        beginning,
+        candidates=tuple(kept),
+        finished=tuple(finished),
+        observations=inside,
+        notices=notices,
+    )

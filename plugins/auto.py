@@ -27,7 +27,10 @@ class ByWork:
             return self.shipped.begin(space, past)
         same = self.replay.begin(space, [study for study in past if study.same_work])
         other = self.transfer.begin(space, [study for study in past if not study.same_work])
-        return replace(other, finished=same.finished, notices=same.notices + other.notices)
+        notices = same.notices + other.notices
+        if not (same.finished or other.candidates or other.observations):
+            other = self.shipped.begin(space, past)
+        return replace(other, finished=same.finished, notices=notices)
 
 
 def make_winner_of_pruners(

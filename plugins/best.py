@@ -29,6 +29,8 @@ class Best:
 
 
 def make(*, most: int = 12) -> Best:
+    if most < 1:
+        raise ValueError(f"most is at least 1, found {most}")
     return Best(most)
 
 

@@ -40,7 +40,9 @@ def _define_sampler() -> Any:
             return len(self._untried(study))
 
         def _untried(self, study: optuna.Study) -> list[dict[str, Any]]:
-            tried = {frozenset(t.params.items()) for t in study.get_trials(deepcopy=False)}
+            known = study.get_trials(deepcopy=False)
+            # what a warm start shows has not been tried here
+            tried = {frozenset(t.params.items()) for t in known if t.number >= 0}
             return [params for key, params in self.candidates.items() if key not in tried]
 
         def infer_relative_search_space(

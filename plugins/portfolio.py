@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _REFERENCE = 1.1
+"""The reference point in every scaled objective."""
 _LAYERS = 3
-"""The best somewhere need not be on any front to be good everywhere."""
+"""Fronts of a study, each of what the ones before leave, from which candidates are chosen.
+
+What is good everywhere need not be on the front of any.
+"""
 
 
 class Portfolio:
@@ -35,16 +39,17 @@ class Portfolio:
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
         # it brings models that take a second to load: none is needed to list the plug-ins
-        from lstmopt.advice import FEWEST, Source, Weighing
+        from lstmopt.advice import FEWEST, Source, Weighing, too_small
 
         sources = [Source(space, study) for study in past if len(study.trials) >= FEWEST]
         if not sources:
-            return Beginning(space)
+            return Beginning(space, notices=too_small(past))
         adviser = Weighing([Source(space, average_study(sources))], self.most, self.fade)
         return Beginning(
             space,
             tuple(choose_portfolio(sources, self.size)),
             observations=adviser.observations,
+            notices=too_small(past),
             adviser=adviser,
         )
 
@@ -142,8 +147,10 @@ def _unit(column: Floats) -> Floats:
 
 
 def make(*, size: int = 8, most: int = 40, fade: int = 10) -> Portfolio:
-    if size < 1:
-        raise ValueError(f"size is at least 1, found {size}")
+    if size < 1 or most < 0 or fade < 1:
+        raise ValueError(
+            f"size and fade are at least 1 and most at least 0, found {size}, {fade} and {most}"
+        )
     return Portfolio(size, most, fade)
 
 

@@ -56,6 +56,10 @@ def _moved(space: Space, candidates: Sequence[Params]) -> list[Params]:
 
 
 def make(*, size: int = 8, most: int = 40, fade: int = 10) -> Shipped:
+    if size < 1 or most < 0 or fade < 1:
+        raise ValueError(
+            f"size and fade are at least 1 and most at least 0, found {size}, {fade} and {most}"
+        )
     return Shipped(size, most, fade)
 
 

@@ -21,7 +21,7 @@ class Transfer:
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
         # it brings models that take a second to load: none is needed to list the plug-ins
-        from lstmopt.advice import FEWEST, Source, Weighing
+        from lstmopt.advice import FEWEST, Source, Weighing, too_small
 
         alike = sorted(past, key=lambda study: -(study.similarity or 0.0))
         sources = [Source(space, study) for study in alike if len(study.trials) >= FEWEST]
@@ -32,11 +32,17 @@ class Transfer:
             space,
             tuple(candidates[: self.candidates]),
             observations=adviser.observations,
+            notices=too_small(past),
             adviser=adviser,
         )
 
 
 def make(*, most: int = 40, fade: int = 10, candidates: int = 4) -> Transfer:
+    if most < 0 or fade < 1 or candidates < 0:
+        raise ValueError(
+            f"most and candidates are at least 0 and fade at least 1, found {most}, {candidates} "
+            f"and {fade}"
+        )
     return Transfer(most, fade, candidates)
 
 

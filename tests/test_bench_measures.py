@@ -254,8 +254,8 @@ def test_a_claim_is_one_sentence_with_tasks_and_budget():
     (said,) = sentences(found, shares)
     assert said == (
         "tpe+median is better than tpe+none on 1 of 2 tasks, worse on 0; 0.55 of the budget "
-        "reaches the same hypervolume (median; 75% of studies reach it), and the end holds 1.050 of "
-        "it (mean)."
+        "reaches the same hypervolume (median; 75% of studies reach it), and the end holds 1.050 "
+        "of it (mean)."
     )
     (claim,) = claims(found, shares, PARTS)
     assert claim == said.replace("tpe+median", "pruner median").replace("tpe+none", "none")

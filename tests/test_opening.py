@@ -176,7 +176,7 @@ def test_what_exceeds_a_limit_is_not_taken_over(tmp_path):
     assert [t.params["hidden_size"] for t in driver.study.get_trials()] == [4]
     assert notices == [
         "1 finished trials of earlier runs are taken over",
-        "1 of them exceed a limit",
+        "1 finished trials of earlier runs exceed a limit",
     ]
 
 

@@ -264,7 +264,7 @@ def test_every_study_of_a_storage_is_read_or_the_one_that_is_named(tmp_path):
     ("place", "words"),
     [
         ("nowhere", "a finished run holds"),
-        ("sqlite:////nowhere/s.db", "an Optuna storage that can be opened"),
+        ("sqlite:////nowhere/s.db", "a database that is there, found none"),
         ("nonsense://x", "an Optuna storage that can be opened"),
     ],
 )
@@ -296,4 +296,76 @@ def space_of_run():
 def test_a_named_run_of_which_nothing_fits_is_refused(finished_run):
     nothing = parse_space({"hidden_size": [999]})
     with pytest.raises(LstmoptError, match="with hidden_size outside"):
-        read_past([str(finished_run)], finished_run, frame_of(nothing))
+        read_past([str(finished_run)], finished_run.parent / "mine", frame_of(nothing))
+
+
+def damaged(folder, name, content):
+    folder.mkdir()
+    (folder / name).write_text(content)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("journal.log", ""),
+        ("journal.log", "not json\n"),
+        ("optimization_results.json", '{"schema": 1}'),
+        ("optimization_results.json", '{"schema": 1, "study": 3, "trials": [], "objectives": []}'),
+    ],
+)
+def test_a_damaged_run_is_one_sentence_and_auto_leaves_it_out(
+    finished_run, tmp_path, name, content
+):
+    place = damaged(tmp_path / "junk", name, content)
+    with pytest.raises(LstmoptError):
+        read_past([place], tmp_path / "mine", frame_of(space_of_run()))
+    shutil.copytree(finished_run, tmp_path / "whole")
+    studies, (notice,) = read_past(["auto"], tmp_path / "mine", frame_of(space_of_run()))
+    assert len(studies) == 1
+    assert notice.endswith("left out, since nothing of them fits: junk")
+
+
+def test_a_run_does_not_learn_from_itself(finished_run):
+    url = f"sqlite:///{finished_run.parent}/studies.db"
+    for place, itself in ((str(finished_run), ""), (url, f"wave ({url})")):
+        with pytest.raises(LstmoptError, match=r"found itself|there is no other study"):
+            read_past([place], finished_run, frame_of(space_of_run(), itself=itself))
+
+
+def test_of_a_storage_what_does_not_fit_is_left_out_in_a_line(finished_run, tmp_path):
+    shutil.copy(finished_run.parent / "studies.db", tmp_path)
+    url = f"sqlite:///{tmp_path}/studies.db"
+    optuna.create_study(study_name="empty", storage=url)
+    studies, notices = read_past([url], tmp_path / "mine", frame_of(space_of_run()))
+    assert [study.name for study in studies] == [f"wave ({url})"]
+    assert notices == [f"left out: empty ({url}): no trial is finished"]
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(LstmoptError, match="found none at"):
+        read_studies(f"sqlite:///{tmp_path}/nothere.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_not_finite_is_counted():
+    study = RawStudy(
+        "earlier",
+        (RawTrial(0, FULL, {"val_loss": float("inf"), "latency_ms": 1.0}),),
+        directions={"val_loss": "minimize", "latency_ms": "minimize"},
+    )
+    found, notice = put_into(frame_of(), study)
+    assert not found.trials
+    assert notice == "earlier: of 1 trials 1 whose loss is not finite"
+
+
+@pytest.mark.parametrize(
+    ("rename", "words"),
+    [
+        ({"lr": "learnig_rate"}, "did you mean 'learning_rate'"),
+        ({"lr": "learning_rate", "rate": "learning_rate"}, "one name, found lr, rate"),
+    ],
+)
+def test_a_wrong_new_name_is_one_sentence(finished_run, rename, words):
+    with pytest.raises(LstmoptError, match=words):
+        read_past([str(finished_run)], finished_run / "x", frame_of(rename=rename))

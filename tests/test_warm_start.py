@@ -323,3 +323,49 @@ def test_a_wrong_warm_start_is_one_sentence_before_anything_is_trained(
     with pytest.raises(LstmoptError, match=words):
         run(config_of(earlier / "wave.csv", warm_start=table), tmp_path / "run")
     assert not (tmp_path / "run" / "study.toml").exists()
+
+
+@pytest.mark.parametrize(
+    "choice",
+    ["transfer:fade=0", "transfer:most=-1", "portfolio:size=0", "shipped:size=-1", "best:most=0"],
+)
+def test_an_option_out_of_range_is_refused(choice):
+    with pytest.raises(LstmoptError, match="refused its options"):
+        make_warm_start(REGISTRY, choice)
+
+
+def test_auto_begins_with_the_shipped_where_nothing_of_the_past_is_of_use():
+    found = begin("auto", study(count=2))
+    assert found.candidates == begin("shipped").candidates
+    assert found.notices == ("one has 2 finished trials, fewer than 5: left out",)
+
+
+def test_a_grid_is_tried_as_it_is_whatever_a_warm_start_would_show(csv, tmp_path):
+    grid = SMALL | {"learning_rate": {"low": 0.003, "high": 0.1, "log": True, "points": 2}}
+    config = config_of(csv, space=grid, sampler={"name": "grid"}, budget={"trials": 9})
+    document = run(config, tmp_path / "run")
+    assert len(document["trials"]) == 4
+    assert {t["params"]["learning_rate"] for t in document["trials"]} == {0.003, 0.1}
+
+
+def test_what_a_study_learnt_is_recorded_and_not_what_it_is_asked_later(earlier, tmp_path):
+    cold = config_of(earlier / "wave.csv", budget={"trials": 2}, warm_start={"name": "none"})
+    run(cold, tmp_path / "run")
+    later = {"name": "none", "runs": [str(earlier / "run")]}
+    listener = Listener()
+    config = config_of(earlier / "wave.csv", budget={"trials": 2}, warm_start=later)
+    document = run(config, tmp_path / "run", observer=listener)
+    assert "the study goes on as it began, with warm start none" in listener.notices
+    assert document["study"]["warm_start"]["runs"] == []
+
+
+def test_a_study_that_takes_over_draws_other_candidates_than_the_one_before(earlier, tmp_path):
+    config = config_of(
+        earlier / "wave.csv",
+        sampler={"name": "random"},
+        budget={"trials": 6},
+        warm_start={"name": "replay", "runs": [str(earlier / "run")]},
+    )
+    before = json.loads((earlier / "run" / "optimization_results.json").read_text())
+    new = [t["params"] for t in run(config, tmp_path / "run")["trials"] if not t["taken_over"]]
+    assert not [params for params in new if params in [t["params"] for t in before["trials"]]]

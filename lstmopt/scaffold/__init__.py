@@ -5,12 +5,13 @@ from __future__ import annotations
 import keyword
 import re
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from lstmopt.errors import LstmoptError
 from lstmopt.registry import Kind
 
-_HOOKS: dict[Kind, str] = {
+_CONTRACTS: dict[Kind, str] = {
     "sampler": "SamplerContract",
     "pruner": "PrunerContract",
     "warm-start": "WarmStartContract",
@@ -29,6 +30,11 @@ def write_package(name: str, kind: Kind, folder: Path) -> list[Path]:
             f"a package's name is small letters, digits, - and _, found {name!r}: "
             "write for instance my-sampler"
         )
+    if find_spec(name.replace("-", "_")) is not None:
+        raise LstmoptError(
+            f"a new package hides no other, found that {name!r} can be imported here already: "
+            "choose another name"
+        )
     target = folder / name
     if target.exists():
         raise LstmoptError(
@@ -41,7 +47,7 @@ def write_package(name: str, kind: Kind, folder: Path) -> list[Path]:
         "MODULE": module,
         "KIND": kind,
         "STRATEGY": module.removeprefix("lstmopt_"),
-        "CONTRACT": _HOOKS[kind],
+        "CONTRACT": _CONTRACTS[kind],
     }
     templates = files("lstmopt.scaffold") / "templates"
     contents = {
