@@ -228,7 +228,9 @@ def test_audit_says_how_often_pruning_was_wrong(folder):
     assert "False-prune rate" in done.stdout
     audit = json.loads(lstmopt("audit", "audit", "--sample", "1", "--json", cwd=folder).stdout)
     assert audit == json.loads((folder / "audit" / "audit.json").read_text())
-    done = lstmopt("audit", "run", cwd=folder)  # two epochs are too few to stop anything
+    unpruned = ("--trials", "2", "--pruner", "none", "--out", "unpruned")
+    assert lstmopt("run", "small.toml", *unpruned, cwd=folder).returncode == 0
+    done = lstmopt("audit", "unpruned", cwd=folder)
     assert done.returncode == 2
     assert "there is nothing to audit" in done.stderr
 

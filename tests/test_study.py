@@ -276,7 +276,20 @@ def test_a_candidate_trained_before_is_reused(tmp_path):
     assert all(r.epochs_trained == 0 and r.values["val_loss"] is not None for r in reused)
 
 
-@pytest.mark.parametrize("sampler", REGISTRY.names("sampler"))
+OWN = [name for name in REGISTRY.names("sampler") if ":" not in name]
+THEIRS = [name for name in REGISTRY.names("sampler") if name.startswith("optuna:")]
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_sampler_of_optunas_is_made_of_the_class_that_it_is_named_after(name):
+    objectives = (
+        GOALS if REGISTRY.strategy("sampler", name).multi_objective else goals_of("val_loss")
+    )
+    made = make_plan(sampler=name, goals=objectives).make_sampler(0)
+    assert name.partition(":")[2] in [kind.__name__ for kind in type(made).__mro__]
+
+
+@pytest.mark.parametrize("sampler", OWN)
 def test_each_sampler_name_reaches_its_own_sampler(sampler):
     kinds = {
         "tpe": optuna.samplers.TPESampler,
