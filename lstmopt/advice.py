@@ -121,7 +121,7 @@ class Weighing:
     with theirs. ``observations`` are those of all sources, in their order.
     """
 
-    def __init__(self, sources: Sequence[Source], most: int, fade: int) -> None:
+    def __init__(self, sources: Sequence[Source], most: int = 40, fade: int = 10) -> None:
         self.sources, self.most, self.fade = sources, most, fade
         self._each = [source.observations() for source in sources]
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
+from lstmopt.advice import FEWEST, Source, Weighing, too_small
 from lstmopt.front import front_mask, hypervolume
 from lstmopt.space import Architecture, Params, Space
 from lstmopt.warm_start import Beginning, PastStudy, PastTrial
-
-if TYPE_CHECKING:
-    from lstmopt.advice import Source
 
 Floats = NDArray[np.float64]
 
@@ -34,17 +31,14 @@ class Portfolio:
     Each study counts the same. The sampler is shown how all of them rank on average.
     """
 
-    def __init__(self, size: int, most: int, fade: int) -> None:
-        self.size, self.most, self.fade = size, most, fade
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        # it brings models that take a second to load: none is needed to list the plug-ins
-        from lstmopt.advice import FEWEST, Source, Weighing, too_small
-
         sources = [Source(space, study) for study in past if len(study.trials) >= FEWEST]
         if not sources:
             return Beginning(space, notices=too_small(past))
-        adviser = Weighing([Source(space, average_study(sources))], self.most, self.fade)
+        adviser = Weighing([Source(space, average_study(sources))])
         return Beginning(
             space,
             tuple(choose_portfolio(sources, self.size)),
@@ -146,12 +140,10 @@ def _unit(column: Floats) -> Floats:
     return scaled
 
 
-def make(*, size: int = 8, most: int = 40, fade: int = 10) -> Portfolio:
-    if size < 1 or most < 0 or fade < 1:
-        raise ValueError(
-            f"size and fade are at least 1 and most at least 0, found {size}, {fade} and {most}"
-        )
-    return Portfolio(size, most, fade)
+def make(*, size: int = 8) -> Portfolio:
+    if size < 1:
+        raise ValueError(f"size is at least 1, found {size}")
+    return Portfolio(size)
 
 
 @hookimpl

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from lstmopt import Strategy, hookimpl
+from lstmopt.advice import Source, Weighing
 from lstmopt.space import Params, Space
 from lstmopt.warm_start import Beginning, PastStudy, PastTrial
 
@@ -19,13 +20,10 @@ class Shipped:
     ranked on average, as long as that agrees with what is found.
     """
 
-    def __init__(self, size: int, most: int, fade: int) -> None:
-        self.size, self.most, self.fade = size, most, fade
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        # it brings models that take a second to load: none is needed to list the plug-ins
-        from lstmopt.advice import Source, Weighing
-
         content = json.loads((files("lstmopt_plugins") / "shipped.json").read_text())
         candidates = _moved(space, content["candidates"])
         if not candidates:
@@ -36,7 +34,7 @@ class Shipped:
             if (moved := space.nearest(entry["params"]))
         ]
         average = PastStudy("the average study", tuple(ranked), similarity=1.0)
-        adviser = Weighing([Source(space, average)], self.most, self.fade)
+        adviser = Weighing([Source(space, average)])
         return Beginning(
             space,
             tuple(candidates[: self.size]),
@@ -55,12 +53,10 @@ def _moved(space: Space, candidates: Sequence[Params]) -> list[Params]:
     return found
 
 
-def make(*, size: int = 8, most: int = 40, fade: int = 10) -> Shipped:
-    if size < 1 or most < 0 or fade < 1:
-        raise ValueError(
-            f"size and fade are at least 1 and most at least 0, found {size}, {fade} and {most}"
-        )
-    return Shipped(size, most, fade)
+def make(*, size: int = 8) -> Shipped:
+    if size < 1:
+        raise ValueError(f"size is at least 1, found {size}")
+    return Shipped(size)
 
 
 @hookimpl

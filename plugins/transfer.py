@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from lstmopt import Strategy, hookimpl
+from lstmopt.advice import FEWEST, Source, Weighing, too_small
 from lstmopt.space import Params, Space
 from lstmopt.warm_start import Beginning, PastStudy
 
@@ -20,9 +21,6 @@ class Transfer:
         self.most, self.fade, self.candidates = most, fade, candidates
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        # it brings models that take a second to load: none is needed to list the plug-ins
-        from lstmopt.advice import FEWEST, Source, Weighing, too_small
-
         alike = sorted(past, key=lambda study: -(study.similarity or 0.0))
         sources = [Source(space, study) for study in alike if len(study.trials) >= FEWEST]
         turns = zip_longest(*(source.candidates() for source in sources))
