@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
@@ -92,6 +92,7 @@ class ReplayTask:
         self.related: tuple[ReplayTask, ...] = ()
         self._recorded: dict[tuple[object, ...], Recorded] = {}
         self._beginnings: dict[tuple[str, str], Beginning] = {}
+        self._finished: dict[tuple[Past, int], PastStudy] = {}
 
     @cached_property
     def rank_correlation(self) -> float | None:
@@ -180,9 +181,13 @@ class ReplayTask:
         """The file of the series, which tables may share."""
         return self.table.source.rpartition(", ")[2]
 
-    @cache  # noqa: B019 (a task lives as long as its process)
     def finished_study(self, past: Past, trials: int) -> PastStudy:
         """Return a study that TPE did here in so many full trials; 0 for the table's rows."""
+        if (past, trials) not in self._finished:
+            self._finished[past, trials] = self._finish_study(past, trials)
+        return self._finished[past, trials]
+
+    def _finish_study(self, past: Past, trials: int) -> PastStudy:
         if trials:
             done = self.search(_EARLIER, 0, trials * self.epochs, trials, load_registry())
             found = [(t.params, t.values) for t in done.trials if t.values]

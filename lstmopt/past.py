@@ -48,7 +48,7 @@ class RawStudy:
     """A study as it was found.
 
     ``work`` holds what of its identity a loss depends on, and is empty for another program's;
-    ``direction`` is that of a single objective without a name.
+    ``directions`` are by objective. ``own`` tells a study of this program from another's.
     """
 
     name: str
@@ -95,26 +95,36 @@ def read_past(
         if "://" not in place and Path(place).resolve() == beside.resolve():
             raise LstmoptError(f"a run learns from others, found itself in {place}: name another")
         found = [raw for raw in read_studies(place) if raw.name != frame.itself]
-        fitting, unfit = [], []
-        for raw in found:
-            try:
-                study, notice = put_into(frame, raw)
-            except LstmoptError as error:
-                unfit.append(str(error))
-                continue
-            if study.trials:
-                fitting.append(study)
-                notices += [notice] if notice else []
-            else:
-                unfit.append(notice or f"{raw.name}: no trial is finished")
+        fitting, counted, unfit = _put_all_into(frame, found)
         if not fitting:
             raise LstmoptError(
                 f"a warm start needs a study with finished trials that fit, found in {place} that "
                 f"{'; '.join(unfit) or 'there is no other study'}: choose another run"
             )
         studies += fitting
-        notices += [f"left out: {words}" for words in unfit]
+        notices += [*counted, *(f"left out: {words}" for words in unfit)]
     return studies, notices
+
+
+def _put_all_into(
+    frame: Frame, found: Sequence[RawStudy]
+) -> tuple[list[PastStudy], list[str], list[str]]:
+    """Return the studies that fit, a line for each that fits in part, and why others do not."""
+    fitting: list[PastStudy] = []
+    counted: list[str] = []
+    unfit: list[str] = []
+    for raw in found:
+        try:
+            study, notice = put_into(frame, raw)
+        except LstmoptError as error:
+            unfit.append(str(error))
+            continue
+        if study.trials:
+            fitting.append(study)
+            counted += [notice] if notice else []
+        else:
+            unfit.append(notice or f"{raw.name}: no trial is finished")
+    return fitting, counted, unfit
 
 
 def _check_names(rename: Mapping[str, str]) -> None:
@@ -134,20 +144,20 @@ def _check_names(rename: Mapping[str, str]) -> None:
 def _add_all_that_fit(
     beside: Path, frame: Frame, studies: list[PastStudy], notices: list[str]
 ) -> None:
-    unfit = []
+    left_out = []
     for folder in sorted(beside.resolve().parent.glob("*/")):
         if folder == beside.resolve() or not is_run(folder):
             continue
         try:
-            found = [put_into(frame, raw)[0] for raw in read_studies(str(folder))]
+            fitting, counted, _ = _put_all_into(frame, read_studies(str(folder)))
         except LstmoptError:
-            found = []
-        fitting = [study for study in found if study.trials]
+            fitting, counted = [], []
         studies += fitting
-        unfit += [] if fitting else [folder.name]
+        notices += counted
+        left_out += [] if fitting else [folder.name]
     names = ", ".join(study.name for study in studies) or "none"
-    left_out = f"; left out, since nothing of them fits: {', '.join(unfit)}" if unfit else ""
-    notices.append(f"warm start auto: earlier runs taken are {names}{left_out}")
+    others = f"; left out, since nothing of them fits: {', '.join(left_out)}" if left_out else ""
+    notices.append(f"warm start auto: earlier runs taken are {names}{others}")
 
 
 def is_run(folder: Path) -> bool:

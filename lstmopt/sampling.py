@@ -54,7 +54,6 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         self.storage = storage
         self._study_id = storage.get_study_id_from_name(study_name)
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
-        self.observations: Sequence[FrozenTrial] = ()
         self._listed: list[FrozenTrial] | None = None
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
 
@@ -80,6 +79,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         sees: int | None = None,
         always: Collection[int] = (),
         stopped_per_finished: int | None = None,
+        observations: Sequence[FrozenTrial] = (),
         sampler: optuna.samplers.BaseSampler | None = None,
     ) -> Iterator[None]:
         """Show the trials as they stand now while a sampler proposes the next one.
@@ -87,7 +87,8 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         Where it ``sees`` so many trials only, these are the latest, as many of the latest that have
         values, and those numbered ``always``.
         Of the stopped ones without values at most ``stopped_per_finished`` for each that has them.
-        A ``sampler`` that breeds generations finds a first one of what a warm start brought.
+        A warm start's ``observations`` stand before them, and a ``sampler`` that breeds generations
+        finds a first one of what a warm start brought.
         """
         self.stand_ins = stand_ins
         trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
@@ -99,7 +100,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
             shown = _with_latest_stopped(shown, stopped_per_finished)
-        shown = [*self.observations, *shown]
+        shown = [*observations, *shown]
         if isinstance(sampler, optuna.samplers.BaseGASampler):
             shown = _with_first_generation(shown, sampler)
         self._listed = shown

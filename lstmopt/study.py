@@ -358,10 +358,14 @@ class Driver:
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
             self._view_study.sampler = self._sampler(self._count)
-            strategy, always = self.plan.sampler, self._always_shown()
-            shown = strategy.sees, always, strategy.stopped_per_finished, self._view_study.sampler
-            self._view.observations = self._observations()
-            with self._view.asking(self._stand_ins(), *shown):
+            with self._view.asking(
+                self._stand_ins(),
+                self.plan.sampler.sees,
+                self._always_shown(),
+                self.plan.sampler.stopped_per_finished,
+                self._observations(),
+                self._view_study.sampler,
+            ):
                 trial = self._view_study.ask()
                 params = self.plan.space.suggest(trial)
         self._waiting.discard(trial.number)
