@@ -158,9 +158,7 @@ def search(
 ) -> Study:
     """Search until the plan's budget is spent and return the study's events."""
     plan = plan.after(beginning)
-    enter(
-        work.stored, plan.beginning or beginning, work.goals, plan.limits, work.cost_of, plan.trials
-    )
+    enter(work.stored, plan, work.cost_of)
     reset_peak_memory()
     book = Bookkeeper(work.clock)
     driver = Driver(work.stored, plan, work.cost_of, work.engine, work.checkpoints, registry, book)

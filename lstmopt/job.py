@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from lstmopt.baselines import fit_baselines, repeat, score_part
-from lstmopt.config import Config, WarmStartOptions, read_config, replace, write_config
+from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
@@ -25,6 +25,7 @@ from lstmopt.executors import Engine, default_workers, open_engine
 from lstmopt.finalists import Refit, Verdict, begin_refits, choose, end_refits, open_test, summarise
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.latency import Setting, forecast_costs
+from lstmopt.learned import Learned, read_learned
 from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
 from lstmopt.opening import enter
 from lstmopt.past import WORK, Frame, read_past
@@ -40,14 +41,15 @@ from lstmopt.record import (
     finite,
     front_of,
 )
-from lstmopt.registry import DISABLE, Kind, Named, Registry, load_registry
+from lstmopt.registry import Named, Registry, load_registry
+from lstmopt.requires import changed_versions, with_packages
 from lstmopt.space import Architecture, Space, parse_space
 from lstmopt.storage import StoredStudy, open_study
 from lstmopt.stored import Scratch, store
 from lstmopt.study import Driver, Observer
 from lstmopt.training import reports_per_epoch, targets_per_window
 from lstmopt.traits import SeriesTraits, series_traits
-from lstmopt.warm_start import Beginning, PastStudy, begin_from, make_warm_start
+from lstmopt.warm_start import begin_from, make_warm_start
 from lstmopt.windows import Shape, Split, split_series
 
 
@@ -117,7 +119,7 @@ class Job:
 def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Job:
     """Check everything that can be wrong before any work is done."""
     registry = load_registry(tuple(Path(p) for p in config.plugins))
-    config = _with_packages(config, registry, RunFolder(out))
+    config = with_packages(config, registry, RunFolder(out))
     goals = make_goals([registry.objective(name) for name in config.objectives])
     space = parse_space(config.space)
     named = Named.of(config.sampler)
@@ -159,41 +161,6 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     series = store(series, scratch.path / "series")
     split = Split(train, validation, split.scaling, split.ends, series)
     return Job(config, registry, plan, split, parts, device, workers, RunFolder(out), scratch)
-
-
-def _with_packages(config: Config, registry: Registry, folder: RunFolder) -> Config:
-    """Name the packages that bring what the study uses; refuse where one that it needs is lacking.
-
-    That is one that its file requires, or that it used when it began.
-    """
-    begun = read_config(folder.study_file).requires if folder.study_file.is_file() else {}
-    for package, version in (config.requires | begun).items():
-        if package not in registry.third_parties:
-            left_out = package in registry.disabled
-            remedy = f"unset {DISABLE}" if left_out else f"pip install {package}=={version}"
-            raise LstmoptError(
-                f"a study runs with the plug-ins that it uses, found no {package} {version}"
-                f"{f', which {DISABLE} leaves out' if left_out else ''}: {remedy}"
-            )
-    chosen: list[tuple[Kind, str]] = [
-        ("sampler", str(config.sampler["name"])),
-        ("warm-start", str(config.warm_start["name"])),
-        *(("objective", name) for name in config.objectives),
-        *(("pruner", name) for name in _pruners_of(config.pruner)),
-    ]
-    with_packages: Config = replace(config, requires=registry.packages_of(chosen))
-    return with_packages
-
-
-def _pruners_of(table: Mapping[str, Any]) -> list[str]:
-    """Name a pruner and those that it wraps."""
-    named = [str(table["name"])]
-    for value in table.values():
-        if isinstance(value, Mapping):
-            named += _pruners_of(value)
-        elif isinstance(value, str):
-            named.append(Named.parse(value).name)
-    return named
 
 
 def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
@@ -287,15 +254,12 @@ class Begun:
 def begin(job: Job, observer: Observer) -> Begun:
     """Open the study, measure what its forecasts cost and, when it is new, let it start warm."""
     stored = open_stored(job)
-    for notice in (*job.series.notices, *job.goals.notices(), *stored.notices):
+    versions_now = changed_versions(job.registry, job.folder)
+    for notice in (*job.series.notices, *job.goals.notices(), *stored.notices, *versions_now):
         observer.notice(notice)
-    if job.folder.study_file.is_file():
-        for package, version in read_config(job.folder.study_file).requires.items():
-            if (now := job.registry.third_parties.get(package)) != version:
-                observer.notice(f"{package} is {now} now, and was {version} when the study began")
     costs = measure_costs(job, observer)
-    learned = _learned(job, costs, observer)
-    plan = job.plan.after(_warm_start(job, stored, costs, learned, observer))
+    learned = _learn(job, costs, observer)
+    plan = _warm_start(job, stored, costs, learned, observer)
     sampler = plan.make_sampler(0)
     if isinstance(sampler, FiniteSampler):
         left = sampler.remaining(stored.study)
@@ -310,77 +274,36 @@ def open_stored(job: Job) -> StoredStudy:
     return open_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 
-class _Learned(msgspec.Struct, frozen=True):
-    """What a study learnt from, kept in its folder so that it goes on as it began."""
-
-    strategy: dict[str, Any]
-    earlier: WarmStartOptions
-    past: tuple[PastStudy, ...]
-
-    def table(self) -> dict[str, Any]:
-        """Return the study file's table that says the same."""
-        earlier: dict[str, Any] = msgspec.to_builtins(self.earlier)
-        return self.strategy | earlier
-
-
-def _learned(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Observer) -> _Learned:
-    """Return what the study learns from: what it began with, where it goes on."""
-    config = job.config
-    known = _read_learned(job.folder)
-    if known is None and job.folder.study_file.is_file():
-        known = _Learned({"name": "none"}, WarmStartOptions(), ())
-    if known is None:
-        return _learn(job, costs, observer)
-    if (known.strategy, known.earlier) != (config.warm_start_strategy, config.earlier):
-        runs = ", ".join(known.earlier.runs)
-        of_runs = f" of {runs}" if runs else ""
-        observer.notice(
-            f"the study goes on as it began, with warm start {known.strategy['name']}{of_runs}"
-        )
-    return known
-
-
 def _warm_start(
     job: Job,
     stored: StoredStudy,
     costs: Mapping[Architecture, ForecastCost],
-    learned: _Learned,
+    learned: Learned,
     observer: Observer,
-) -> Beginning:
-    """Return the study's beginning, and put into the storage what is not there yet."""
-    name, plan = learned.strategy["name"], job.plan
+) -> Plan:
+    """Return the plan of a study that begins so; put into its storage what is not there yet."""
+    name = learned.strategy["name"]
     warm_start = make_warm_start(job.registry, learned.strategy)
-    beginning = begin_from(warm_start, name, plan.space, learned.past)
-    beginning = plan.after(beginning).beginning or beginning
-    if not job.folder.warm_start.is_file():
-        content = msgspec.json.format(msgspec.json.encode(learned))
-        job.folder.write(job.folder.warm_start, content)
-    entered = enter(stored, beginning, job.goals, plan.limits, cost_of(costs), plan.trials)
+    beginning = begin_from(warm_start, name, job.plan.space, learned.past)
+    plan = job.plan.after(beginning)
+    learned.keep(job.folder)
+    entered = enter(stored, plan, cost_of(costs))
     if not job.folder.study_file.is_file():
         told = [f"warm start {name}: {', '.join(entered)}"] if entered else []
         for notice in (*beginning.notices, *told):
             observer.notice(notice)
-    return beginning
+    return plan
 
 
-def _read_learned(folder: RunFolder) -> _Learned | None:
-    if not folder.warm_start.is_file():
-        return None
-    try:
-        return msgspec.json.decode(folder.warm_start.read_bytes(), type=_Learned)
-    except msgspec.DecodeError as error:
-        raise LstmoptError(
-            f"a run goes on with what it learnt from, found that {folder.warm_start} cannot be "
-            f"read ({error}): start a new run with another --out"
-        ) from error
-
-
-def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Observer) -> _Learned:
-    """Read the earlier studies that the configuration names."""
-    config = job.config
-    earlier, strategy = config.earlier, config.warm_start_strategy
+def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Observer) -> Learned:
+    """Return what the study learns from: what it began with, where it goes on."""
+    config, earlier = job.config, job.config.earlier
+    if known := read_learned(job.folder):
+        if (known.strategy, known.earlier) != (config.warm_start_strategy, earlier):
+            observer.notice(f"the study goes on as it began, with warm start {known}")
+        return known
     if not earlier.runs:
-        return _Learned(strategy, earlier, ())
+        return Learned(config.warm_start_strategy, earlier, ())
     frame = Frame(
         job.goals,
         job.plan.space,
@@ -393,7 +316,7 @@ def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Obser
     past, notices = read_past(earlier.runs, job.folder.path, frame)
     for notice in notices:
         observer.notice(notice)
-    return _Learned(strategy, earlier, tuple(past))
+    return Learned(config.warm_start_strategy, earlier, tuple(past))
 
 
 def measure_costs(job: Job, observer: Observer) -> dict[Architecture, ForecastCost]:

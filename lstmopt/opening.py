@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from lstmopt.objectives import Goals, Limits
+from lstmopt.plan import Plan
 from lstmopt.record import CANDIDATE, TAKEN_OVER
 from lstmopt.segments import Segment
 from lstmopt.space import Params, Space, draw
@@ -21,19 +22,16 @@ from lstmopt.warm_start import Beginning, Observation, PastTrial
 CostOf = Callable[[Params], Any]
 
 
-def enter(
-    stored: StoredStudy,
-    beginning: Beginning,
-    goals: Goals,
-    limits: Limits,
-    cost_of: CostOf,
-    trials: int,
-) -> list[str]:
-    """Put a beginning into a study's storage; return what the user should know.
+def enter(stored: StoredStudy, plan: Plan, cost_of: CostOf) -> list[str]:
+    """Put a plan's beginning into a study's storage; return what the user should know.
 
-    No more candidates than the study may begin ``trials``. Called again, it adds what is missing:
-    a study may have been killed in between, and may have more trials now.
+    No more candidates than the study may begin trials. Called again, it adds what is missing: a
+    study may have been killed in between, and may have more trials now.
     """
+    beginning = plan.beginning
+    if beginning is None:
+        return []
+    goals, limits, trials = plan.goals, plan.limits, plan.trials
     known = stored.study.get_trials(deepcopy=False)
     there = {trial.user_attrs.get(TAKEN_OVER, {}).get("index") for trial in known}
     allowed = [

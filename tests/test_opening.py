@@ -63,9 +63,9 @@ def observations(rates):
 
 def begin_with(path, beginning, plan=None, engine=None, limits=None):
     """Return a driver of a study that begins so."""
-    plan = (plan or make_plan(20)).after(beginning)
+    plan = dataclasses.replace(plan or make_plan(20), limits=limits or Limits()).after(beginning)
     stored = open_here(path)
-    notices = enter(stored, beginning, GOALS, limits or Limits(), cost_of(COSTS), plan.trials)
+    notices = enter(stored, plan, cost_of(COSTS))
     engine = engine or in_process(Scripted(losses))
     folder = RunFolder(path)
     driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())

@@ -14,9 +14,9 @@ ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
     "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config", "latency",
     "warm_start", "surrogate", "advice", "segments", "record", "sampling", "allocator", "closed",
-    "stored", "executors", "plan", "storage", "opening", "study", "traits", "past", "baselines",
-    "choice", "finalists", "forecaster", "job", "audit", "progress", "report", "testing",
-    "scaffold", "compat", "cli",
+    "stored", "executors", "plan", "storage", "opening", "study", "traits", "past", "requires",
+    "learned", "baselines", "choice", "finalists", "forecaster", "job", "audit", "progress",
+    "report", "testing", "scaffold", "compat", "cli",
 ]  # fmt: skip
 
 

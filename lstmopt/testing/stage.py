@@ -124,7 +124,7 @@ class Stage:
             trials,
             limits=self.limits,
         ).after(self.beginning)
-        enter(self.stored, self.beginning, self.goals, self.limits, cost_of, trials)
+        enter(self.stored, plan, cost_of)
         engine = Engine(InProcess(), 1, partial(call or train))
         driver = Driver(
             self.stored, plan, cost_of, engine, _NoCheckpoints(), self.registry, Observer()
