@@ -16,14 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import LocalProcesses
-from lstmopt.job import versions
-from lstmopt.record import RunFolder
+from lstmopt.machine import machine, versions
+from lstmopt.record import RunFolder, write_whole
 from lstmopt.registry import Registry, load_registry
 
 from .contenders import PLAIN, Contender
 from .events import Study, append_study, read_studies
 from .scale import Scale
-from .studies import machine
 
 SCHEMA = 1
 
@@ -137,7 +136,7 @@ class BenchmarkFolder:
         return record
 
     def write(self, record: Record) -> None:
-        RunFolder(self.path).write(self.record, msgspec.json.format(msgspec.json.encode(record)))
+        write_whole(self.record, msgspec.json.format(msgspec.json.encode(record)))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from lstmopt_plugins.portfolio import average_study, choose_portfolio
 
 from lstmopt.advice import Source
 from lstmopt.errors import LstmoptError
-from lstmopt.record import RunFolder
+from lstmopt.record import write_whole
 
 from .replay import ReplayTask, make_tasks
 
@@ -42,7 +42,7 @@ def write_portfolio(sources: Sequence[str], size: int, path: Path) -> dict[str, 
             {"params": o.params, "rank": round(o.ranks[0], 4)} for o in average.observations()
         ],
     }
-    RunFolder(path.parent).write(path, msgspec.json.format(msgspec.json.encode(content)))
+    write_whole(path, msgspec.json.format(msgspec.json.encode(content)))
     return content
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lstmopt.errors import LstmoptError
-from lstmopt.record import RunFolder, finite
+from lstmopt.record import finite, write_whole
 
 from . import figures
 from .benchmark import BenchmarkFolder, Record, TaskRecord
@@ -89,9 +89,9 @@ def write_report(folder: Path) -> dict[str, Any]:
     """Write ``report.html`` and ``report.json`` into a benchmark's folder; return the latter."""
     evidence = gather(folder)
     summary = summarise(evidence)
-    place, run = BenchmarkFolder(folder), RunFolder(folder)
-    run.write(place.summary, msgspec.json.format(msgspec.json.encode(summary)))
-    run.write(place.report, render(evidence, summary))
+    place = BenchmarkFolder(folder)
+    write_whole(place.summary, msgspec.json.format(msgspec.json.encode(summary)))
+    write_whole(place.report, render(evidence, summary))
     return summary
 
 
@@ -184,7 +184,7 @@ def _task_rows(evidence: Evidence) -> list[dict[str, Any]]:
 
 def render(evidence: Evidence, summary: dict[str, Any]) -> str:
     """Return the report as one HTML page that needs nothing from outside."""
-    source = (files("lstmopt_benchmarks") / "report.html.jinja").read_text()
+    source = (files("lstmopt_benchmarks") / "report.html.jinja").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(source).render(
         summary=summary,

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-import platform
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +13,8 @@ from typing import Any
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine
-from lstmopt.job import versions
+from lstmopt.machine import machine, versions
+from lstmopt.memory import peak_mib
 from lstmopt.objectives import Goals
 from lstmopt.opening import enter
 from lstmopt.plan import Plan, check_support
@@ -179,7 +176,7 @@ def search(
         ask_seconds=took.ask,
         prune_seconds=took.prune,
         tell_seconds=took.tell,
-        peak_mib=peak_memory(),
+        peak_mib=peak_mib(),
         ended=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         machine=machine(),
         versions=versions(),
@@ -216,24 +213,9 @@ def _loss(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def machine() -> str:
-    """Name the machine as far as figures depend on it."""
-    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-
-
 def reset_peak_memory() -> None:
     """Begin a new peak of this process, where the system can (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return
-
-
-def peak_memory() -> float:
-    """Return the peak resident memory of this process in MiB."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-    except (OSError, IndexError):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -19,7 +19,7 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask, hypervolume
 from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
-from lstmopt.objectives import Goals, cost_of
+from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
 from lstmopt.plan import training_seed
 from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
 from lstmopt.record import TAKEN_OVER, TrialRecord, closed_trials, finite, minimised, trial_record
@@ -30,7 +30,6 @@ from lstmopt.trials import Trials, TrialView
 
 SCHEMA = 1
 _CONFIDENCE = 0.95
-_REFERENCE = 1.1
 
 
 @dataclass(frozen=True)
@@ -187,13 +186,8 @@ def gain(
     """
     if not complete:
         return None
-    points = np.array([*complete, *audited], float)
-    for n, objective in enumerate(goals.objectives):
-        if objective.scale == "log" and (points[:, n] > 0).all():
-            points[:, n] = np.log(points[:, n])
-    low, high = points.min(0), points.max(0)
-    scaled = (points - low) / np.where(high > low, high - low, 1.0)
-    reference = [_REFERENCE] * scaled.shape[1]
+    scaled = normalise([*complete, *audited], goals)
+    reference = [REFERENCE] * scaled.shape[1]
     before = hypervolume(scaled[: len(complete)], reference)
     return hypervolume(scaled, reference) / before - 1
 

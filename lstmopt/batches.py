@@ -11,8 +11,10 @@ from torch import Tensor
 
 from lstmopt.windows import Part
 
-_GATHERED = 2048
+GATHERED = 2048
 """Windows gathered at once: few enough to stay in a cache, enough that gathering costs little."""
+SCORED = 512
+"""Windows scored at once; fixed, so that no candidate's score depends on its own batch size."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class DevicePart:
         ``size`` windows a batch, in order; the last batch has what is left.
         """
         whole = len(origins) // size * size
-        several = max(1, _GATHERED // size) * size
+        several = max(1, GATHERED // size) * size
         for first in range(0, whole, several):
             group = origins[first : min(first + several, whole)]
             yield from self._gather(group.view(-1, size), forecasts)

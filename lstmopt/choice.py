@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lstmopt.document import front_rows, goals_of
 from lstmopt.errors import LstmoptError
 from lstmopt.front import knee
-from lstmopt.objectives import Goals, make_goals
-from lstmopt.registry import load_registry
+from lstmopt.objectives import Goals, normalise
 
 
 def pick_index(values: Sequence[Mapping[str, float]], goals: Goals, pick: str) -> int:
     """Return the index of the pick ``knee``, ``best`` or ``fastest`` among ``values``."""
     if pick == "knee":
-        return knee([_axes(row, goals) for row in values])
+        points = [[o.minimised(row[o.name]) for o in goals.objectives] for row in values]
+        return knee(normalise(points, goals))
     group = goals.learned if pick == "best" else goals.static or list(goals.objectives)
     objective = group[0]
     return min(range(len(values)), key=lambda n: objective.minimised(values[n][objective.name]))
-
-
-def _axes(values: Mapping[str, float], goals: Goals) -> list[float]:
-    """Place values on axes as they are best read: lower is better, latency in log."""
-    return [
-        math.log(values[o.name])
-        if o.scale == "log" and values[o.name] > 0
-        else o.minimised(values[o.name])
-        for o in goals.objectives
-    ]
-
-
-def front_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """List the front's trials with values and hyperparameters, best first objective first."""
-    trials = {trial["number"]: trial for trial in document["trials"]}
-    return [
-        {"trial": number, "values": trials[number]["values"], "params": trials[number]["params"]}
-        for number in document["front"]
-    ]
 
 
 def pick_row(document: dict[str, Any], pick: str) -> tuple[dict[str, Any], str]:
@@ -54,10 +35,18 @@ def pick_row(document: dict[str, Any], pick: str) -> tuple[dict[str, Any], str]:
             f"--pick takes knee, best, fastest or a trial of the front, found {pick!r}: "
             f"choose from {', '.join(by_number) or 'a run that has a front'}"
         )
-    registry = load_registry()
-    goals = make_goals([registry.objective(entry["name"]) for entry in document["objectives"]])
+    goals = goals_of(document)
     row = rows[pick_index([r["values"] for r in rows], goals, pick)]
-    return row, f"Trial {row['trial']} {_WHY[pick]}."
+    return row, f"Trial {row['trial']} {why(pick, len(rows), goals)}."
+
+
+def why(pick: str, size: int, goals: Goals) -> str:
+    """Say what a picked trial of a front of this size has before the others, as a verb phrase."""
+    if size == 1:
+        return "is the whole front"
+    if pick == "knee" and size == 2:
+        return f"has the better {goals.names[0]}: a front of two has no knee"
+    return _WHY[pick]
 
 
 _WHY = {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from lstmopt.baselines import Forecast, score_part
 from lstmopt.batches import DevicePart
@@ -16,12 +20,13 @@ from lstmopt.choice import pick_index
 from lstmopt.epoch import Epoch
 from lstmopt.errors import MachineError
 from lstmopt.executors import Engine
+from lstmopt.forecasts import last_origins, tabulate
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plan import refit_seed
 from lstmopt.record import TrialRecord
 from lstmopt.space import Architecture, Candidate
-from lstmopt.training import Progress, Scores, evaluate, one_thread, read_checkpoint
+from lstmopt.training import Progress, Scores, one_thread, predict, read_checkpoint, score
 from lstmopt.windows import Part, Split
 
 
@@ -45,6 +50,13 @@ class Finalist:
     trial: TrialRecord
     refits: tuple[Refit, ...]
     values: dict[str, float]
+    spread: dict[str, float]
+    """The standard deviation of each objective over the refits."""
+
+    @property
+    def best(self) -> Refit:
+        """The refit that is best on validation."""
+        return min(self.refits, key=lambda refit: refit.best.val_loss)
 
 
 Refits = dict[tuple[int, int], tuple[Candidate, Future[Progress]]]
@@ -87,8 +99,10 @@ def end_refits(
         if refits:
             cost = costs[Architecture.of(trial.params)]
             each = [goals.values(cost, r.curve) for r in refits]
-            means = {name: statistics.fmean(v[name] for v in each) for name in goals.names}
-            finalists.append(Finalist(trial, tuple(refits), means))
+            columns = {name: [values[name] for values in each] for name in goals.names}
+            means = {name: statistics.fmean(column) for name, column in columns.items()}
+            spread = {name: _deviation(column) for name, column in columns.items()}
+            finalists.append(Finalist(trial, tuple(refits), means, spread))
     if not finalists:
         raise MachineError(
             f"a chosen candidate must train again with other seeds, found that all "
@@ -109,47 +123,122 @@ def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the test part said, after the choice was made."""
+    """What the test part said, after the choice was made.
+
+    ``forecasts`` holds the last ones row by row (see ``forecasts.tabulate``): on the validation
+    part every finalist's, on the test part those of the network to deploy; the baselines' on both.
+    """
 
     chosen: Finalist
-    deployed: Refit
+    finalists: tuple[Finalist, ...]
     test: tuple[Scores, ...]
     baselines: dict[str, Scores | None]
+    forecasts: pd.DataFrame
+
+    @property
+    def deployed(self) -> Refit:
+        return self.chosen.best
 
 
-def open_test(chosen: Finalist, split: Split, baselines: Mapping[str, Forecast | None]) -> Verdict:
+def open_test(
+    chosen: Finalist,
+    finalists: Sequence[Finalist],
+    split: Split,
+    baselines: Mapping[str, Forecast | None],
+) -> Verdict:
     """Score the chosen candidate's refits and the fitted baselines on the test part.
 
-    The refit that is best on validation is the one to deploy.
+    Of the refits, the one that is best on validation is to be deployed.
     """
     test = split.open_test()
-    scores = tuple(_score(r, test) for r in chosen.refits)
+    usable = {name: forecast for name, forecast in baselines.items() if forecast}
+    networks = {f.trial.number: _network(f.best) for f in finalists}
+    seen = _tabulate_last(split, split.validation, "validation", usable, networks)
+    kept = {chosen.trial.number: networks[chosen.trial.number]}
+    shown = _tabulate_last(split, test, "test", usable, kept)
     return Verdict(
         chosen,
-        min(chosen.refits, key=lambda r: r.best.val_loss),
-        scores,
-        {name: _score_baseline(forecast, test) for name, forecast in baselines.items()},
+        tuple(finalists),
+        tuple(_score(_network(r), test) for r in chosen.refits),
+        {n: None if f is None else score_part(f, test) for n, f in baselines.items()},
+        pd.concat([seen, shown], ignore_index=True),
     )
 
 
-def _score(refit: Refit, test: Part) -> Scores:
-    part = DevicePart(test, "cpu")
-    model = LSTMForecaster(refit.candidate.architecture, test.inputs.shape[1], test.shape.horizon)
-    model.load_state_dict(refit.weights)
-    with one_thread():
-        return evaluate(model, part, part.origins(test.shape.window))
+Network = Callable[[Part, NDArray[np.int64]], NDArray[np.float32]]
+"""Maps a part and origins to forecasts [windows, horizon] of its scaled target."""
 
 
-def _score_baseline(forecast: Forecast | None, test: Part) -> Scores | None:
-    return None if forecast is None else score_part(forecast, test)
+def _network(refit: Refit) -> Network:
+    def forecast(part: Part, origins: NDArray[np.int64]) -> NDArray[np.float32]:
+        shape, features = part.shape, part.inputs.shape[1]
+        model = LSTMForecaster(refit.candidate.architecture, features, shape.horizon)
+        model.load_state_dict(refit.weights)
+        with one_thread():
+            forecasts = predict(model, DevicePart(part, "cpu"), torch.from_numpy(origins))
+        answer: NDArray[np.float32] = forecasts.numpy()
+        return answer
+
+    return forecast
+
+
+def _score(network: Network, part: Part) -> Scores:
+    origins = part.origins()
+    return score(network(part, origins), *part.gather_targets(origins))
+
+
+def _tabulate_last(
+    split: Split,
+    part: Part,
+    name: str,
+    baselines: Mapping[str, Forecast],
+    networks: Mapping[int, Network],
+) -> pd.DataFrame:
+    """Tabulate a part's last forecasts, networks by the number of their trial."""
+    origins = last_origins(part, name)
+    predicted = {b: forecast(part)[-len(origins) :] for b, forecast in baselines.items()}
+    predicted |= {f"trial {n}": network(part, origins) for n, network in networks.items()}
+    return tabulate(split, part, name, predicted)
+
+
+def describe(verdict: Verdict, latency_ms: float, target_std: float) -> dict[str, Any]:
+    """Say a verdict as plain values, for the record.
+
+    ``latency_ms`` is what a forecast of the chosen architecture takes, ``target_std`` the standard
+    deviation of the target in its own units.
+    """
+    chosen = verdict.chosen
+    return {
+        "chosen": {
+            "trial": chosen.trial.number,
+            "params": chosen.trial.params,
+            "validation": chosen.values,
+            "test": summarise(verdict.test, target_std),
+            "latency_ms": latency_ms,
+        },
+        "finalists": [
+            {
+                "trial": finalist.trial.number,
+                "seeds": len(finalist.refits),
+                "validation": {
+                    name: {"mean": mean, "std": finalist.spread[name]}
+                    for name, mean in finalist.values.items()
+                },
+            }
+            for finalist in verdict.finalists
+        ],
+        "baselines": {
+            name: None if scores is None else summarise([scores], target_std)
+            for name, scores in verdict.baselines.items()
+        },
+    }
 
 
 def summarise(scores: Sequence[Scores], target_std: float) -> dict[str, Any]:
     """Give mean and standard deviation over seeds, in the scaled and the target's own units."""
 
     def spread(values: list[float]) -> dict[str, float]:
-        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-        return {"mean": statistics.fmean(values), "std": deviation}
+        return {"mean": statistics.fmean(values), "std": _deviation(values)}
 
     mse, mae = [s.mse for s in scores], [s.mae for s in scores]
     return {
@@ -160,3 +249,10 @@ def summarise(scores: Sequence[Scores], target_std: float) -> dict[str, Any]:
         },
         "r2": spread([s.r2 for s in scores]),
     }
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation, which is no number where a value is none."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    return statistics.stdev(values) if len(values) > 1 else 0.0

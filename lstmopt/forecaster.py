@@ -15,9 +15,10 @@ import torch
 
 from lstmopt.data import Series, read_series
 from lstmopt.errors import LstmoptError
-from lstmopt.model import LSTMForecaster
+from lstmopt.model import LSTMForecaster, read_tensors
 from lstmopt.options import DataOptions
 from lstmopt.space import Architecture
+from lstmopt.times import calendar_features
 from lstmopt.windows import Scaling, Shape, last_observed, next_times, scaled_inputs, truncate
 
 SCHEMA = 1
@@ -90,14 +91,27 @@ class Forecaster:
             )
         return inputs
 
+    def _check(self) -> None:
+        """Raise ValueError where the parts of a description do not belong together."""
+        past, known = 1 + len(self.data.features or ()), len(self.data.known)
+        for name, moments in (("mean", self.scaling.mean), ("std", self.scaling.std)):
+            if moments.shape != (past + known,) or not np.isfinite(moments).all():
+                raise ValueError(f"{name} must hold {past + known} numbers")
+        known_cycles = calendar_features(pd.DatetimeIndex(["2000-01-01"]), self.step)[0]
+        if strangers := set(self.calendar) - set(known_cycles):
+            raise ValueError(f"no calendar feature is called {', '.join(strangers)}")
+        features = past + len(self.calendar) + known * self.shape.horizon
+        if self.features != features or min(self.shape.window, self.shape.horizon) < 1:
+            raise ValueError(f"the columns give {features} inputs, found {self.features}")
+        self.network()
+
     def save(self, weights: Path) -> None:
         """Write the weights (``.pth``, a plain state dict) and beside them the description."""
-        from lstmopt.record import RunFolder
+        from lstmopt.record import write_whole
 
         buffer = io.BytesIO()
         torch.save(self.weights, buffer)
-        folder = RunFolder(weights.parent)
-        folder.write(weights, buffer.getvalue())
+        write_whole(weights, buffer.getvalue())
         description = {
             "schema": SCHEMA,
             "architecture": asdict(self.architecture),
@@ -109,16 +123,16 @@ class Forecaster:
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
         }
-        folder.write(weights.with_suffix(".json"), json.dumps(description, indent=2))
+        write_whole(weights.with_suffix(".json"), json.dumps(description, indent=2))
 
     @classmethod
     def load(cls, path: Path) -> Forecaster:
         """Read a saved model from its ``.pth`` file or the run's folder; runs no code from it."""
         weights = path / "best_optimized_lstm_model.pth" if path.is_dir() else path
         try:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
-            content: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text())
-            return cls(
+            state = read_tensors(weights)
+            content: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text("utf-8"))
+            loaded = cls(
                 state,
                 Architecture(**content["architecture"]),
                 content["features"],
@@ -128,6 +142,8 @@ class Forecaster:
                 tuple(content["calendar"]),
                 msgspec.convert(content["data"], DataOptions),
             )
+            loaded._check()
+            return loaded
         except FileNotFoundError:
             raise LstmoptError(
                 f"a model is a .pth file with its .json, or the folder of a finished run, found "

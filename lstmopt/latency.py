@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from typing import Any
 import platformdirs
 import torch
 
+from lstmopt.machine import processor
 from lstmopt.model import LSTMForecaster, count_parameters
 from lstmopt.objectives import ForecastCost
 from lstmopt.space import Architecture
@@ -128,23 +128,15 @@ def _key(architecture: Architecture, setting: Setting) -> str:
     machine = (
         torch.cuda.get_device_name(setting.device)
         if setting.device.startswith("cuda")
-        else _processor()
+        else processor()
     )
     parts = [asdict(architecture), asdict(setting), torch.__version__, machine]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        content: dict[str, dict[str, Any]] = json.loads(path.read_text())
+        content: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
         return content
     except (OSError, ValueError):
         return {}  # a cache that cannot be read is measured again
@@ -153,5 +145,5 @@ def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
 def _write_cache(path: Path, content: dict[str, dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content))
+    temporary.write_text(json.dumps(content), "utf-8")
     temporary.replace(path)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from lstmopt.errors import LstmoptError
 from lstmopt.space import Architecture, Value
@@ -40,18 +42,27 @@ class ForecastCost:
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a forecaster may cost at most; what breaks a limit is never trained."""
+    """What a forecaster may cost at most; what breaks one of the first three is never trained.
+
+    ``max_memory_mb`` is what training a candidate may take beyond what a worker holds anyway, in
+    megabytes (10^6 bytes): predicted before it (see `memory`) and held to while it trains.
+    ``max_trial_seconds`` ends a candidate's training.
+    """
 
     max_latency_ms: float | None = None
     max_parameters: int | None = None
+    max_memory_mb: float | None = None
+    max_trial_seconds: float | None = None
 
-    def excess(self, cost: ForecastCost) -> dict[str, float]:
+    def excess(self, cost: ForecastCost, memory_mb: float = 0.0) -> dict[str, float]:
         """Return by which share each limit is exceeded, by its name: at most 0 is within it."""
         excess = {}
         if self.max_latency_ms is not None:
             excess["max_latency_ms"] = cost.latency_ms / self.max_latency_ms - 1
         if self.max_parameters is not None:
             excess["max_parameters"] = cost.parameters / self.max_parameters - 1
+        if self.max_memory_mb is not None:
+            excess["max_memory_mb"] = memory_mb / self.max_memory_mb - 1
         return excess
 
 
@@ -113,6 +124,26 @@ class Goals:
                 "the front will be a single point"
             ]
         return []
+
+
+REFERENCE = 1.1
+"""The corner of hypervolumes over objectives from 0 to 1: the ends of a front count too."""
+
+
+def normalise(points: ArrayLike, goals: Goals) -> NDArray[np.float64]:
+    """Scale minimised points [n, objectives] to 0..1 over all of them, each objective by itself.
+
+    On the logarithm where an objective is best read so and every value is above 0.
+    """
+    values = np.array(points, float).reshape(-1, len(goals.objectives))
+    if len(values) == 0:
+        return values
+    for n, objective in enumerate(goals.objectives):
+        if objective.scale == "log" and (values[:, n] > 0).all():
+            values[:, n] = np.log(values[:, n])
+    low, high = values.min(0), values.max(0)
+    scaled: NDArray[np.float64] = (values - low) / np.where(high > low, high - low, 1.0)
+    return scaled
 
 
 def make_goals(objectives: list[Objective]) -> Goals:

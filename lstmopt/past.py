@@ -22,7 +22,7 @@ from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder, read_document
 from lstmopt.segments import curve_of, read_segments
 from lstmopt.space import ARCHITECTURE, FIXED, Choice, Params, Space, Value
-from lstmopt.storage import IDENTITY
+from lstmopt.storage import IDENTITY, is_there, masked, open_journal
 from lstmopt.traits import SeriesTraits, similarity
 from lstmopt.warm_start import PastStudy, PastTrial
 
@@ -98,8 +98,9 @@ def read_past(
         fitting, counted, unfit = _put_all_into(frame, found)
         if not fitting:
             raise LstmoptError(
-                f"a warm start needs a study with finished trials that fit, found in {place} that "
-                f"{'; '.join(unfit) or 'there is no other study'}: choose another run"
+                "a warm start needs a study with finished trials that fit, found in "
+                f"{masked(place)} that {'; '.join(unfit) or 'there is no other study'}: choose "
+                "another run"
             )
         studies += fitting
         notices += [*counted, *(f"left out: {words}" for words in unfit)]
@@ -210,10 +211,7 @@ def _from_document(document: Mapping[str, Any], place: str) -> RawStudy:
 
 
 def _read_journal(run: RunFolder) -> list[RawStudy]:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(run.journal)))
+    storage = open_journal(run.journal)
     return [_from_optuna(study, str(run.path)) for study in _studies_of(storage)]
 
 
@@ -221,25 +219,26 @@ def _read_url(url: str) -> Iterator[RawStudy]:
     import optuna
 
     place, _, wanted = url.partition("#")
-    file = place.removeprefix("sqlite:///")
-    if file != place and not Path(file).is_file():
-        raise LstmoptError(f"a warm start reads a database that is there, found none at {file}")
+    if not is_there(place, RunFolder(Path())):
+        raise LstmoptError(
+            f"a warm start reads a database that is there, found none at {masked(place)}"
+        )
     try:
         storage = optuna.storages.get_storage(place)
         studies = _studies_of(storage)
     except Exception as error:
         raise LstmoptError(
-            f"a warm start reads an Optuna storage that can be opened, found {place!r} "
-            f"({str(error).splitlines()[0]}): write for instance sqlite:///study.db"
+            f"a warm start reads an Optuna storage that can be opened, found {masked(place)!r} "
+            f"({masked(str(error).splitlines()[0])}): write for instance sqlite:///study.db"
         ) from error
     names = [study.study_name for study in studies]
     if wanted and wanted not in names:
         raise LstmoptError(
-            f"a storage's study is chosen by its name, found no {wanted!r} in {place}: "
+            f"a storage's study is chosen by its name, found no {wanted!r} in {masked(place)}: "
             f"{near_miss(wanted, names)}"
         )
     if not names:
-        raise LstmoptError(f"a warm start needs an earlier study, found none in {place}")
+        raise LstmoptError(f"a warm start needs an earlier study, found none in {masked(place)}")
     for study in studies:
         if wanted in ("", study.study_name):
             yield _from_optuna(study, place)
@@ -271,7 +270,7 @@ def _from_optuna(study: Any, place: str) -> RawStudy:
         if trial.state.name == "COMPLETE"
     )
     return RawStudy(
-        f"{study.study_name} ({place})",
+        f"{study.study_name} ({masked(place)})",
         trials,
         {key: identity[key] for key in WORK if key in identity} if identity else {},
         None,

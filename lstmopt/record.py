@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ FORMAT = 2
 """Of what a trial keeps in the storage; a run of another one cannot go on."""
 
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+RUNNING = "running"
 INFEASIBLE = "infeasible"
 
 CANDIDATE = "warm_start"
@@ -42,7 +44,7 @@ TAKEN_OVER = "taken_over"
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A closed trial.
+    """A closed trial, or one that runs.
 
     ``values`` by objective name; a learned one is None unless the trial is complete. ``curve`` is
     what the pruner saw; ``epochs_trained`` may be a few more. ``by_pruner`` tells a trial that the
@@ -62,6 +64,11 @@ class TrialRecord:
     decisions: tuple[dict[str, Any], ...] = ()
     taken_over: bool = False
     """Whether it was trained by an earlier run."""
+    began: str = ""
+    ended: str = ""
+    """When, in this machine's time (ISO 8601)."""
+    peak_mib: float = 0.0
+    """The most memory that a process had held when it had trained it."""
 
     def as_json(self) -> dict[str, Any]:
         content = asdict(self)
@@ -80,7 +87,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         values = dict(zip(goals.names, trial.values, strict=True))
     return TrialRecord(
         trial.number,
-        INFEASIBLE if attrs.get(INFEASIBLE) else STATES[trial.state.name],
+        INFEASIBLE if attrs.get(INFEASIBLE) else STATES.get(trial.state.name, RUNNING),
         dict(trial.params),
         values,
         curve[: attrs.get("epochs", len(curve))],
@@ -94,13 +101,26 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
             for report, decision in segment.decisions
         ),
         TAKEN_OVER in attrs,
+        _moment(trial.datetime_start),
+        _moment(trial.datetime_complete),
+        attrs.get("peak_mib", 0.0),
     )
+
+
+def _moment(when: datetime | None) -> str:
+    return when.isoformat(timespec="milliseconds") if when else ""
 
 
 def closed_trials(study: optuna.Study, goals: Goals) -> list[TrialRecord]:
     """List the records of every closed trial, by number."""
     trials = study.get_trials(deepcopy=False)
     return [trial_record(t, goals) for t in trials if t.state.name in STATES]
+
+
+def running_trials(study: optuna.Study, goals: Goals) -> list[TrialRecord]:
+    """List the records of the trials that were begun and not closed yet, by number."""
+    trials = study.get_trials(deepcopy=False)
+    return [trial_record(t, goals) for t in trials if t.state.name == "RUNNING"]
 
 
 def front_of(trials: Sequence[TrialRecord], goals: Goals) -> list[TrialRecord]:
@@ -149,6 +169,22 @@ class RunFolder:
         return self.path / "front.csv"
 
     @property
+    def forecasts(self) -> Path:
+        return self.path / "forecasts.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def results_png(self) -> Path:
+        return self.path / "optuna_optimization_results.png"
+
+    @property
+    def correlations_png(self) -> Path:
+        return self.path / "parameter_correlations.png"
+
+    @property
     def warm_start(self) -> Path:
         return self.path / "warm_start.json"
 
@@ -187,18 +223,23 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def write(self, path: Path, content: str | bytes) -> None:
-        """Write a whole file or nothing: a reader never sees half of it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
+        """Write a whole file of the run or nothing.
+
+        The run's own folder must be there: made anew, it would be another run.
+        """
+        self.path.stat()
+        write_whole(path, content)
+
+    @property
+    def _holder(self) -> Path:
+        return self.path / ".driver.json"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run for one driver; a second is refused, with the name of the first."""
         self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.path / ".lock", timeout=0)
-        holder = self.path / ".driver.json"
+        holder = self._holder
         try:
             lock.acquire()
         except filelock.Timeout:
@@ -215,15 +256,36 @@ class RunFolder:
             holder.unlink(missing_ok=True)
             lock.release()
 
+    def is_driven(self) -> bool:
+        """Say whether a driver runs the study now, as far as can be seen from this machine."""
+        try:
+            holder = json.loads(self._holder.read_text("utf-8"))
+            if holder["host"] != socket.gethostname():
+                return True
+            os.kill(int(holder["process"]), 0)
+        except PermissionError:
+            return True
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
+
     def read_results(self) -> dict[str, Any]:
         """Return the result document of a finished run."""
         return read_document(self.results)
 
 
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a whole file or nothing: a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    temporary.replace(path)
+
+
 def read_document(path: Path) -> dict[str, Any]:
     """Read an ``optimization_results.json``. Raises LstmoptError for what is not one."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         raise LstmoptError(
             f"a finished run holds {path.name}, found none that can be read in "
@@ -235,12 +297,29 @@ def read_document(path: Path) -> dict[str, Any]:
             f"this version reads results of schema {SCHEMA}, found {found!r} "
             f"in {path}: run the study again"
         )
+    if missing := [name for name in _PARTS if name not in content]:
+        raise LstmoptError(
+            f"results hold {', '.join(_PARTS)}, found {path} without {', '.join(missing)}: "
+            "it is damaged; run the study again"
+        )
     return content
+
+
+_PARTS = (
+    "study",
+    "objectives",
+    "architectures",
+    "trials",
+    "front",
+    "chosen",
+    "baselines",
+    "budget",
+)
 
 
 def _read_holder(path: Path) -> str:
     try:
-        holder = json.loads(path.read_text())
+        holder = json.loads(path.read_text("utf-8"))
         return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError):
         return "another process"

@@ -27,6 +27,10 @@ class Choice:
     def grid(self) -> tuple[Value, ...] | None:
         return self.values
 
+    def table(self) -> list[Value]:
+        """Return it as a study file has it."""
+        return list(self.values)
+
     def contains(self, value: Value) -> bool:
         return value in self.values
 
@@ -59,6 +63,11 @@ class Range:
         inner = [math.exp(s) if self.log else s for s in steps[1:-1]]
         values = [self.low, *inner, self.high]  # the ends exactly, whatever the rounding
         return tuple(dict.fromkeys(round(v) for v in values)) if self.integer else tuple(values)
+
+    def table(self) -> dict[str, Any]:
+        """Return it as a study file has it, and whether it holds whole numbers only."""
+        ends = {"low": self.low, "high": self.high}
+        return ends | {"log": self.log, "integer": self.integer}
 
     def contains(self, value: Value) -> bool:
         return not isinstance(value, str) and self.low <= value <= self.high
@@ -133,6 +142,10 @@ class Space:
     """The hyperparameters that vary, by name."""
 
     parameters: dict[str, Parameter]
+
+    def table(self) -> dict[str, list[Value] | dict[str, Any]]:
+        """Return the space as plain values, by hyperparameter."""
+        return {name: parameter.table() for name, parameter in self.parameters.items()}
 
     def names(self, params: Mapping[str, Value]) -> list[str]:
         """Name the hyperparameters that apply: dropout works only between layers."""

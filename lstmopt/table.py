@@ -171,3 +171,8 @@ def _is_number(field: str) -> bool:
 def place(table: pd.DataFrame | pd.Series, row: int) -> str:
     """Say where row number ``row`` stands: its line in a file, else its count from 1."""
     return f"line {table.index[row]}" if table.index.name == LINE else f"row {row + 1}"
+
+
+def without_formula(name: str) -> str:
+    """Return a name that a spreadsheet shows and does not compute (OWASP, CSV Injection)."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
