@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lstmopt.forecaster import Forecaster as Forecaster
     from lstmopt.hookspecs import hookimpl as hookimpl
     from lstmopt.job import run as run
+    from lstmopt.loaded import Run as Run
+    from lstmopt.loaded import load as load
     from lstmopt.pareto_pruner import ParetoPruner as ParetoPruner
     from lstmopt.registry import Objective as Objective
     from lstmopt.registry import Strategy as Strategy
@@ -28,7 +30,9 @@ _PUBLIC = {
     "Forecaster": "forecaster",
     "hookimpl": "hookspecs",
     "Objective": "registry",
+    "load": "loaded",
     "ParetoPruner": "pareto_pruner",
+    "Run": "loaded",
     "Strategy": "registry",
     "run": "job",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +15,15 @@ from lstmopt.errors import MachineError
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from lstmopt.loaded import Run
+
 NO_BROWSER = (
     "pictures are drawn by Chrome or Chromium, found none on this machine: "
     "run `apt-get install chromium` or `kaleido_get_chrome`"
 )
 _SCALE = 2
-_SECONDS = 90.0
+_SECONDS, _SECONDS_EACH = 60.0, 5.0
+"""How long a browser may take to start, and for each picture."""
 
 
 def find_browser() -> str | None:
@@ -40,7 +44,8 @@ def write_png(figures: Mapping[Path, go.Figure]) -> None:
     """
     if not find_browser():
         raise MachineError(NO_BROWSER)
-
+    for path in figures:
+        path.parent.mkdir(parents=True, exist_ok=True)
     drawings = [
         {"fig": figure, "path": str(path), "opts": {"format": "png", "scale": _SCALE}}
         for path, figure in figures.items()
@@ -53,6 +58,41 @@ def write_png(figures: Mapping[Path, go.Figure]) -> None:
         )
 
 
+def write_sheets(run: Run) -> str | None:
+    """Draw the two sheets of a run into its folder; say in one sentence why it cannot be done."""
+    if not find_browser():
+        return NO_BROWSER
+    sheets = {
+        run.folder.results_png: run.figures.sheet(),
+        run.folder.correlations_png: run.figures.correlations(),
+    }
+    try:
+        write_png(sheets)
+    except MachineError as error:
+        return str(error)
+    return None
+
+
+def write_every_figure(run: Run) -> list[Path]:
+    """Draw every figure of a run into ``figures`` in its folder; return the paths.
+
+    Raises MachineError where there is no browser or it draws nothing.
+    """
+    folder = run.path / "figures"
+    drawn: dict[Path, go.Figure] = {}
+    for name, figure in run.figures.all().items():
+        path = folder / f"{_file_name(name)}.png"
+        taken = path in drawn
+        drawn[path.with_stem(f"{path.stem}_{len(drawn)}") if taken else path] = figure
+    write_png(drawn)
+    return list(drawn)
+
+
+def _file_name(name: str) -> str:
+    """Make a name from a user's own data fit for a file."""
+    return re.sub(r"[^\w-]+", "_", name)
+
+
 def _draw(drawings: list[dict[str, Any]]) -> list[str]:
     """Draw in a thread of its own, which a notebook's event loop does not reach; say what failed.
 
@@ -61,7 +101,7 @@ def _draw(drawings: list[dict[str, Any]]) -> list[str]:
     """
     import kaleido
 
-    failures = [f"no answer in {_SECONDS:g} s"]
+    failures = ["no answer in time"]
 
     def work() -> None:
         options = {"mathjax": False, "n": 1}
@@ -75,5 +115,5 @@ def _draw(drawings: list[dict[str, Any]]) -> list[str]:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(_SECONDS)
+    thread.join(_SECONDS + _SECONDS_EACH * len(drawings))
     return failures[:]

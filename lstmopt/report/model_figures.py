@@ -1,0 +1,155 @@
+"""What was found: the forecasts of the choice beside truth and baselines, and what they cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from lstmopt.forecasts import COLUMNS
+from lstmopt.loaded import Run
+from lstmopt.report.style import COLOURS, DASHES, GREY, SYMBOLS, axis_of, figure, note, plain
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Part = Literal["test", "validation"]
+_SHOWN = 200
+"""Rows in view at first; the others are reached by dragging."""
+_MOST = 1_000
+"""Rows drawn at most, the last ones."""
+
+
+def models_of(run: Run, rows: pd.DataFrame) -> list[str]:
+    """Name what forecasts in a part of the table: the chosen network, others, the baselines."""
+    there = [n for n in rows.columns if n not in COLUMNS and rows[n].notna().any()]
+    chosen = f"trial {run.document['chosen']['trial']}"
+    return sorted(there, key=lambda name: (name != chosen, not name.startswith("trial ")))
+
+
+def draw_forecasts(run: Run, part: Part = "test", lead: int = 1) -> go.Figure:
+    """Draw the last forecasts ``lead`` rows ahead beside the truth, and the network's errors."""
+    target = run.document["study"]["target"]
+    rows = _rows(run, part)
+    rows = rows[rows["lead"] == lead].tail(_MOST)
+    title = f"Forecasts of {target} on the {part} part, {_ahead(run, lead)}"
+    drawn = figure(title, "", target, height=520)
+    if rows.empty:
+        return note(drawn, "no model has been chosen yet")
+    # in few bytes: plotly takes milliseconds since 1970 for a date
+    times = rows["time"].to_numpy("datetime64[ms]").astype(float)
+    truth = {"color": GREY, "width": 2.5}
+    drawn.add_scatter(x=times, y=rows["truth"].to_numpy(float), name="truth", line=truth)
+    models = models_of(run, rows)
+    for n, name in enumerate(models):
+        network = name.startswith("trial ")
+        drawn.add_scatter(
+            x=times,
+            y=rows[name].to_numpy(float),
+            name=name,
+            line={
+                "color": COLOURS[n % len(COLOURS)],
+                "dash": DASHES[n % len(DASHES)],
+                "width": 1.6 if network else 1.2,
+            },
+            visible=True if n == 0 or name == "ridge" else "legendonly",
+        )
+    errors = rows[models[0]] - rows["truth"]
+    drawn.add_bar(
+        x=times,
+        y=errors.to_numpy(np.float32),
+        name=f"error of {models[0]}",
+        marker={"color": COLOURS[0], "line": {"width": 0}},
+        yaxis="y2",
+        showlegend=False,
+    )
+    start = times[max(0, len(times) - _SHOWN)]
+    drawn.update_xaxes(type="date", range=[start, times[-1]], anchor="y2")
+    return drawn.update_layout(
+        yaxis={"domain": [0.33, 1]},
+        yaxis2={"domain": [0, 0.25], "title": {"text": "error"}, "anchor": "x"},
+        hovermode="x unified",
+    )
+
+
+def draw_residuals(run: Run, part: Part = "test") -> go.Figure:
+    """Draw how the errors of every model are spread, over all leads."""
+    rows = _rows(run, part).dropna(subset=["truth"])
+    target = run.document["study"]["target"]
+    drawn = figure(f"Errors on the {part} part", f"forecast minus truth ({target})", "share")
+    if rows.empty:
+        return note(drawn, "no model has been chosen yet")
+    errors = {name: (rows[name] - rows["truth"]).dropna() for name in models_of(run, rows)}
+    # what lies beyond is not drawn, so that the middle is seen
+    reach = max(float(np.quantile(np.abs(e), 0.98)) for e in errors.values()) or 1.0
+    edges = np.linspace(-reach, reach, 61)
+    for n, (name, values) in enumerate(errors.items()):
+        counts = np.histogram(values, edges)[0] / len(values)
+        drawn.add_scatter(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts,
+            name=name,
+            mode="lines",
+            line={
+                "shape": "hvh",
+                "color": COLOURS[n % len(COLOURS)],
+                "dash": DASHES[n % len(DASHES)],
+                "width": 2.2 if n == 0 else 1.2,
+            },
+            hovertemplate="%{y:.1%} at %{x:.3g}",
+        )
+    return drawn.update_yaxes(tickformat=".0%", rangemode="tozero")
+
+
+def draw_errors_by_lead(run: Run, part: Part = "test") -> go.Figure:
+    """Draw the mean absolute error of every model over the rows ahead."""
+    rows = _rows(run, part).dropna(subset=["truth"])
+    target = run.document["study"]["target"]
+    drawn = figure("Error by rows ahead", "rows ahead", f"mean absolute error ({target})")
+    if rows.empty:
+        return note(drawn, "no model has been chosen yet")
+    for n, name in enumerate(models_of(run, rows)):
+        by_lead = (rows[name] - rows["truth"]).abs().groupby(rows["lead"]).mean()
+        drawn.add_scatter(
+            x=by_lead.index.to_numpy(),
+            y=by_lead.to_numpy(),
+            name=name,
+            mode="lines+markers",
+            marker={"symbol": SYMBOLS[n % len(SYMBOLS)]},
+            line={"color": COLOURS[n % len(COLOURS)], "dash": DASHES[n % len(DASHES)]},
+        )
+    return drawn.update_yaxes(rangemode="tozero")
+
+
+def draw_latency(run: Run) -> go.Figure:
+    """Draw what a forecast of each architecture takes, with the interquartile range."""
+    drawn = figure("Latency by architecture", "hidden_size", "latency_ms", height=380)
+    table = pd.DataFrame(run.document["architectures"])
+    if table.empty:
+        return note(drawn, "no architecture was measured")
+    for n, (layers, some) in enumerate(table.groupby("num_layers")):
+        mine = some.sort_values("hidden_size")
+        drawn.add_scatter(
+            x=[plain(size) for size in mine["hidden_size"]],
+            y=mine["latency_ms"].to_numpy(float),
+            error_y={"array": mine["latency_spread_ms"].to_numpy(float) / 2},
+            customdata=mine["parameters"].tolist(),
+            hovertemplate="%{y:.3g} ms, %{customdata:,} parameters",
+            mode="lines+markers",
+            marker={"symbol": SYMBOLS[n % len(SYMBOLS)], "size": 8},
+            line={"color": COLOURS[n % len(COLOURS)], "width": 1},
+            name=f"{layers} layer" + ("" if layers == 1 else "s"),
+        )
+    drawn.update_xaxes(**axis_of(sorted(table["hidden_size"].unique().tolist())))
+    return drawn.update_yaxes(type="log" if (table["latency_ms"] > 0).all() else "linear")
+
+
+def _rows(run: Run, part: Part) -> pd.DataFrame:
+    rows = run.forecasts
+    return rows[rows["part"] == part]
+
+
+def _ahead(run: Run, lead: int) -> str:
+    step = run.document["study"].get("step", "")
+    return f"{lead} row{'' if lead == 1 else 's'} ahead" + (f" (step {step})" if step else "")

@@ -1,0 +1,181 @@
+"""A run -> one HTML page that needs nothing from outside, and its summary in a notebook."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmopt.loaded import Run
+from lstmopt.record import finite
+from lstmopt.report.measures import curve_measure, measures
+from lstmopt.report.style import template
+from lstmopt.report.words import (
+    SECTIONS,
+    STATES,
+    counts,
+    fit_command,
+    predict_command,
+    verdict,
+    words_of,
+)
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_MOST_ROWS = 300
+"""Rows of the validation part that a selected trial's forecasts are shown for."""
+
+
+def write_report(run: Run) -> Path:
+    """Write ``report.html`` into the run's folder, also of a run that is not finished."""
+    run.folder.write(run.folder.report, render(run))
+    return run.folder.report
+
+
+def render(run: Run) -> str:
+    """Return the report as one page; every name in it is shown as text."""
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    here = files("lstmopt.report")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    drawn = {name: figure for name, figure in run.figures.all().items() if _belongs(run, name)}
+    page = environment.from_string((here / "page.html.jinja").read_text("utf-8"))
+    return page.render(
+        run=run,
+        study={"machine": ""} | run.document["study"],
+        sections=SECTIONS.items(),
+        css=(here / "page.css").read_text("utf-8"),
+        script=(here / "page.js").read_text("utf-8"),
+        plotly_js=get_plotlyjs(),
+        data=_as_script(_page_data(run)),
+        figures=[(name, _figure_json(name, figure)) for name, figure in drawn.items()],
+        heights={name: figure.layout.height for name, figure in drawn.items()},
+        titles={n: html.unescape(figure.layout.title.text) for n, figure in drawn.items()},
+        slices=[name for name in drawn if name.startswith("parameter_")],
+        histories=[name for name in drawn if name.startswith("history_")],
+        **words_of(run),
+    )
+
+
+def notebook_summary(run: Run) -> str:
+    """Return a few lines of HTML: the verdict and the front."""
+    front = run.front.reset_index().to_html(index=False, float_format="{:.4g}".format)
+    lines = [html.escape(f"Study {run.name}: {counts(run)}"), html.escape(verdict(run))]
+    return "".join(f"<p>{line}</p>" for line in lines) + front
+
+
+def _belongs(run: Run, name: str) -> bool:
+    """Leave out figures of a model where there is none, and what only a longer horizon has."""
+    if name in ("forecasts", "residuals"):
+        return run.finished
+    if name == "errors_by_lead":
+        return run.finished and (run.document["study"].get("horizon") or 1) > 1
+    return True
+
+
+def _as_script(value: Any) -> str:
+    """Write JSON that is safe within a script element."""
+    return json.dumps(finite(value), separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _figure_json(name: str, figure: go.Figure) -> str:
+    """Write a figure without what the page brings itself: the template and the hover texts."""
+    shown = json.loads(figure.to_json())
+    for trace in shown["data"]:
+        if trace.get("hoverinfo") == "text":
+            trace.pop("hovertext", None)
+    shown["layout"].pop("template", None)
+    # times need all their digits, nothing else does
+    return _as_script(shown if name == "forecasts" else _single_precision(shown))
+
+
+def _single_precision(value: Any) -> Any:
+    """Halve what plotly wrote in double precision, all the way down."""
+    if isinstance(value, list):
+        return [_single_precision(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("dtype") != "f8":
+        return {name: _single_precision(each) for name, each in value.items()}
+    numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
+    return value | {"dtype": "f4", "bdata": base64.b64encode(numbers.tobytes()).decode()}
+
+
+def _page_data(run: Run) -> dict[str, Any]:
+    """Return what the page's script knows of the run, in few bytes."""
+    return {
+        "objectives": run.goals.names,
+        "parameters": run.parameters,
+        "target": run.document["study"]["target"],
+        "curve": curve_measure(run),
+        "templates": {"light": template(), "dark": template(dark=True)},
+        "measures": [
+            {
+                "name": m.name,
+                "label": m.label,
+                "log": m.log,
+                "maximise": m.maximise,
+                "placed": [_short(value, 6) for value in m.placed.tolist()],
+            }
+            for m in measures(run).values()
+        ],
+        "trials": [_trial(run, entry) for entry in run.entries],
+        "chosen": (run.document["chosen"] or {}).get("trial"),
+        "commands": {
+            "predict": predict_command(run),
+            "fit": fit_command(run),
+        },
+        "notes": _NOTES,
+        "validation": _validation(run),
+    }
+
+
+_NOTES = {
+    "unfinished": "A trial that did not run to its end has no weights to forecast with.",
+    "no command": "Weights are kept of refitted trials only, and a run whose data came from Python "
+    "is refitted there.",
+    "not kept": "Weights are kept of refitted trials only: the command refits this one, tests it "
+    "and saves it in place of the choice.",
+}
+
+
+def _trial(run: Run, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial with its values and hyperparameters in the order of their names."""
+    curve = curve_measure(run)
+    losses = (epoch[curve] for epoch in entry["curve"])
+    return {
+        "number": entry["number"],
+        "state": STATES[entry["state"]],
+        "epochs": entry["epochs"],
+        "seconds": _short(entry["seconds"], 3),
+        "reason": entry["reason"],
+        "values": [_short(entry["values"].get(name)) for name in run.goals.names],
+        "params": [_short(entry["params"].get(name), 3) for name in run.parameters],
+        "curve": [_short(loss) for loss in losses],
+    }
+
+
+def _short(value: Any, digits: int = 4) -> Any:
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
+def _validation(run: Run) -> dict[str, Any]:
+    rows = run.forecasts
+    rows = rows[(rows["part"] == "validation") & (rows["lead"] == 1)].tail(_MOST_ROWS)
+    networks = [name for name in rows.columns if name.startswith("trial ")]
+    shown = {name: [_short(v) for v in rows[name].tolist()] for name in networks}
+    return {
+        "times": rows["time"].astype(str).tolist(),
+        "truth": [_short(v) for v in rows["truth"].tolist()],
+        "trials": {name.removeprefix("trial "): values for name, values in shown.items()},
+    }
