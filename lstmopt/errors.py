@@ -1,10 +1,17 @@
-"""What the program says when it cannot go on."""
+"""What the program says when it cannot go on, and how anything is said safely."""
+
+from __future__ import annotations
+
+from unicodedata import category
 
 
 class LstmoptError(Exception):
     """Something the user can mend: one sentence with the rule, what was found and what to do."""
 
     exit_status = 2
+
+    def __str__(self) -> str:
+        return printable(super().__str__())  # it may hold names from a user's data
 
 
 class MachineError(LstmoptError):
@@ -19,3 +26,14 @@ def near_miss(name: str, known: list[str]) -> str:
 
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known) or 'none'}"
+
+
+def printable(text: object) -> str:
+    """Return a text whose control characters a terminal shows and does not obey."""
+    return "".join(
+        c.encode("unicode_escape").decode() if category(c) in _CONTROL else c for c in str(text)
+    )
+
+
+_CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of what is no text: controls, formats such as reversals, line breaks."""

@@ -6,6 +6,7 @@ workload and nothing that could not be lost.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from lstmopt.allocator import keep_freed_memory
+from lstmopt.memory import limit_memory
 from lstmopt.options import TrainingOptions
 from lstmopt.preload import MODULES
 from lstmopt.space import Candidate
@@ -107,28 +109,40 @@ class Engine:
 
     executor: Executor
     workers: int
-    call: Callable[[Candidate, bytes | None, int], Progress]
+    call: Callable[..., Progress]
 
     def submit(
-        self, candidate: Candidate, checkpoint: bytes | None, epochs: int
+        self,
+        candidate: Candidate,
+        checkpoint: bytes | None,
+        epochs: int,
+        seconds: float = math.inf,
     ) -> Future[Progress]:
-        return self.executor.submit(self.call, candidate, checkpoint, epochs)
+        """Train for up to ``epochs``, and no longer than ``seconds`` where that is not endless."""
+        limit = () if math.isinf(seconds) else (seconds,)
+        return self.executor.submit(self.call, candidate, checkpoint, epochs, *limit)
 
 
 @contextmanager
 def open_engine(
-    parts: Path, options: TrainingOptions, device: str, workers: int, reports: int = 1
+    parts: Path,
+    options: TrainingOptions,
+    device: str,
+    workers: int,
+    reports: int = 1,
+    memory_mb: float | None = None,
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
     ``parts`` is a file that holds the training and the validation part (see `stored`): all that
-    workers are given. ``reports`` is how often an epoch is scored.
+    workers are given. ``reports`` is how often an epoch is scored. ``memory_mb`` is what training
+    may allocate; one worker is a process of its own too then.
     """
-    if workers == 1:
+    if workers == 1 and memory_mb is None:
         workload = _read_workload(parts, options, device, reports)
         yield Engine(InProcess(), 1, partial(advance, workload))
         return
-    pool = LocalProcesses(workers, _load, (parts, options, device, reports))
+    pool = LocalProcesses(workers, _load, (parts, options, device, reports, memory_mb))
     try:
         yield Engine(pool, workers, _advance_loaded)
     finally:
@@ -152,12 +166,16 @@ _loaded: Workload | None = None
 """The workload of this worker process; sent once, when the process starts."""
 
 
-def _load(parts: Path, options: TrainingOptions, device: str, reports: int) -> None:
+def _load(
+    parts: Path, options: TrainingOptions, device: str, reports: int, memory_mb: float | None
+) -> None:
     global _loaded
     # Ctrl-C reaches the whole process group: the driver alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
     _loaded = _read_workload(parts, options, device, reports)
+    if memory_mb is not None:
+        limit_memory(memory_mb)
 
 
 def _read_workload(parts: Path, options: TrainingOptions, device: str, reports: int) -> Workload:
@@ -165,6 +183,8 @@ def _read_workload(parts: Path, options: TrainingOptions, device: str, reports: 
     return Workload(train, validation, options, device, reports)
 
 
-def _advance_loaded(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:
+def _advance_loaded(
+    candidate: Candidate, checkpoint: bytes | None, epochs: int, seconds: float = math.inf
+) -> Progress:
     assert _loaded is not None, "the worker was not initialised"
-    return advance(_loaded, candidate, checkpoint, epochs)
+    return advance(_loaded, candidate, checkpoint, epochs, seconds)

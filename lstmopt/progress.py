@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lstmopt.epoch import Epoch
+from lstmopt.errors import printable
 from lstmopt.objectives import Goals
 from lstmopt.record import INFEASIBLE, TrialRecord, front_of
 from lstmopt.space import Architecture, Params, describe_params
@@ -30,7 +31,7 @@ class LineProgress(Observer):
         self.console, self.trials = console, trials
 
     def _line(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def notice(self, text: str) -> None:
         self._line(f"note: {text}")

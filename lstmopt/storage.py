@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import filelock
 import optuna
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals
@@ -93,17 +96,57 @@ def _changed(what: str, folder: RunFolder) -> str:
     )
 
 
+def masked(text: str) -> str:
+    """Return a text with the password of every URL in it replaced."""
+    return re.sub(r"(://[^\s:/@]*):[^\s@]*@", r"\1:***@", text)
+
+
+def is_there(url: str, folder: RunFolder) -> bool:
+    """Say whether a storage may be opened to be read: none is made by looking for it."""
+    if not url:
+        return folder.journal.is_file()
+    file = url.removeprefix("sqlite:///")
+    return file == url or Path(file).is_file()
+
+
+class _JournalLock(JournalFileOpenLock):
+    """A lock that the system takes back when its process dies, however it dies.
+
+    Optuna's own is a file: one that a killed process leaves keeps everyone out, for ever where the
+    path to the journal was relative. A journal that has gone is an error: a lock file would make
+    its folder anew, and what is written next another journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._journal = path
+        self._lock = filelock.FileLock(path.with_name(f".{path.stem}.lock"))
+
+    def acquire(self) -> bool:
+        self._journal.stat()
+        self._lock.acquire()
+        self._journal.stat()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def open_journal(path: Path) -> optuna.storages.BaseStorage:
+    """Open a journal file, new or not."""
+    return optuna.storages.JournalStorage(JournalFileBackend(str(path), _JournalLock(path)))
+
+
 def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
     """Open a database, or the journal in the run's folder when ``url`` is empty."""
     if not url:
         folder.path.mkdir(parents=True, exist_ok=True)
-        backend = JournalFileBackend(str(folder.journal))
-        return optuna.storages.JournalStorage(backend)
+        return open_journal(folder.journal)
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:
         line = str(error).splitlines()[0]
         raise LstmoptError(
-            f"--storage takes a database URL that can be opened, found {url!r} ({line}): "
+            f"--storage takes a database URL that can be opened, found {masked(url)!r} "
+            f"({masked(line)}): "
             "write for instance sqlite:///study.db"
         ) from error

@@ -19,7 +19,9 @@ import optuna
 
 from lstmopt.closed import ClosedTrials
 from lstmopt.epoch import Epoch
+from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, worker_died
+from lstmopt.interruption import Interruption
 from lstmopt.opening import Shown
 from lstmopt.plan import FiniteSampler, Plan, training_seed
 from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
@@ -85,6 +87,8 @@ class _Running:
     deaths: int = 0
     decided: int = 0
     promotions: list[tuple[int, Closing]] = field(default_factory=list)
+    out_of_time: bool = False
+    peak_mib: float = 0.0
     submitted: float = 0.0
     handling: float = math.inf
     """The least seconds from a segment's dispatch to its record, less those of its training."""
@@ -160,6 +164,7 @@ class Driver:
         self._cost_of, self._checkpoints = cost_of, checkpoints
         self.registry, self.observer = registry, observer
         self.goals = plan.goals
+        self.interruption = Interruption()
         self.overhead = Overhead()
         self.closed = ClosedTrials(self.goals)
         static, learned = self.goals.static, self.goals.learned
@@ -184,19 +189,30 @@ class Driver:
         self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
 
     def search(self) -> list[TrialRecord]:
-        """Ask, advance, decide and tell until the budget is spent; return every closed trial."""
+        """Ask, advance, decide and tell until the budget is spent; return every closed trial.
+
+        Raises KeyboardInterrupt when it was asked to stop, after what ran has been recorded.
+        """
         for running in self._interrupted():
             self._take_up(running)
         while True:
-            while len(self._running) < self.engine.workers and self._start_next():
+            while self._has_room() and self._start_next():
                 pass
-            self._ask_ahead()
+            if self.interruption.asked:
+                if not self._running:
+                    raise KeyboardInterrupt
+            else:
+                self._ask_ahead()
             if not self._running:
                 self._close_paused()
                 return sorted(self.closed, key=lambda record: record.number)
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
             for future in sorted(done, key=lambda f: self._running[f].number):
                 self._collect(self._running.pop(future), future)
+
+    def _has_room(self) -> bool:
+        """Say whether a worker is free for something that is wanted."""
+        return len(self._running) < self.engine.workers and not self.interruption.asked
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler anew for each trial, unless it keeps a state or draws nothing."""
@@ -256,12 +272,24 @@ class Driver:
         left = [running.seconds_left(self.plan.trial_reports) for running in self._ready]
         return self._ready.pop(left.index(max(left)))
 
+    def _pause(self, running: _Running) -> None:
+        """Keep a trial until it is promoted or the study ends; its checkpoint lies in its place."""
+        running.checkpoint = None
+        self._paused[running.number] = running
+
     def _promoted(self, closing: Closing = "open") -> _Running | None:
         """Take the paused trial that the pruner wants to go on."""
         number = self._promotable(closing)
         if number is None:
             return None
         promoted = self._paused.pop(number)
+        trained = len(promoted.epochs)
+        promoted.checkpoint = self._checkpoints.read_checkpoint(number, trained)
+        if promoted.checkpoint is None:
+            raise LstmoptError(
+                f"a paused trial goes on from its checkpoint, found none of trial {number} after "
+                f"{trained} reports: bring the run's checkpoints back"
+            )
         promoted.promotions.append((self._next_event(), closing))
         self._stored.set_trial_attrs(number, promotions=promoted.promotions)
         return promoted
@@ -343,7 +371,7 @@ class Driver:
         if decision.action == "stop":
             self._tell_pruned(running, report, decision.reason, by_pruner=True)
         elif decision.action == "pause" and not promoted:
-            self._paused[running.number] = running
+            self._pause(running)
         elif running.epochs and segments[-1].end == "finished":
             self._tell_complete(running)
         else:
@@ -419,7 +447,8 @@ class Driver:
 
     def _is_infeasible(self, trial: optuna.Trial, params: Params) -> bool:
         """Tell the sampler how far a candidate is from its limits; close it when it breaks one."""
-        excess = self.plan.limits.excess(self._cost_of(params))
+        memory = self.plan.memory_mb(params)
+        excess = self.plan.limits.excess(self._cost_of(params), memory)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             for name, value in excess.items():
@@ -442,8 +471,14 @@ class Driver:
 
     def _go_on(self, running: _Running) -> None:
         """Submit the next segment, or close the trial when the study's budget is spent."""
+        own = self.plan.limits.max_trial_seconds
+        left_to_it = math.inf if own is None else own - sum(e.seconds for e in running.epochs)
         if self._time_is_up:
             self._cut_off(running, "time was up")
+        elif left_to_it <= 0 or running.out_of_time:
+            epoch = len(running.epochs)
+            reason = f"stopped after {epoch} reports: max_trial_seconds is {own:g}"
+            self._tell_pruned(running, epoch, reason)
         elif (left := self._epochs_left()) < 1:
             self._cut_off(running, "epochs were spent")
         else:
@@ -453,7 +488,8 @@ class Driver:
                 rung = self.plan.pruner.next_rung(trained)
                 epochs = epochs if rung is None else min(epochs, rung - trained)
             running.asked, running.submitted = epochs, time.perf_counter()
-            future = self.engine.submit(running.candidate, running.checkpoint, epochs)
+            seconds = min(self._stop_at - time.monotonic(), left_to_it)
+            future = self.engine.submit(running.candidate, running.checkpoint, epochs, seconds)
             self._running[future] = running
 
     def _cut_off(self, running: _Running, why: str) -> None:
@@ -468,6 +504,8 @@ class Driver:
             return
         progress = future.result()
         running.epochs.extend(progress.epochs)
+        running.out_of_time = progress.out_of_time
+        running.peak_mib = max(running.peak_mib, progress.peak_mib)
         self._trained += len(progress.epochs)
         made = self._decide(running, progress)
         self._record_segment(running, progress, made)
@@ -483,7 +521,7 @@ class Driver:
         elif progress.finished:
             self._tell_complete(running)
         elif decision.action == "pause":
-            self._paused[running.number] = running
+            self._pause(running)
         else:
             self._ready.append(running)
 
@@ -543,7 +581,8 @@ class Driver:
         if wrong := [n for n, v in values.items() if not math.isfinite(v)]:
             self._tell_failed(running, f"objective {wrong[0]} was {values[wrong[0]]}")
             return
-        self._stored.set_trial_attrs(running.number, epochs_trained=len(running.epochs))
+        trained = {"epochs_trained": len(running.epochs), "peak_mib": running.peak_mib}
+        self._stored.set_trial_attrs(running.number, **trained)
         self._tell(running.number, [values[name] for name in self.goals.names])
         self._close(running.number)
 
@@ -556,6 +595,7 @@ class Driver:
             epochs=epoch,
             epochs_trained=len(running.epochs),
             by_pruner=by_pruner,
+            peak_mib=running.peak_mib,
         )
         self._tell(running.number, state=optuna.trial.TrialState.PRUNED)
         self._close(running.number)

@@ -10,7 +10,7 @@ import copy
 import io
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lstmopt.batches import DevicePart
+from lstmopt.batches import SCORED, DevicePart
 from lstmopt.epoch import Epoch
-from lstmopt.model import LSTMForecaster
+from lstmopt.memory import peak_mib
+from lstmopt.model import LSTMForecaster, read_tensors
 from lstmopt.options import TrainingOptions
 from lstmopt.space import Candidate
 from lstmopt.steps import make_step
@@ -32,13 +33,17 @@ from lstmopt.windows import Part
 class Progress:
     """What a segment of training gave.
 
-    ``finished`` says that nothing is left to train; ``failure`` why the candidate has no value.
+    ``finished`` says that nothing is left to train; ``failure`` why the candidate has no value;
+    ``out_of_time`` that an epoch was given up because time was up. ``peak_mib`` is the most memory
+    that the process has held so far.
     """
 
     checkpoint: bytes
     epochs: tuple[Epoch, ...]
     finished: bool
     failure: str | None = None
+    out_of_time: bool = False
+    peak_mib: float = 0.0
 
 
 class Workload:
@@ -112,29 +117,51 @@ def one_thread() -> Iterator[None]:
 
 
 def advance(
-    workload: Workload, candidate: Candidate, checkpoint: bytes | None, epochs: int
+    workload: Workload,
+    candidate: Candidate,
+    checkpoint: bytes | None,
+    epochs: int,
+    seconds: float = math.inf,
 ) -> Progress:
     """Train ``candidate`` for up to ``epochs`` more epochs from ``checkpoint`` (None: anew).
 
     An epoch here is what lies between two reports: a share of one where ``workload.reports`` is
     more than one. Stops early after ``patience`` whole epochs without a better validation loss, or
     with a failure when a loss is not finite. Pure: the same arguments give bit for bit the same
-    answer on one device.
+    answer on one device. After ``seconds`` it gives up within one step; an epoch that was begun
+    then counts for nothing.
     """
+    end = time.monotonic() + seconds
     with torch.random.fork_rng(_devices(workload)), one_thread():
-        state = _State.begin(workload, candidate, checkpoint)
+        state = _State.begin(workload, candidate, checkpoint, end)
         done: list[Epoch] = []
-        while len(done) < epochs and not state.finished:
-            done.append(state.run_epoch())
-        return Progress(state.save(), tuple(done), state.finished, state.failure)
+        kept, count = checkpoint, 0
+        try:
+            while len(done) < epochs and not state.finished:
+                if done and time.monotonic() + _SPARE * done[-1].seconds > end:
+                    kept, count = state.save(), len(done)
+                done.append(state.run_epoch())
+        except _OutOfTime:
+            whole = kept or _State.begin(workload, candidate, None).save()
+            return Progress(whole, tuple(done[:count]), False, None, True, peak_mib())
+        ended = state.save(), tuple(done), state.finished, state.failure
+        return Progress(*ended, peak_mib=peak_mib())
+
+
+class _OutOfTime(Exception):
+    """Training was to end by now."""
+
+
+_SPARE = 3.0
+"""How many epochs of time are left when each is saved before it begins: the last may not end."""
 
 
 class _State:
     """A candidate in training: what a checkpoint holds."""
 
-    def __init__(self, workload: Workload, candidate: Candidate) -> None:
+    def __init__(self, workload: Workload, candidate: Candidate, end: float = math.inf) -> None:
         torch.manual_seed(derive_seed(candidate.seed, 0))
-        self.workload, self.candidate = workload, candidate
+        self.workload, self.candidate, self._end = workload, candidate, end
         self.model = workload.build(candidate)
         options = workload.options
         self.step = make_step(
@@ -146,8 +173,14 @@ class _State:
         self.failure: str | None = None
 
     @classmethod
-    def begin(cls, workload: Workload, candidate: Candidate, checkpoint: bytes | None) -> _State:
-        state = cls(workload, candidate)
+    def begin(
+        cls,
+        workload: Workload,
+        candidate: Candidate,
+        checkpoint: bytes | None,
+        end: float = math.inf,
+    ) -> _State:
+        state = cls(workload, candidate, end)
         if checkpoint is not None:
             saved = read_checkpoint(checkpoint, workload.device)
             state.model.load_state_dict(saved["model"])
@@ -175,7 +208,8 @@ class _State:
         start = time.perf_counter()
         self.epoch += 1
         train_loss = self._train()
-        scores = evaluate(self.model, self.workload.validation, self.workload.validation_origins)
+        validation, origins = self.workload.validation, self.workload.validation_origins
+        scores = evaluate(self.model, validation, origins, self._check_time)
         if not (math.isfinite(train_loss) and math.isfinite(scores.mse)):
             whole = (self.epoch - 1) // self.workload.reports + 1
             self.failure = f"the loss was no longer finite in epoch {whole}"
@@ -184,6 +218,10 @@ class _State:
             self.best_weights = copy_weights(self.model)
         seconds = time.perf_counter() - start
         return Epoch(self.epoch, train_loss, scores.mse, scores.mae, scores.r2, seconds)
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._end:
+            raise _OutOfTime
 
     def _train(self) -> float:
         """Run one pass over the training part, or its next share; return its mean squared error."""
@@ -206,6 +244,7 @@ class _State:
         count = torch.zeros((), device=workload.device)
         self.model.train()
         for batch in workload.train.batches(chosen, size, forecasts):
+            self._check_time()
             squares += self.step(batch)
             count += batch.observed
         return float(squares / count)
@@ -218,9 +257,7 @@ def copy_weights(model: nn.Module) -> dict[str, Tensor]:
 
 def read_checkpoint(checkpoint: bytes, device: str = "cpu") -> Mapping[str, Any]:
     """Read a checkpoint's tensors and plain values; never runs code from it."""
-    content: Mapping[str, Any] = torch.load(
-        io.BytesIO(checkpoint), map_location=device, weights_only=True
-    )
+    content: Mapping[str, Any] = read_tensors(io.BytesIO(checkpoint), device)
     return content
 
 
@@ -233,12 +270,18 @@ class Scores:
     r2: float
 
 
-def evaluate(model: nn.Module, part: DevicePart, origins: Tensor) -> Scores:
+def evaluate(
+    model: nn.Module,
+    part: DevicePart,
+    origins: Tensor,
+    between: Callable[[], object] = lambda: None,
+) -> Scores:
     """Score forecasts at ``origins`` on exactly one window of context each.
 
-    Weighted by target, so that the answer does not depend on any batch size.
+    Weighted by target, so that the answer does not depend on any batch size. ``between`` is called
+    between batches.
     """
-    forecasts = predict(model, part, origins)  # [windows, horizon]
+    forecasts = predict(model, part, origins, between)  # [windows, horizon]
     return score(forecasts.cpu().numpy(), *part.part.gather_targets(origins.cpu().numpy()))
 
 
@@ -256,17 +299,20 @@ def score(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Score
     return Scores(mse, float(np.mean(np.abs(errors))), r2)
 
 
-def predict(model: nn.Module, part: DevicePart, origins: Tensor) -> Tensor:
-    """Forecast [windows, horizon] at ``origins``, in eval mode."""
+def predict(
+    model: nn.Module,
+    part: DevicePart,
+    origins: Tensor,
+    between: Callable[[], object] = lambda: None,
+) -> Tensor:
+    """Forecast [windows, horizon] at ``origins``, in eval mode; see `evaluate`."""
     model.eval()
+    chunks = []
     with torch.inference_mode():
-        batches = part.batches(origins, _CHUNK)
-        chunks = [model(batch.inputs.transpose(0, 1))[:, -1] for batch in batches]
+        for batch in part.batches(origins, SCORED):
+            between()
+            chunks.append(model(batch.inputs.transpose(0, 1))[:, -1])
     return torch.cat(chunks)
-
-
-_CHUNK = 512
-"""Windows scored at once; fixed, so that no candidate's score depends on its own batch size."""
 
 
 def derive_seed(seed: int, *path: int) -> int:

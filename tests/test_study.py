@@ -5,7 +5,10 @@ import dataclasses
 import math
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future
+from pathlib import Path
 
 import optuna
 import pytest
@@ -13,7 +16,7 @@ from conftest import make_workload, stored_parts
 
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
-from lstmopt.executors import Engine, InProcess, open_engine
+from lstmopt.executors import Engine, InProcess, LocalProcesses, open_engine
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.options import TrainingOptions
 from lstmopt.plan import Plan, check_support, training_seed
@@ -113,6 +116,34 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
     assert outcome(make_driver(tmp_path / "cut", url=url).search()) == uninterrupted
 
 
+def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    journal = RunFolder(Path("run")).journal
+    code = (
+        "import os; from pathlib import Path; from lstmopt import storage\n"
+        "Path('run').mkdir()\n"
+        "lock = storage._JournalLock(Path('run/journal.log')); lock.acquire()\n"
+        "os.symlink('run/journal.log', 'run/journal.log.lock')  # as Optuna's own would be left\n"
+        "os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 9
+    assert not journal.exists()
+    assert len(make_driver(Path("run")).search()) == 6
+
+
+def test_processes_that_write_one_journal_lose_nothing(tmp_path):
+    open_here(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from lstmopt.storage import open_journal\n"
+        "storage = open_journal(Path(sys.argv[1]))\n"
+        "for n in range(100): storage.set_study_user_attr(0, f'{sys.argv[2]}-{n}', 'x' * 5000)"
+    )
+    command = [sys.executable, "-c", code, str(RunFolder(tmp_path).journal)]
+    writers = [subprocess.Popen([*command, str(n)]) for n in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert len(open_here(tmp_path).study.user_attrs) == 301
+
+
 def test_a_torn_last_line_of_the_journal_is_cut_off(tmp_path, uninterrupted):
     make_driver(tmp_path / "torn", make_plan(trials=3)).search()
     with (tmp_path / "torn" / "journal.log").open("ab") as journal:
@@ -168,13 +199,37 @@ def workers_of(engine):
     return list(engine.executor._pool._pool_manager.worker_manager.workers.values())
 
 
+def dies_when_large(candidate, checkpoint, epochs):
+    if candidate["hidden_size"] == 8:
+        os._exit(1)
+    return Progress(b"x", (Epoch(1, 0.5, 0.5, 0.5, 0.5, 0.1),), True)
+
+
+def no_preparation():
+    pass
+
+
+def test_a_candidate_that_kills_its_worker_twice_fails_and_blocks_nobody(tmp_path):
+    pool = LocalProcesses(2, no_preparation, ())
+    try:
+        records = make_driver(tmp_path, make_plan(8), Engine(pool, 2, dies_when_large)).search()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    assert len(records) == 8
+    assert {r.params["hidden_size"] for r in records} == {4, 8}
+    for record in records:
+        large = record.params["hidden_size"] == 8
+        assert record.state == ("failed" if large else "complete")
+        assert record.reason == ("its worker died 2 times" if large else "")
+
+
 class Scripted:
     """Stands in for training: each candidate's losses come from a function."""
 
     def __init__(self, losses):
         self.losses = losses
 
-    def __call__(self, candidate, checkpoint, epochs):
+    def __call__(self, candidate, checkpoint, epochs, seconds=math.inf):
         begun = int(checkpoint or b"0")
         losses = self.losses(candidate)
         new = losses[begun : begun + epochs]
@@ -454,7 +509,7 @@ class Paced:
     def __init__(self, seconds):
         self.seconds, self.log = seconds, []
 
-    def __call__(self, candidate, checkpoint, epochs):
+    def __call__(self, candidate, checkpoint, epochs, seconds=math.inf):
         begun = int(checkpoint or b"0")
         end = min(9, begun + epochs)
         self.log.append((candidate.seed, begun, end))

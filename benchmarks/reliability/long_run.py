@@ -1,0 +1,82 @@
+"""What a study of many trials in one process holds in memory and leaves on disk.
+
+python benchmarks/reliability/long_run.py
+
+The real driver on the default storage, as in ``benchmarks/speed/engine_cost.py``, with the default
+pruner; a computed curve stands in for training. Memory is resident memory, every 1,000 trials; the
+slope is a straight line through the second half, in KiB a trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
+
+from engine_cost import SPACE, cost_of, train
+
+from lstmopt.executors import Engine, InProcess
+from lstmopt.objectives import make_goals
+from lstmopt.plan import Plan
+from lstmopt.pruning import make_pruner
+from lstmopt.record import RunFolder
+from lstmopt.registry import load_registry
+from lstmopt.storage import open_study
+from lstmopt.study import Driver, Observer
+
+
+class Scale(Observer):
+    """Weighs the process and its folder every so many trials."""
+
+    def __init__(self, folder: Path, every: int) -> None:
+        self.folder, self.every, self.begun_so_far = folder, every, 0
+        self.begun = time.perf_counter()
+        self.rows: list[tuple[int, float, float]] = []
+
+    def started(self, *_: object) -> None:
+        # trials that are paused are closed at the end: what is begun says how far it is
+        self.begun_so_far += 1
+        if self.begun_so_far % self.every == 0:
+            held = psutil.Process().memory_info().rss / 2**10
+            files = sum(p.stat().st_size for p in self.folder.rglob("*") if p.is_file()) / 2**10
+            self.rows.append((self.begun_so_far, held, files))
+            spent = time.perf_counter() - self.begun
+            print(
+                f"| {self.begun_so_far:,} | {held / 1024:.0f} | {files / 1024:.1f} | {spent:.0f} |",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--sampler", default="tpe")
+    options = parser.parse_args()
+    registry = load_registry()
+    goals = make_goals([registry.objective(name) for name in ("val_loss", "latency_ms")])
+    strategy = registry.strategy("sampler", options.sampler)
+    plan = Plan(0, SPACE, goals, strategy, {}, make_pruner(registry, "auto"), options.trials)
+    print("| trials | memory, MiB | folder, MiB | seconds |")
+    print("|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as temporary:
+        run = RunFolder(Path(temporary))
+        stored = open_study("long", "", run, goals, {"format": 1})
+        scale = Scale(run.path, max(1, options.trials // 10))
+        engine = Engine(InProcess(), 1, partial(train))
+        Driver(stored, plan, cost_of, engine, run, registry, scale).search()
+    later = np.array(scale.rows[len(scale.rows) // 2 :])
+    for what, column in (("memory", 1), ("folder", 2)):
+        slope = np.polyfit(later[:, 0], later[:, column], 1)[0]
+        print(f"{what}: {slope:.2f} KiB a trial")
+
+
+if __name__ == "__main__":
+    main()
