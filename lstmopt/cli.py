@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from lstmopt_benchmarks.cli import bench
 
-from lstmopt.errors import LstmoptError
+from lstmopt.errors import LstmoptError, printable
+from lstmopt.interruption import ignore_from_now_on, terminate_as_interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective"])
 PICKS = click.Choice(["knee", "best", "fastest"])
+run_folder = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
@@ -53,6 +57,8 @@ def cli() -> None:
 )
 @click.option("--max-latency-ms", type=float, help="What is slower is never trained.")
 @click.option("--max-parameters", type=int, help="What is larger is never trained.")
+@click.option("--max-memory", help="What training a candidate may take, for instance 2GB.")
+@click.option("--max-trial-time", help="What takes longer is stopped, for instance 5m.")
 @click.option(
     "--warm-start",
     multiple=True,
@@ -74,8 +80,9 @@ def cli() -> None:
 @click.option("--pick", type=PICKS, help="How the model is chosen from the front.")
 @click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Plug-in for this run.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--report/--no-report", default=True, help="Draw report.html and the pictures.")
 @as_json
-def run(study: Path | None, out: Path | None, as_json: bool, **options: Any) -> None:
+def run(study: Path | None, out: Path | None, report: bool, as_json: bool, **options: Any) -> None:
     """Search, choose, test and save; the same command goes on where it stopped.
 
     With neither STUDY (a TOML file) nor --data it runs the shipped example.
@@ -93,23 +100,26 @@ def run(study: Path | None, out: Path | None, as_json: bool, **options: Any) -> 
     with _progress(config, console) as observer:
         document = run_study(config, out, observer=observer)
     _print_run(document, console, out, as_json)
+    if report:
+        _write_report(out)
 
 
 @cli.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_folder
 @click.option("--pick", help="knee, best, fastest or a trial's number.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
 @as_json
 def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> None:
     """Print the front of a run."""
-    from lstmopt.choice import front_rows, pick_row
+    from lstmopt.choice import pick_row
+    from lstmopt.document import front_rows
+    from lstmopt.loaded import load
 
-    document = _results(run_folder)
-    rows = front_rows(document)
-    explanation = ""
+    document = dict(load(run_folder).document)
+    rows, explanation, picked = front_rows(document), "", (document["chosen"] or {}).get("trial")
     if pick:
         row, explanation = pick_row(document, pick)
-        rows = [row]
+        rows, picked = [row], row["trial"]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     elif as_csv:
@@ -117,16 +127,18 @@ def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> N
 
         click.echo(pd.json_normalize(rows).to_csv(index=False), nl=False)
     else:
-        from lstmopt.report.text import print_front
+        from lstmopt.report.text import front_plot, print_front
 
-        shown = document | {"front": [row["trial"] for row in rows]}
-        print_front(shown, _console())
+        console = _console()
+        print_front(document | {"front": [row["trial"] for row in rows]}, console)
+        if plot := front_plot(document, console, picked):
+            click.echo(plot)
         if explanation:
             click.echo(explanation)
 
 
 @cli.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_folder
 @click.option("--trial", type=int, help="A complete trial; without it the choice is made again.")
 @click.option("--pick", type=PICKS, help="How to choose where no trial is named.")
 @as_json
@@ -142,10 +154,11 @@ def fit(run_folder: Path, trial: int | None, pick: str | None, as_json: bool) ->
     console = _console(stderr=as_json)
     document = refit_trial(config, run_folder, trial)
     _print_run(document, console, run_folder, as_json)
+    _write_report(run_folder)
 
 
 @cli.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@run_folder
 @click.option("--sample", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--seed", type=int, default=0, help="Draws the sample.")
 @as_json
@@ -153,6 +166,7 @@ def audit(run_folder: Path, sample: int, seed: int, as_json: bool) -> None:
     """Say how often pruning was wrong: train a sample of stopped trials to their end."""
     from lstmopt.audit import audit_run
     from lstmopt.config import read_config
+    from lstmopt.loaded import load
     from lstmopt.progress import LineProgress
     from lstmopt.report.text import audit_lines
 
@@ -161,6 +175,84 @@ def audit(run_folder: Path, sample: int, seed: int, as_json: bool) -> None:
     observer = LineProgress(_console(stderr=True), config.budget.trials)
     document = audit_run(config, run_folder, sample, seed, observer)
     click.echo(json.dumps(document, indent=2) if as_json else "\n".join(audit_lines(document)))
+    click.echo(f"report: {load(run_folder).write_report()}", err=True)
+
+
+@cli.command()
+@run_folder
+@click.option("--png", is_flag=True, help="Draw every figure as a PNG file too.")
+def report(run_folder: Path, png: bool) -> None:
+    """Write report.html and the pictures of a run, finished or not."""
+    _write_report(run_folder, png, sys.stdout)
+
+
+@cli.command()
+@run_folder
+@as_json
+def importance(run_folder: Path, as_json: bool) -> None:
+    """Say how much each hyperparameter mattered, objective by objective."""
+    from dataclasses import asdict
+
+    from lstmopt.loaded import load
+
+    judged = load(run_folder).importances
+    if as_json:
+        click.echo(json.dumps([asdict(found) for found in judged], indent=2))
+        return
+    from lstmopt.report.text import print_importance
+
+    print_importance(judged, _console())
+
+
+@cli.command()
+@click.argument("runs", metavar="RUN RUN…", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("comparison.html"),
+    show_default=True,
+    help="The figure: .html, or .png where there is a browser.",
+)
+@as_json
+def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Put the fronts of several runs beside each other: one figure, hypervolumes, coverage."""
+    from lstmopt.comparison import compare as compare_runs
+    from lstmopt.loaded import load
+    from lstmopt.report.comparison_figure import write_comparison
+    from lstmopt.report.text import print_comparison
+
+    compared = compare_runs([load(run) for run in runs])
+    write_comparison(compared, out)
+    if as_json:
+        click.echo(json.dumps(compared.as_json(), indent=2))
+        return
+    print_comparison(compared, _console())
+    click.echo(f"figure: {out}")
+
+
+@cli.command()
+@run_folder
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option("--open", "open_it", is_flag=True, help="Open it in the browser.")
+def dashboard(run_folder: Path, host: str, port: int, open_it: bool) -> None:
+    """Serve optuna-dashboard on the run's storage until Ctrl-C, also while the run goes on."""
+    from lstmopt.dashboard import serve
+    from lstmopt.loaded import load
+
+    def announce(address: str) -> None:
+        click.echo(f"dashboard: {address} (Ctrl-C ends it)")
+        if open_it:
+            click.launch(address)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(load(run_folder), host, port, announce)
 
 
 @cli.command()
@@ -170,8 +262,11 @@ def audit(run_folder: Path, sample: int, seed: int, as_json: bool) -> None:
 def predict(model: Path, csv: Path, as_json: bool) -> None:
     """Forecast beyond the end of CSV with a run's MODEL (its folder or .pth file)."""
     from lstmopt.forecaster import Forecaster
+    from lstmopt.table import without_formula
 
     forecast = Forecaster.load(model).predict(csv)
+    if not as_json:  # a name that a spreadsheet would compute
+        forecast = forecast.rename(columns=without_formula)
     if as_json:
         click.echo(forecast.to_json(orient="records", date_format="iso"))
     else:
@@ -240,17 +335,29 @@ cli.add_command(bench)
 def main() -> None:
     """Run a command; say an error in one sentence and exit with 2, 1 or 130."""
     warnings.showwarning = _one_line
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what it cannot say is no reason to stop
+            stream.reconfigure(errors="replace")
+    terminate_as_interrupt()
     try:
         cli(standalone_mode=False)
     except LstmoptError as error:
         click.echo(f"lstmopt: {error}", err=True)
         sys.exit(error.exit_status)
+    except BrokenPipeError:  # who read has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        place = f" ({printable(error.filename)})" if error.filename else ""
+        click.echo(f"lstmopt: the system refused: {error.strerror or error}{place}", err=True)
+        sys.exit(1)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        ignore_from_now_on()
         click.echo(
             "lstmopt: stopped; everything finished is kept, the same command goes on", err=True
         )
@@ -258,7 +365,7 @@ def main() -> None:
 
 
 def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"warning: {message}", err=True)
+    click.echo(f"warning: {printable(message)}", err=True)
 
 
 def _console(stderr: bool = False) -> Console:
@@ -292,6 +399,21 @@ def _print_run(document: dict[str, Any], console: Console, folder: Path, as_json
     from lstmopt.report.text import print_result
 
     print_result(document, console, str(folder))
+
+
+def _write_report(folder: Path, every_figure: bool = False, stream: Any = None) -> None:
+    """Write what is to be looked at, and say where; without a browser say what is missing."""
+    from lstmopt.loaded import load
+    from lstmopt.report.images import write_every_figure, write_sheets
+
+    run = load(folder)
+    stream = stream or sys.stderr
+    click.echo(f"report: {run.write_report()}", file=stream)
+    if missing := write_sheets(run):
+        click.echo(f"note: {missing}", err=True)
+    elif every_figure:
+        for path in write_every_figure(run):
+            click.echo(path, file=stream)
 
 
 def _results(folder: Path) -> dict[str, Any]:

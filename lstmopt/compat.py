@@ -27,6 +27,7 @@ from lstmopt.choice import pick_index
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.finalists import Refit, Verdict
+from lstmopt.interruption import heeded
 from lstmopt.job import (
     Job,
     begin,
@@ -38,6 +39,7 @@ from lstmopt.job import (
     write_record,
 )
 from lstmopt.latency import Setting, forecast_costs
+from lstmopt.loaded import Run
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plan import training_seed
@@ -52,7 +54,7 @@ from lstmopt.record import (
 from lstmopt.registry import Objective
 from lstmopt.segments import Segment
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
-from lstmopt.storage import open_study
+from lstmopt.storage import open_journal, open_study
 from lstmopt.study import Observer
 from lstmopt.training import Workload, advance, begin_from, derive_seed, read_checkpoint
 
@@ -239,7 +241,7 @@ class OptunaLSTMTuner:
             self.results = write_record(
                 self.job, trials, costs, verdict, time.perf_counter() - start
             )
-        _draw(study, self.job.folder)
+        _draw(self.results, self.job.folder)
         trainer = self._as_trainer(verdict.deployed)
         return trainer, trainer.model, trainer.history
 
@@ -433,7 +435,9 @@ def _search(job: Job) -> optuna.Study:
         begun = begin(job, observer)
         try:
             with start_engine(job) as engine:
-                begun.driver(engine, observer).search()
+                driver = begun.driver(engine, observer)
+                with heeded(observer.notice) as driver.interruption:
+                    driver.search()
         finally:
             # also when interrupted: what is closed stays readable
             trials = closed_trials(begun.stored.study, job.goals)
@@ -448,7 +452,8 @@ def _as_own(job: Job) -> Job:
             f"an objective of your own runs one trial at a time, found n_jobs = "
             f"{job.config.workers or -1}: leave n_jobs at 1"
         )
-    return replace(job, config=options.replace(job.config, pruner={"name": "none"}))
+    unpruned = options.replace(job.config, pruner={"name": "none"})
+    return replace(job, config=unpruned, own_objective=True)
 
 
 def _with_goals(job: Job, goals: Goals) -> Job:
@@ -467,8 +472,7 @@ def _stored_values(job: Job) -> int:
     if not journal.is_file():
         return 0
     repair_journal(journal)
-    backend = optuna.storages.journal.JournalFileBackend(str(journal))
-    storage = optuna.storages.JournalStorage(backend)
+    storage = open_journal(journal)
     if job.config.name not in optuna.get_all_study_names(storage):
         return 0
     count = len(optuna.load_study(study_name=job.config.name, storage=storage).directions)
@@ -516,23 +520,12 @@ def _cost(job: Job, architecture: Architecture) -> dict[Architecture, ForecastCo
     )
 
 
-def _draw(study: optuna.Study, folder: RunFolder) -> None:
+def _draw(document: Mapping[str, Any], folder: RunFolder) -> None:
     """Draw the two pictures where there is a browser; say in one sentence where there is none."""
-    from lstmopt.report.figures import correlations_figure, results_figure
-    from lstmopt.report.images import NO_BROWSER, find_browser, write_png
+    from lstmopt.report.images import write_sheets
 
-    if not find_browser():
-        _log.warning("%s", NO_BROWSER)
-        return
-    try:
-        write_png(
-            {
-                folder.path / "optuna_optimization_results.png": results_figure(study),
-                folder.path / "parameter_correlations.png": correlations_figure(study),
-            }
-        )
-    except LstmoptError as error:
-        _log.warning("%s", error)
+    if missing := write_sheets(Run(folder, document)):
+        _log.warning("%s", missing)
 
 
 @contextmanager

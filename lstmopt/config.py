@@ -190,6 +190,16 @@ def check(config: Config) -> None:
             config.limits.max_parameters is None or config.limits.max_parameters >= 1,
             config.limits.max_parameters,
         ),
+        (
+            "limits.max_memory_mb is above 0",
+            config.limits.max_memory_mb is None or config.limits.max_memory_mb > 0,
+            config.limits.max_memory_mb,
+        ),
+        (
+            "limits.max_trial_seconds is above 0",
+            config.limits.max_trial_seconds is None or config.limits.max_trial_seconds > 0,
+            config.limits.max_trial_seconds,
+        ),
         ("budget.trials is at least 1", config.budget.trials >= 1, config.budget.trials),
         (
             "budget.epochs is at least 1",
@@ -240,6 +250,19 @@ def parse_duration(value: float | str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+_BYTES = {"": 1e6, "mb": 1e6, "gb": 1e9, "mib": 2**20, "gib": 2**30}
+
+
+def parse_megabytes(value: str) -> float:
+    """Return megabytes (10^6 bytes) from a text such as "500", "500MB", "2GB", "1.5GiB"."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value.lower())
+    if match is None or match[2] not in _BYTES:
+        raise LstmoptError(
+            f"memory is a number with MB, GB, MiB or GiB, found {value!r}: write for instance 2GB"
+        )
+    return float(match[1]) * _BYTES[match[2]] / 1e6
+
+
 def _explain(message: str, source: str) -> str:
     """Turn a validation message into one sentence with the near miss of an unknown key."""
     path = found[1] if (found := re.search(r"at `\$\.?([^`]*)`", message)) else ""
@@ -280,6 +303,8 @@ _PLACES = {
     "report_every": ("training", "report_every"),
     "max_latency_ms": ("limits", "max_latency_ms"),
     "max_parameters": ("limits", "max_parameters"),
+    "max_memory_mb": ("limits", "max_memory_mb"),
+    "max_trial_seconds": ("limits", "max_trial_seconds"),
     "pick": ("finalists", "pick"),
     "sampler": ("sampler", "name"),
     "pruner": ("pruner", "name"),
@@ -295,6 +320,11 @@ def override(config: Config, options: dict[str, Any]) -> Config:
     Another sampler or pruner than the study's drops the options of the study's.
     """
     content: dict[str, Any] = msgspec.to_builtins(config)
+    options = dict(options)
+    if text := options.pop("max_memory", None):
+        options["max_memory_mb"] = parse_megabytes(text)
+    if text := options.pop("max_trial_time", None):
+        options["max_trial_seconds"] = parse_duration(text)
     for kind in ("sampler", "pruner"):
         if options.get(kind) and options[kind] != content[kind]["name"]:
             content[kind] = {}

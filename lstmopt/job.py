@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from dataclasses import replace as replaced
@@ -19,13 +18,17 @@ import torch
 from lstmopt.baselines import fit_baselines, repeat, score_part
 from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
+from lstmopt.document import ABOUT, describe_goals, front_columns, make_document
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.executors import Engine, default_workers, open_engine
-from lstmopt.finalists import Refit, Verdict, begin_refits, choose, end_refits, open_test, summarise
+from lstmopt.finalists import Refit, Verdict, begin_refits, choose, describe, end_refits, open_test
 from lstmopt.forecaster import Forecaster, describe_inputs
+from lstmopt.interruption import heeded
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.learned import Learned, read_learned
+from lstmopt.machine import machine, versions
+from lstmopt.memory import training_mb
 from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
 from lstmopt.opening import enter
 from lstmopt.past import WORK, Frame, read_past
@@ -33,8 +36,6 @@ from lstmopt.plan import FiniteSampler, Plan, check_support
 from lstmopt.pruning import make_pruner
 from lstmopt.record import (
     FORMAT,
-    INFEASIBLE,
-    SCHEMA,
     RunFolder,
     TrialRecord,
     closed_trials,
@@ -43,8 +44,8 @@ from lstmopt.record import (
 )
 from lstmopt.registry import Named, Registry, load_registry
 from lstmopt.requires import changed_versions, with_packages
-from lstmopt.space import Architecture, Space, parse_space
-from lstmopt.storage import StoredStudy, open_study
+from lstmopt.space import Architecture, Candidate, Params, Space, parse_space
+from lstmopt.storage import StoredStudy, masked, open_study
 from lstmopt.stored import Scratch, store
 from lstmopt.study import Driver, Observer
 from lstmopt.training import reports_per_epoch, targets_per_window
@@ -68,6 +69,8 @@ class Job:
     folder: RunFolder
     scratch: Scratch
     """Holds ``parts`` and the series for as long as the job is there."""
+    own_objective: bool = False
+    """Whether a user's own objective suggests the hyperparameters, whatever the space."""
 
     @property
     def series(self) -> Series:
@@ -97,6 +100,10 @@ class Job:
         target = self.series.values[: self.split.ends[0], 0]
         return series_traits(target, self.series.season)
 
+    def _warm_start_without_passwords(self) -> dict[str, Any]:
+        table = dict(self.config.warm_start)
+        return table | {"runs": [masked(run) for run in table.get("runs", ())]}
+
     def identity(self) -> dict[str, Any]:
         """Say what must not change between calls of one run, by a user's words."""
         config = self.config
@@ -113,6 +120,41 @@ class Job:
             "tell_stopped": config.tell_stopped,
             "seed": config.seed,
             "record's format": FORMAT,
+        }
+
+    def about(self, costs: Mapping[Architecture, ForecastCost]) -> dict[str, Any]:
+        """Return what is known of the study before its first trial, as plain values."""
+        series, options = self.series, self.config.training
+        return {
+            "study": {
+                "name": self.config.name,
+                "sampler": self.plan.sampler.name,
+                "pruner": self.config.pruner["name"],
+                "seed": self.config.seed,
+                "device": self.device,
+                "workers": self.workers,
+                "machine": machine(),
+                "versions": versions(),
+                "plugins": self.registry.third_parties,
+                "space": {} if self.own_objective else self.plan.space.table(),
+                "window": self.config.task.window,
+                "horizon": self.config.task.horizon,
+                "epochs": options.epochs,
+                "targets_per_window": options.targets_per_window,
+                "target": series.target,
+                "inputs": [*series.past, *series.known, *series.calendar],
+                "step": series.step,
+                "rows": len(series.times),
+                "parts": list(self.split.ends),
+                "times": [str(series.times[0]), str(series.times[-1])],
+                "data": series.fingerprint,
+                "warm_start": self._warm_start_without_passwords(),
+                "work": self.work(),
+            },
+            "objectives": describe_goals(self.goals),
+            "architectures": cost_table(costs),
+            "budget": {"reports": self.reports, "reports_per_epoch": self.plan.reports_per_epoch},
+            "warnings": [*series.notices, *self.goals.notices()],
         }
 
 
@@ -151,6 +193,7 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
         config.tell_stopped,
         reports,
         config.training.epochs * reports,
+        memory_mb=_memory_of(split, shape, targets_per_window(split.train, config.training)),
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
@@ -161,6 +204,15 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     series = store(series, scratch.path / "series")
     split = Split(train, validation, split.scaling, split.ends, series)
     return Job(config, registry, plan, split, parts, device, workers, RunFolder(out), scratch)
+
+
+def _memory_of(split: Split, shape: Shape, targets: int) -> Callable[[Params], float]:
+    features = split.train.inputs.shape[1]
+
+    def memory_mb(params: Params) -> float:
+        return training_mb(Candidate(params, 0), shape.window, targets, features, shape.horizon)
+
+    return memory_mb
 
 
 def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
@@ -192,7 +244,9 @@ def run(
         job, verdict = begun.job, None
         try:
             with start_engine(job) as engine:
-                trials = begun.driver(engine, observer).search()
+                driver = begun.driver(engine, observer)
+                with heeded(observer.notice) as driver.interruption:
+                    trials = driver.search()
                 observer.refitting(front := front_of(trials, job.goals))
                 if not front:
                     raise MachineError(no_front(trials))
@@ -226,7 +280,8 @@ def refit_trial(
         costs = measure_costs(job, observer or Observer())
         with start_engine(job) as engine:
             verdict = finish(job, candidates, costs, engine)
-        return write_record(job, trials, costs, verdict, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return write_record(job, trials, costs, verdict, seconds, named=number is not None)
 
 
 @dataclass(frozen=True)
@@ -252,13 +307,14 @@ class Begun:
 
 
 def begin(job: Job, observer: Observer) -> Begun:
-    """Open the study, measure what its forecasts cost and, when it is new, let it start warm."""
+    """Measure what forecasts cost, open the study and, when it is new, let it start warm."""
+    # what may be refused comes before the study is opened: nothing must be left of it
+    costs = measure_costs(job, observer)
+    learned = _learn(job, costs, observer)
     stored = open_stored(job)
     versions_now = changed_versions(job.registry, job.folder)
     for notice in (*job.series.notices, *job.goals.notices(), *stored.notices, *versions_now):
         observer.notice(notice)
-    costs = measure_costs(job, observer)
-    learned = _learn(job, costs, observer)
     plan = _warm_start(job, stored, costs, learned, observer)
     sampler = plan.make_sampler(0)
     if isinstance(sampler, FiniteSampler):
@@ -267,6 +323,7 @@ def begin(job: Job, observer: Observer) -> Begun:
     config = replace(job.config, warm_start=learned.table())
     job.folder.write(job.folder.study_file, write_config(replace(config, workers=job.workers)))
     begun = replaced(job, plan=plan, config=config)
+    stored.study.set_user_attr(ABOUT, finite(begun.about(costs)))
     return Begun(begun, stored, costs)
 
 
@@ -311,7 +368,7 @@ def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Obser
         job.work(),
         job.traits,
         earlier.rename,
-        f"{config.name} ({config.storage})",
+        f"{config.name} ({masked(config.storage)})",
     )
     past, notices = read_past(earlier.runs, job.folder.path, frame)
     for notice in notices:
@@ -352,7 +409,8 @@ def _check_limits(limits: Limits, costs: Sequence[ForecastCost]) -> None:
 def start_engine(job: Job) -> Iterator[Engine]:
     """Start the workers; they are given the training and validation parts and nothing else."""
     options, reports = job.config.training, job.plan.reports_per_epoch
-    with open_engine(job.parts, options, job.device, job.workers, reports) as engine:
+    memory = job.config.limits.max_memory_mb
+    with open_engine(job.parts, options, job.device, job.workers, reports, memory) as engine:
         yield engine
 
 
@@ -370,7 +428,10 @@ def finish(
     _ = job.traits
     finalists = end_refits(candidates, job.goals, costs, begun)
     chosen = choose(finalists, job.goals, options.pick)
-    verdict = open_test(chosen, job.split, baselines)
+    verdict = open_test(chosen, finalists, job.split, baselines)
+    job.folder.write(
+        job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
+    )
     save_model(job, verdict.deployed)
     return verdict
 
@@ -395,82 +456,24 @@ def write_record(
     costs: Mapping[Architecture, ForecastCost],
     verdict: Verdict | None,
     seconds: float,
+    named: bool = False,
 ) -> dict[str, Any]:
     """Write and return ``optimization_results.json``; write ``front.csv``.
 
-    Without a verdict nothing was chosen yet, and ``chosen`` is None.
+    ``named`` says that the chosen trial was named by its number, not picked.
     """
-    goals = job.goals
-    front = front_of(trials, goals)
-    document = finite(
-        {
-            "schema": SCHEMA,
-            "study": {
-                "name": job.config.name,
-                "sampler": job.plan.sampler.name,
-                "pruner": job.config.pruner["name"],
-                "seed": job.config.seed,
-                "device": job.device,
-                "target": job.series.target,
-                "versions": versions(),
-                "plugins": job.registry.third_parties,
-                "data": job.series.fingerprint,
-                "warm_start": dict(job.config.warm_start),
-                "work": job.work(),
-                "traits": verdict and asdict(job.traits),
-            },
-            "objectives": [
-                {"name": o.name, "direction": o.direction, "kind": o.kind} for o in goals.objectives
-            ],
-            "architectures": cost_table(costs),
-            "trials": [trial.as_json() for trial in trials],
-            "front": [trial.number for trial in front],
-            "chosen": verdict and _chosen(verdict, costs, job.split.scaling.target_std),
-            "baselines": verdict and _baselines(verdict, job.split.scaling.target_std),
-            "budget": {
-                "trials": sum(t.state != INFEASIBLE and not t.taken_over for t in trials),
-                "taken_over": sum(t.taken_over for t in trials),
-                "infeasible": sum(t.state == INFEASIBLE for t in trials),
-                "epochs_trained": job.epochs(sum(t.epochs_trained for t in trials)),
-                "epochs_saved": job.epochs(
-                    sum(job.reports - t.epochs_trained for t in trials if t.by_pruner)
-                ),
-                "reports_per_epoch": job.plan.reports_per_epoch,
-                "seconds": seconds,
-            },
-            "warnings": [*job.series.notices, *goals.notices()],
-        }
-    )
+    outcome = None
+    if verdict:
+        latency = costs[verdict.deployed.candidate.architecture].latency_ms
+        outcome = describe(verdict, latency, job.split.scaling.target_std)
+        outcome |= {"traits": asdict(job.traits)}
+        outcome["chosen"]["pick"] = "named" if named else job.config.finalists.pick
+    document = make_document(job.about(costs), trials, job.goals, seconds, outcome)
     job.folder.write(job.folder.results, msgspec.json.format(msgspec.json.encode(document)))
-    job.folder.write(job.folder.front_csv, front_table(front, goals).to_csv(index=False))
-    content: dict[str, Any] = document
-    return content
-
-
-def _chosen(
-    verdict: Verdict, costs: Mapping[Architecture, ForecastCost], target_std: float
-) -> dict[str, Any]:
-    chosen = verdict.chosen
-    return {
-        "trial": chosen.trial.number,
-        "params": chosen.trial.params,
-        "validation": chosen.values,
-        "test": summarise(verdict.test, target_std),
-        "latency_ms": costs[verdict.deployed.candidate.architecture].latency_ms,
-    }
-
-
-def _baselines(verdict: Verdict, target_std: float) -> dict[str, Any]:
-    return {
-        name: None if scores is None else summarise([scores], target_std)
-        for name, scores in verdict.baselines.items()
-    }
-
-
-def front_table(front: Sequence[TrialRecord], goals: Goals) -> pd.DataFrame:
-    """Tabulate a front: a row a trial, with its objectives and hyperparameters."""
-    rows = [{"trial": t.number, **t.values, **t.params} for t in front]
-    return pd.DataFrame(rows, columns=None if rows else ["trial", *goals.names])
+    rows = front_columns(document)
+    table = pd.DataFrame(rows, columns=None if rows else ["trial", *job.goals.names])
+    job.folder.write(job.folder.front_csv, table.to_csv(index=False))
+    return document
 
 
 def no_front(trials: Sequence[TrialRecord]) -> str:
@@ -496,11 +499,6 @@ def choose_device(name: str) -> str:
             "device cuda needs a GPU that torch can use, found none: use cpu or auto"
         )
     return name
-
-
-def versions() -> dict[str, str]:
-    names = ("lstmopt", "torch", "optuna", "numpy", "pandas")
-    return {name: importlib.metadata.version(name) for name in names}
 
 
 def _plain_space(space: Space) -> dict[str, list[Any]]:

@@ -26,6 +26,12 @@ CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_sta
 """Keywords of ``make`` that are filled where the signature has them; never options."""
 
 Kind = Literal["sampler", "pruner", "warm-start", "objective"]
+_WITH_ARTICLE: dict[Kind, str] = {
+    "sampler": "a sampler",
+    "pruner": "a pruner",
+    "warm-start": "a warm start",
+    "objective": "an objective",
+}
 
 TellStopped = Literal["nothing", "last", "extrapolated"]
 """What a sampler sees in place of a stopped or paused trial's learned objectives.
@@ -202,7 +208,7 @@ class Registry:
             return found.item
         left_out = ", ".join(self.disabled)
         raise LstmoptError(
-            f"a {kind} is chosen by its registered name, found {name!r}: "
+            f"{_WITH_ARTICLE[kind]} is chosen by its registered name, found {name!r}: "
             f"{near_miss(name, self.names(kind))}"
             + (f" (LSTMOPT_DISABLE_PLUGINS leaves out {left_out})" if left_out else "")
         )

@@ -24,7 +24,7 @@ class Shipped:
         self.size = size
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        content = json.loads((files("lstmopt_plugins") / "shipped.json").read_text())
+        content = json.loads((files("lstmopt_plugins") / "shipped.json").read_text("utf-8"))
         candidates = _moved(space, content["candidates"])
         if not candidates:
             return Beginning(space)

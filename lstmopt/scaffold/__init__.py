@@ -51,16 +51,16 @@ def write_package(name: str, kind: Kind, folder: Path) -> list[Path]:
     }
     templates = files("lstmopt.scaffold") / "templates"
     contents = {
-        "pyproject.toml": (templates / "pyproject.toml.txt").read_text(),
-        "README.md": (templates / "README.md.txt").read_text(),
-        f"{module}.py": (templates / f"{kind}.py.txt").read_text(),
-        f"tests/test_{module}.py": (templates / f"test_{kind}.py.txt").read_text(),
+        "pyproject.toml": (templates / "pyproject.toml.txt").read_text("utf-8"),
+        "README.md": (templates / "README.md.txt").read_text("utf-8"),
+        f"{module}.py": (templates / f"{kind}.py.txt").read_text("utf-8"),
+        f"tests/test_{module}.py": (templates / f"test_{kind}.py.txt").read_text("utf-8"),
     }
     written = []
     for path, text in contents.items():
         for word, value in words.items():
             text = text.replace(f"<{word}>", value)
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        (target / path).write_text(text)
+        (target / path).write_text(text, "utf-8")
         written.append(target / path)
     return written
