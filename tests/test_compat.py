@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lstmopt import Forecaster, LstmoptError
+from lstmopt import Forecaster, LstmoptError, load
 from lstmopt.compat import LSTMModel, LSTMTrainer, OptunaLSTMTuner
 from lstmopt.model import LSTMForecaster
 from lstmopt.report import images
@@ -300,3 +300,39 @@ def test_the_model_gives_one_row_a_window_and_shares_its_weights_with_the_engine
     assert model(x).shape == (5, 2)
     assert torch.equal(model(x), engine(x)[:, 0])
     model.load_state_dict(engine.state_dict())
+
+
+class Odd(NoTraining):
+    """Suggests what no space of the engine holds."""
+
+    def objective(self, trial):
+        units = trial.suggest_categorical("units", [32, 64])
+        trial.suggest_categorical("hidden_size", ["small", "large"])
+        trial.suggest_categorical("weight_decay", [0.0, 1e-4])
+        trial.suggest_categorical("bidirectional", [True, False])
+        trial.suggest_float("state", 0, 1)
+        return units / 100 + trial.suggest_float("epochs", 0, 1)
+
+
+def test_an_objective_of_any_hyperparameters_is_reported(tmp_path):
+    tuner = make(tmp_path, Odd, n_trials=12)
+    tuner.optimize()
+    found = load(tmp_path)
+    assert found.document["study"]["space"] == {}
+    assert "latency_ms" not in found.figures.measures()
+    assert found.importances[0].rows
+    assert found.write_report().is_file()
+
+
+def test_a_best_model_of_ones_own_objective_is_reported(tmp_path):
+    class Own(OptunaLSTMTuner):
+        def objective(self, trial):
+            hidden = trial.suggest_categorical("hidden_size", [4, 8])
+            model = self._build_model(hidden_size=hidden, num_layers=1)
+            return self._train_model(model, 0.01, epochs=1).best_val_loss
+
+    tuner = make(tmp_path, Own, n_trials=2)
+    tuner.optimize()
+    tuner.train_best_model(epochs=1)
+    page = load(tmp_path).write_report().read_text()
+    assert "best_val_loss, refitted" in page

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import wave
 
+from lstmopt.cli import cli
 from lstmopt.config import make_config, read_config, shipped_study
 from lstmopt.registry import load_registry
 from lstmopt.space import CLASSIC, parse_space
@@ -48,14 +49,36 @@ def run_shell(commands: str, folder: Path) -> str:
 
 
 def test_the_commands_for_your_own_series_run(sales):
-    (commands,) = (block for block in blocks("sh") if "--data sales.csv" in block)
+    (commands,) = (block for block in blocks("sh") if "lstmopt predict runs/sales" in block)
     fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1")
     assert "time,sales" in run_shell(fewer, sales)
 
 
+def test_the_commands_to_look_at_a_run_run(sales):
+    (commands,) = (block for block in blocks("sh") if "lstmopt compare" in block)
+    fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1 --no-report")
+    shown = run_shell(fewer, sales)
+    assert "report: runs/sales/report.html" in shown
+    assert "importance needs 10" in shown
+    assert "the runs have different tasks, splits or training" in shown
+    assert (sales / "comparison.html").is_file()
+
+
+def test_the_pictures_are_there():
+    for name in re.findall(r'src="([^"]+)"', README):
+        assert (ROOT / name).is_file(), name
+
+
+def test_every_command_is_in_the_table():
+    named = {
+        line.split()[1].rstrip("`") for line in re.findall(r"^\| (`lstmopt [^|]+)", README, re.M)
+    }
+    assert named == set(cli.commands)
+
+
 def test_the_commands_that_learn_from_earlier_studies_run(tmp_path):
     (commands,) = (block for block in blocks("sh") if "--warm-start" in block)
-    fewer = "--trials 4 --epochs 1 --workers 1 --window 6"
+    fewer = "--trials 4 --epochs 1 --workers 1 --window 6 --no-report"
     for seed, month in enumerate(("january", "february", "march", "april")):
         table = wave(200, seed).rename(columns={"load": "sales"}).drop(columns="wind")
         table.to_csv(tmp_path / f"{month}.csv", index=False)

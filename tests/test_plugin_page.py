@@ -68,7 +68,15 @@ def test_the_observer_of_the_page_sees_every_trial(tmp_path, csv):
     small.write_text("[space]\nhidden_size = [4, 8]\n")
     command[1:1] = [str(small)]
     done = subprocess.run(
-        [sys.executable, "-c", "from lstmopt.cli import main; main()", *command, "--epochs", "1"],
+        [
+            sys.executable,
+            "-c",
+            "from lstmopt.cli import main; main()",
+            *command,
+            "--epochs",
+            "1",
+            "--no-report",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -118,7 +118,7 @@ def test_an_example_is_installed_used_recorded_and_missed(environment, tmp_path,
     environment.lstmopt("plugins", "check", name)
     wave().to_csv(tmp_path / "wave.csv", index=False)
     command = ("run", "--data", "wave.csv", "--target", "load", "--epochs", "2", "--workers", "1")
-    command += ("--trials", "3", "--window", "6", *options)
+    command += ("--trials", "3", "--window", "6", "--no-report", *options)
     (tmp_path / "small.toml").write_text("[space]\nhidden_size = [4, 8]\n")
     small = ("run", "small.toml", *command[1:])
     environment.lstmopt(*small, cwd=tmp_path)

@@ -8,15 +8,16 @@ from pathlib import Path
 import lstmopt
 
 ROOT = Path(lstmopt.__file__).parent
-LEAVES = {"epoch", "errors", "front", "options", "preload", "space"}
+LEAVES = {"epoch", "errors", "front", "interruption", "machine", "options", "preload", "space"}
 FOLDERS = {"report", "scaffold", "testing"}
 ORDER = [
-    "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "onednn",
-    "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config", "latency",
-    "warm_start", "surrogate", "advice", "segments", "record", "sampling", "allocator", "closed",
-    "stored", "executors", "plan", "storage", "opening", "study", "traits", "past", "requires",
-    "learned", "baselines", "choice", "finalists", "forecaster", "job", "audit", "progress",
-    "report", "testing", "scaffold", "compat", "cli",
+    "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "memory",
+    "onednn", "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config",
+    "latency", "warm_start", "surrogate", "advice", "segments", "record", "document", "sampling",
+    "allocator", "closed", "stored", "executors", "plan", "storage", "opening", "study", "traits",
+    "past", "requires", "learned", "baselines", "choice", "forecasts", "finalists", "forecaster",
+    "job", "audit", "loaded", "importance", "comparison", "dashboard", "progress", "report",
+    "testing", "scaffold", "compat", "cli",
 ]  # fmt: skip
 
 
