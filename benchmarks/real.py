@@ -15,10 +15,10 @@ from typing import Any
 from lstmopt.config import BudgetOptions, Config, replace
 from lstmopt.job import Job, begin, measure_costs, prepare, start_engine
 from lstmopt.objectives import cost_of
+from lstmopt.observer import Observer
 from lstmopt.past import Frame, read_past
 from lstmopt.registry import Named, Registry
 from lstmopt.space import Space
-from lstmopt.study import Observer
 from lstmopt.warm_start import Beginning, PastStudy
 
 from . import studies

@@ -13,9 +13,11 @@ from typing import Any
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine
+from lstmopt.ledger import Checkpoints
 from lstmopt.machine import machine, versions
 from lstmopt.memory import peak_mib
 from lstmopt.objectives import Goals
+from lstmopt.observer import Observer
 from lstmopt.opening import enter
 from lstmopt.plan import Plan, check_support
 from lstmopt.pruning import make_pruner
@@ -23,7 +25,7 @@ from lstmopt.record import TrialRecord, told_values
 from lstmopt.registry import Registry
 from lstmopt.space import Parameter, Params, Range, Space
 from lstmopt.storage import StoredStudy
-from lstmopt.study import Checkpoints, Driver, Observer
+from lstmopt.study import Driver
 from lstmopt.warm_start import Beginning, PastStudy, begin_from, make_warm_start
 
 from .contenders import NONE, Contender

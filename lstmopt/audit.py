@@ -20,12 +20,12 @@ from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask, hypervolume
 from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
 from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
+from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
 from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
 from lstmopt.record import TAKEN_OVER, TrialRecord, closed_trials, finite, minimised, trial_record
 from lstmopt.segments import Segment, judged, read_segments
 from lstmopt.space import Candidate
-from lstmopt.study import Observer
 from lstmopt.trials import Trials, TrialView
 
 SCHEMA = 1

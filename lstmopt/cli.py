@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lstmopt.config import Config
+    from lstmopt.observer import Observer
     from lstmopt.registry import Kind
-    from lstmopt.study import Observer
 
 KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective"])
 PICKS = click.Choice(["knee", "best", "fastest"])

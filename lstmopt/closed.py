@@ -37,6 +37,10 @@ class ClosedTrials:
         """The numbers of the trials that none dominates."""
         return set(self._front)
 
+    def by_number(self, number: int) -> TrialRecord:
+        """Return the trial of this number. Raises StopIteration where it is not closed."""
+        return next(record for record in self._records if record.number == number)
+
     def twin(self, params: Params) -> TrialRecord | None:
         """Return a trial of the same candidate that came to its end, or that the pruner stopped."""
         return self._twins.get(_key(params))

@@ -42,6 +42,7 @@ from lstmopt.latency import Setting, forecast_costs
 from lstmopt.loaded import Run
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
 from lstmopt.record import (
     RunFolder,
@@ -55,7 +56,6 @@ from lstmopt.registry import Objective
 from lstmopt.segments import Segment
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
 from lstmopt.storage import open_journal, open_study
-from lstmopt.study import Observer
 from lstmopt.training import Workload, advance, begin_from, derive_seed, read_checkpoint
 
 _log = logging.getLogger("lstmopt")

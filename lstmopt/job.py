@@ -30,6 +30,7 @@ from lstmopt.learned import Learned, read_learned
 from lstmopt.machine import machine, versions
 from lstmopt.memory import training_mb
 from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
+from lstmopt.observer import Observer
 from lstmopt.opening import enter
 from lstmopt.past import WORK, Frame, read_past
 from lstmopt.plan import FiniteSampler, Plan, check_support
@@ -47,7 +48,7 @@ from lstmopt.requires import changed_versions, with_packages
 from lstmopt.space import Architecture, Candidate, Params, Space, parse_space
 from lstmopt.storage import StoredStudy, masked, open_study
 from lstmopt.stored import Scratch, store
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Driver
 from lstmopt.training import reports_per_epoch, targets_per_window
 from lstmopt.traits import SeriesTraits, series_traits
 from lstmopt.warm_start import begin_from, make_warm_start

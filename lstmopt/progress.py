@@ -15,9 +15,9 @@ from rich.text import Text
 from lstmopt.epoch import Epoch
 from lstmopt.errors import printable
 from lstmopt.objectives import Goals
+from lstmopt.observer import Observer
 from lstmopt.record import INFEASIBLE, TrialRecord, front_of
 from lstmopt.space import Architecture, Params, describe_params
-from lstmopt.study import Observer
 
 
 def describe_values(values: Mapping[str, float | None]) -> str:

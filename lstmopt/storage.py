@@ -35,16 +35,17 @@ class StoredStudy:
     def _study_id(self) -> int:
         return self.storage.get_study_id_from_name(self.study.study_name)
 
-    def _trial_id(self, number: int) -> int:
+    def trial_id(self, number: int) -> int:
+        """Return what the storage knows a trial by."""
         return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def trial(self, number: int) -> optuna.trial.FrozenTrial:
         """Return a trial as it stands; it must not be changed."""
-        return self.storage.get_trial(self._trial_id(number))
+        return self.storage.get_trial(self.trial_id(number))
 
     def set_trial_attrs(self, number: int, **attributes: Any) -> None:
         """Set user attributes of a trial by its number, whichever process began it."""
-        trial_id = self._trial_id(number)
+        trial_id = self.trial_id(number)
         for name, value in attributes.items():
             self.storage.set_trial_user_attr(trial_id, name, value)
 
@@ -57,6 +58,7 @@ def open_study(
     ``identity`` says what must not change between calls, by the words a user knows it by.
     """
     notices = []
+    folder.path.mkdir(parents=True, exist_ok=True)
     if not url and repair_journal(folder.journal):
         notices.append("the journal's last line was torn and has been cut off")
     storage = open_storage(url, folder)

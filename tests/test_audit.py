@@ -14,8 +14,8 @@ from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask
 from lstmopt.job import open_stored, prepare, run
 from lstmopt.objectives import make_goals
+from lstmopt.observer import Observer
 from lstmopt.registry import load_registry
-from lstmopt.study import Observer
 
 STUDY = {
     "name": "audited",

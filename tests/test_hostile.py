@@ -17,7 +17,7 @@ from test_run import config_of
 
 from lstmopt import Forecaster, load, run
 from lstmopt.errors import LstmoptError, printable
-from lstmopt.study import Observer
+from lstmopt.observer import Observer
 from lstmopt.table import without_formula
 
 MAIN = "from lstmopt.cli import main; main()"

@@ -24,9 +24,10 @@ from test_study import (
 from lstmopt.audit import _events
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import Limits, cost_of
+from lstmopt.observer import Observer
 from lstmopt.opening import Shown, enter
 from lstmopt.record import RunFolder, front_of
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Driver
 from lstmopt.trials import Trials
 from lstmopt.warm_start import Beginning, Observation, PastTrial
 
@@ -124,7 +125,7 @@ def test_what_was_entered_in_part_is_completed_and_never_entered_twice(tmp_path)
     )
     for part in (half, beginning, beginning):
         driver, _ = begin_with(tmp_path, part)
-    states = [trial.state.name for trial in driver.study.get_trials()]
+    states = [trial.state.name for trial in driver.ledger.study.get_trials()]
     assert states.count("WAITING") == len(beginning.candidates)
     assert states.count("COMPLETE") == len(beginning.finished)
 
@@ -133,7 +134,7 @@ def test_no_more_candidates_wait_than_may_begin_and_the_rest_comes_with_more_tri
     beginning = Beginning(SPACE, candidates())
     driver, notices = begin_with(tmp_path, beginning, make_plan(3))
     assert notices == ["3 candidates are tried first"]
-    assert len(driver.search()) == len(driver.study.get_trials()) == 3
+    assert len(driver.search()) == len(driver.ledger.study.get_trials()) == 3
     more, _ = begin_with(tmp_path, beginning, make_plan(12))
     tried = [r.params["learning_rate"] for r in more.search()]
     assert tried[:10] == [params["learning_rate"] for params in beginning.candidates]
@@ -158,7 +159,7 @@ def test_trials_taken_over_take_no_trial_of_the_budget_and_stand_on_the_front(tm
     assert all(r.epochs_trained == 0 and r.state == "complete" for r in records[:2])
     assert records[0].reason == "taken over from trial 0 of an earlier run"
     assert {r.number for r in front_of(records, GOALS)} == {0}
-    assert driver.study.best_trials[0].values == [pytest.approx(0.35), 0.4]
+    assert driver.ledger.study.best_trials[0].values == [pytest.approx(0.35), 0.4]
 
 
 def test_trials_taken_over_are_peers_from_the_first_report_on(tmp_path):
@@ -173,7 +174,7 @@ def test_what_exceeds_a_limit_is_not_taken_over(tmp_path):
     driver, notices = begin_with(
         tmp_path, Beginning(SPACE, finished=finished), limits=Limits(max_latency_ms=0.5)
     )
-    assert [t.params["hidden_size"] for t in driver.study.get_trials()] == [4]
+    assert [t.params["hidden_size"] for t in driver.ledger.study.get_trials()] == [4]
     assert notices == [
         "1 finished trials of earlier runs are taken over",
         "1 finished trials of earlier runs exceed a limit",
@@ -183,7 +184,7 @@ def test_what_exceeds_a_limit_is_not_taken_over(tmp_path):
 def test_an_audit_puts_trials_taken_over_before_everything_else(tmp_path):
     driver, _ = begin_with(tmp_path, Beginning(SPACE, finished=(past_trial(0.01),)), make_plan(2))
     driver.search()
-    first, *rest = _events(driver.study.get_trials())
+    first, *rest = _events(driver.ledger.study.get_trials())
     assert first.trial.number == 0
     assert first.segment is None
     assert all(event.trial.number > 0 for event in rest)
@@ -208,8 +209,8 @@ def test_the_storage_never_sees_an_observation(tmp_path):
     driver, notices = begin_with(tmp_path, beginning, make_plan(5, "nsga2"))
     driver.search()
     assert notices == ["30 observations of other data may be shown"]
-    assert [t.number for t in driver.study.get_trials()] == list(range(5))
-    assert len(optuna.load_study(study_name="s", storage=driver._stored.storage).trials) == 5
+    assert [t.number for t in driver.ledger.study.get_trials()] == list(range(5))
+    assert len(optuna.load_study(study_name="s", storage=driver.ledger.stored.storage).trials) == 5
 
 
 def test_an_observation_has_the_loss_that_its_rank_has_here(tmp_path):

@@ -212,7 +212,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from lstmopt import read_config, run
-from lstmopt.study import Observer
+from lstmopt.observer import Observer
 class Slow(Observer):
     def advanced(self, number, epochs):
         print("epoch", flush=True)

@@ -122,7 +122,7 @@ def test_what_breaks_a_limit_is_never_trained_and_takes_no_trial(tmp_path, sampl
         assert record.params["hidden_size"] == 8
         assert record.reason == "not trained: it exceeds max_latency_ms by 60%"
         assert record.values == {"val_loss": None, "latency_ms": 0.8}
-    constraints = [t.constraints["max_latency_ms"] for t in driver.study.get_trials()]
+    constraints = [t.constraints["max_latency_ms"] for t in driver.ledger.study.get_trials()]
     assert [c > 0 for c in constraints] == [r.state == "infeasible" for r in records]
 
 

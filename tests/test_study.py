@@ -14,18 +14,21 @@ import optuna
 import pytest
 from conftest import make_workload, stored_parts
 
+from lstmopt import study
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, LocalProcesses, open_engine
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
+from lstmopt.observer import Observer
 from lstmopt.options import TrainingOptions
 from lstmopt.plan import Plan, check_support, training_seed
 from lstmopt.pruning import make_pruner
 from lstmopt.record import RunFolder, front_of
 from lstmopt.registry import load_registry
+from lstmopt.running import Running
 from lstmopt.space import Candidate, parse_space
 from lstmopt.storage import open_study
-from lstmopt.study import Driver, Observer, _Running
+from lstmopt.study import Driver
 from lstmopt.training import Progress, advance
 
 REGISTRY = load_registry()
@@ -61,11 +64,13 @@ def open_here(path, goals=GOALS, url=""):
     return open_study("s", url, RunFolder(path), goals, {"objectives": goals.names})
 
 
-def make_driver(path, plan=None, engine=None, observer=None, url="", costs=COSTS):
+def make_driver(
+    path, plan=None, engine=None, observer=None, url="", costs=COSTS, registry=REGISTRY
+):
     plan = plan or make_plan()
     stored = open_here(path, plan.goals, url)
     folder, engine = RunFolder(path), engine or in_process()
-    return Driver(stored, plan, cost_of(costs), engine, folder, REGISTRY, observer or Observer())
+    return Driver(stored, plan, cost_of(costs), engine, folder, registry, observer or Observer())
 
 
 def outcome(records):
@@ -81,7 +86,7 @@ def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
     driver = make_driver(tmp_path)
     records = driver.search()
     assert [r.number for r in records] == list(range(6))
-    for trial, record in zip(driver.study.get_trials(), records, strict=True):
+    for trial, record in zip(driver.ledger.study.get_trials(), records, strict=True):
         assert trial.values == [min(e.val_loss for e in record.curve), record.values["latency_ms"]]
         assert record.values["latency_ms"] == record.params["hidden_size"] / 10
     assert not list((tmp_path / "checkpoints").iterdir())
@@ -90,7 +95,7 @@ def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
 def test_the_front_of_the_record_is_that_of_optuna(tmp_path):
     driver = make_driver(tmp_path)
     front = front_of(driver.search(), GOALS)
-    assert {r.number for r in front} == {t.number for t in driver.study.best_trials}
+    assert {r.number for r in front} == {t.number for t in driver.ledger.study.best_trials}
 
 
 def test_the_same_seed_gives_the_same_trials(tmp_path, uninterrupted):
@@ -121,13 +126,13 @@ def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatc
     journal = RunFolder(Path("run")).journal
     code = (
         "import os; from pathlib import Path; from lstmopt import storage\n"
-        "Path('run').mkdir()\n"
+        "Path('run').mkdir(); Path('run/journal.log').touch()\n"
         "lock = storage._JournalLock(Path('run/journal.log')); lock.acquire()\n"
         "os.symlink('run/journal.log', 'run/journal.log.lock')  # as Optuna's own would be left\n"
         "os._exit(9)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 9
-    assert not journal.exists()
+    assert not journal.read_bytes()
     assert len(make_driver(Path("run")).search()) == 6
 
 
@@ -142,6 +147,30 @@ def test_processes_that_write_one_journal_lose_nothing(tmp_path):
     writers = [subprocess.Popen([*command, str(n)]) for n in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert len(open_here(tmp_path).study.user_attrs) == 301
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2"])
+@pytest.mark.parametrize("drawn", [(), ("hidden_size",), ("hidden_size", "learning_rate")])
+def test_a_trial_that_was_being_drawn_is_drawn_to_its_end_and_counts_once(tmp_path, sampler, drawn):
+    begun = open_here(tmp_path).study.ask()
+    for name in drawn:
+        begun._suggest(name, SPACE.parameters[name].distribution())
+    records = make_driver(tmp_path, make_plan(4, sampler)).search()
+    assert [(r.number, r.state) for r in records] == [(n, "complete") for n in range(4)]
+    assert records[0].params.items() >= begun.params.items()
+    assert len(records[0].params) == 2
+
+
+def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
+    tmp_path, monkeypatch
+):
+    plan = make_plan(9, pruner="halving:reduction_factor=2")
+    kept = make_driver(tmp_path / "kept", plan).search()
+    monkeypatch.setattr(study, "_MOST_PAUSED", 0)
+    assert outcome(make_driver(tmp_path / "dropped", plan).search()) == outcome(kept)
+    assert any(r.state == "complete" for r in kept)
+    assert any("paused" in r.reason for r in kept)
+    assert not [*(tmp_path / "dropped" / "checkpoints").rglob("*.pt")]
 
 
 def test_a_torn_last_line_of_the_journal_is_cut_off(tmp_path, uninterrupted):
@@ -244,7 +273,7 @@ def test_the_median_pruner_stops_trials_in_a_two_objective_study(tmp_path):
     records = driver.search()
     pruned = [r for r in records if r.state == "pruned"]
     assert pruned
-    states = [t.state for t in driver.study.get_trials()]
+    states = [t.state for t in driver.ledger.study.get_trials()]
     assert states.count(optuna.trial.TrialState.PRUNED) == len(pruned)
     for record in pruned:
         assert "median at report" in record.reason
@@ -423,8 +452,7 @@ def test_every_trial_is_observed_by_plug_ins(tmp_path):
 
     registry = load_registry()
     watcher = Watcher()
-    driver = make_driver(tmp_path, make_plan(3))
-    driver.registry = registry
+    driver = make_driver(tmp_path, make_plan(3), registry=registry)
     from lstmopt import hookimpl
 
     Watcher.lstmopt_trial_finished = staticmethod(hookimpl(Watcher.lstmopt_trial_finished))
@@ -550,5 +578,5 @@ def test_one_worker_trains_a_trial_to_its_end_before_the_next(tmp_path):
 )
 def test_segments_grow_until_handling_them_costs_one_in_a_hundred(handling, epochs):
     trained = [Epoch(n, 1.0, 1.0, 1.0, 0.0, 0.1) for n in (1, 2, 3)]
-    running = _Running(0, Candidate({}, 0), {}, epochs=trained, handling=handling)
+    running = Running(0, Candidate({}, 0), {}, epochs=trained, handling=handling)
     assert running.next_epochs(1.0) == epochs

@@ -16,8 +16,8 @@ from test_study import in_process, make_driver, make_plan
 from lstmopt import load
 from lstmopt.interruption import heeded
 from lstmopt.objectives import Limits
+from lstmopt.observer import Observer
 from lstmopt.space import Candidate
-from lstmopt.study import Observer
 from lstmopt.training import advance
 
 CANDIDATE = Candidate(SMALL, 5)
@@ -110,7 +110,7 @@ def test_a_search_that_is_asked_to_stop_records_what_runs_and_goes_on_later(tmp_
     driver = make_driver(tmp_path, make_plan(4), observer=Asks())
     with pytest.raises(KeyboardInterrupt):
         driver.search()
-    (trial,) = driver.study.get_trials()
+    (trial,) = driver.ledger.study.get_trials()
     assert trial.state.name == "RUNNING"
     whole = make_driver(tmp_path / "whole", make_plan(4)).search()
     rest = make_driver(tmp_path, make_plan(4)).search()

@@ -13,9 +13,9 @@ from test_run import config_of
 from lstmopt import run
 from lstmopt.advice import Source, Weighing
 from lstmopt.errors import LstmoptError
+from lstmopt.observer import Observer
 from lstmopt.registry import load_registry
 from lstmopt.space import CLASSIC, Range, Space, draw, parse_space
-from lstmopt.study import Observer
 from lstmopt.warm_start import (
     Beginning,
     Observation,

@@ -25,12 +25,13 @@ from engine_cost import SPACE, cost_of, train
 
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import make_goals
+from lstmopt.observer import Observer
 from lstmopt.plan import Plan
 from lstmopt.pruning import make_pruner
 from lstmopt.record import RunFolder
 from lstmopt.registry import load_registry
 from lstmopt.storage import open_study
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Driver
 
 
 class Scale(Observer):

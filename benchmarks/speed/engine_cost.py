@@ -24,13 +24,14 @@ import numpy as np
 from lstmopt.epoch import Epoch
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import ForecastCost, make_goals
+from lstmopt.observer import Observer
 from lstmopt.plan import Plan
 from lstmopt.pruning import make_pruner
 from lstmopt.record import RunFolder
 from lstmopt.registry import Registry, load_registry
 from lstmopt.space import CLASSIC, Architecture, Candidate, Params, Space
 from lstmopt.storage import open_study
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Driver
 from lstmopt.training import Progress
 
 EPOCHS, CHECKPOINT = 27, bytes(100_000)

@@ -25,7 +25,7 @@ start_forkserver()
 from pathlib import Path
 from lstmopt.config import read_config, shipped_study
 from lstmopt.job import run
-from lstmopt.study import Observer
+from lstmopt.observer import Observer
 class First(Observer):
     def started(self, *_):
         print(time.time(), flush=True)

@@ -19,7 +19,7 @@ import pandas as pd
 
 from lstmopt import make_config, run
 from lstmopt.executors import LocalProcesses
-from lstmopt.study import Observer
+from lstmopt.observer import Observer
 
 STUDY = {
     "name": "workers",

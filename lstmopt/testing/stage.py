@@ -12,6 +12,7 @@ import optuna
 from lstmopt.epoch import Epoch
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import ForecastCost, Goals, Limits, make_goals
+from lstmopt.observer import Observer
 from lstmopt.opening import enter
 from lstmopt.plan import Plan, check_support
 from lstmopt.pruning import Pruner, make_pruner
@@ -19,7 +20,7 @@ from lstmopt.record import TrialRecord
 from lstmopt.registry import Registry, Strategy, load_registry
 from lstmopt.space import Architecture, Candidate, Params, Space, parse_space
 from lstmopt.storage import StoredStudy
-from lstmopt.study import Driver, Observer
+from lstmopt.study import Driver
 from lstmopt.training import Progress
 from lstmopt.warm_start import Beginning
 

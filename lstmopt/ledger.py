@@ -1,0 +1,167 @@
+"""What the driver writes of a study as it goes: segments, promotions, and how trials end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import optuna
+
+from lstmopt.closed import ClosedTrials
+from lstmopt.overhead import Overhead
+from lstmopt.plan import Plan
+from lstmopt.pruning import Closing, Decision
+from lstmopt.record import TrialRecord, closed_trials, told_values, trial_record
+from lstmopt.running import Running
+from lstmopt.segments import Segment, SegmentEnd, judged, last_event
+from lstmopt.storage import StoredStudy
+from lstmopt.training import Progress
+from lstmopt.trials import Trials
+
+if TYPE_CHECKING:
+    from lstmopt.observer import Observer
+    from lstmopt.registry import Registry
+
+
+class Checkpoints(Protocol):
+    """Where the driver keeps what it needs to go on with an interrupted trial."""
+
+    def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
+        """Return the checkpoint of a trial after exactly ``epochs`` epochs, if there is one."""
+
+    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
+        """Keep a checkpoint."""
+
+    def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
+        """Forget a trial's checkpoints but the one after ``keep`` epochs."""
+
+
+class Ledger:
+    """Writes to the study's storage, and knows what it holds without reading all of it again.
+
+    ``closed`` finds closed trials; ``trials`` is what a pruner compares.
+    """
+
+    def __init__(
+        self,
+        stored: StoredStudy,
+        plan: Plan,
+        cost_of: Callable[[Any], Any],
+        checkpoints: Checkpoints,
+        registry: Registry,
+        observer: Observer,
+        overhead: Overhead,
+    ) -> None:
+        self.stored, self.study, self.checkpoints = stored, stored.study, checkpoints
+        self._goals, self._cost_of = plan.goals, cost_of
+        self._registry, self._observer, self._overhead = registry, observer, overhead
+        self._events = 0
+        self.closed = ClosedTrials(self._goals)
+        static, learned = self._goals.static, self._goals.learned
+        self.trials = Trials([o.name for o in static], [o.name for o in learned])
+        for record in closed_trials(self.study, self._goals):
+            self._know(record)
+
+    def segment(
+        self, running: Running, progress: Progress, made: Sequence[tuple[int, Decision]]
+    ) -> None:
+        """Record a segment that has been trained, with what the pruner said of it."""
+        # the checkpoint first, and the older one kept until the curve is recorded: whenever the
+        # driver dies, there is a checkpoint for exactly the recorded epochs
+        running.checkpoint = progress.checkpoint
+        trained = len(running.epochs)
+        self.checkpoints.write_checkpoint(running.number, trained, progress.checkpoint)
+        told = tuple(decision for decision in made if judged(decision))
+        end: SegmentEnd = "finished" if progress.finished else "going on"
+        end = "failed" if progress.failure else end
+        segment = Segment(self._next_event(), progress.epochs, told, end)
+        self.stored.set_trial_attrs(running.number, **segment.attribute(running.segments))
+        running.segments += 1
+        self.checkpoints.drop_checkpoints(running.number, keep=trained)
+
+    def promoted(self, running: Running, closing: Closing) -> None:
+        """Record that a paused trial goes on."""
+        running.promotions.append((self._next_event(), closing))
+        self.stored.set_trial_attrs(running.number, promotions=running.promotions)
+
+    def complete(self, running: Running) -> None:
+        """Close a trial that was trained to its end with its values."""
+        cost = self._cost_of(running.candidate.params)
+        values = self._goals.values(cost, tuple(running.epochs))
+        # Optuna would store NaN as a failure without a word, and infinity as a value
+        if wrong := [n for n, v in values.items() if not math.isfinite(v)]:
+            self.fail(running, f"objective {wrong[0]} was {values[wrong[0]]}")
+            return
+        trained = {"epochs_trained": len(running.epochs), "peak_mib": running.peak_mib}
+        self.stored.set_trial_attrs(running.number, **trained)
+        self._close(running.number, [values[name] for name in self._goals.names])
+
+    def stop(self, running: Running, epoch: int, reason: str, by_pruner: bool = False) -> None:
+        """Close a trial that is not trained to its end, as it was judged after ``epoch``."""
+        self.stored.set_trial_attrs(
+            running.number,
+            reason=reason,
+            epochs=epoch,
+            epochs_trained=len(running.epochs),
+            by_pruner=by_pruner,
+            peak_mib=running.peak_mib,
+        )
+        self._close(running.number, state=optuna.trial.TrialState.PRUNED)
+
+    def fail(self, running: Running, reason: str) -> None:
+        """Close a trial that has no value."""
+        self.stored.set_trial_attrs(
+            running.number, reason=reason, epochs_trained=len(running.epochs)
+        )
+        self._close(running.number, state=optuna.trial.TrialState.FAIL)
+
+    def infeasible(self, number: int, reason: str = "") -> None:
+        """Close a trial that breaks a limit and is never trained."""
+        if reason:
+            self.stored.set_trial_attrs(number, infeasible=True, reason=reason)
+        self._close(number, state=optuna.trial.TrialState.PRUNED)
+
+    def reuse(self, number: int, twin: TrialRecord) -> None:
+        """Tell a trial what its twin gave instead of training the same candidate again."""
+        reason = f"the same candidate as trial {twin.number}, not trained again"
+        segment = Segment(self._next_event(), twin.curve).attribute(0)
+        self.stored.set_trial_attrs(
+            number, **segment, reason=reason, epochs_trained=0, twin=twin.number
+        )
+        if twin.state == "complete":
+            self._close(number, told_values(twin, self._goals))
+        else:
+            self._close(number, state=optuna.trial.TrialState.PRUNED)
+
+    def _next_event(self) -> int:
+        """Count the driver's events over the study's whole life."""
+        if not self._events:
+            self._events = last_event(self.study)
+        self._events += 1
+        return self._events
+
+    def _close(
+        self,
+        number: int,
+        values: list[float] | None = None,
+        state: optuna.trial.TrialState | None = None,
+    ) -> None:
+        self.stored.set_trial_attrs(number, closed_at=self._next_event())
+        with self._overhead.timed("tell"):
+            self.study.tell(number, values, state)
+        trial = self.stored.trial(number)
+        record = trial_record(trial, self._goals)
+        self._know(record)
+        self.checkpoints.drop_checkpoints(number)
+        self._registry.hook.lstmopt_trial_finished(study=self.study, trial=trial)
+        self._observer.told(record)
+
+    def _know(self, record: TrialRecord) -> None:
+        """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
+        self.closed.add(record)
+        if record.curve and (record.epochs_trained or record.taken_over):
+            # as recorded: a latency measured anew must not change who was a peer
+            static = {o.name: record.values[o.name] or 0.0 for o in self._goals.static}
+            view = self._goals.view(record.number, static, record.curve)
+            self.trials.put(view, record.state == "complete")
