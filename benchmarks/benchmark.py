@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import LocalProcesses
+from lstmopt.files import write_whole
 from lstmopt.machine import machine, versions
-from lstmopt.record import RunFolder, write_whole
+from lstmopt.record import RunFolder
 from lstmopt.registry import Registry, load_registry
 
 from .contenders import PLAIN, Contender

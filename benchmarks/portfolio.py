@@ -11,7 +11,7 @@ from lstmopt_plugins.portfolio import average_study, choose_portfolio
 
 from lstmopt.advice import Source
 from lstmopt.errors import LstmoptError
-from lstmopt.record import write_whole
+from lstmopt.files import write_whole
 
 from .replay import ReplayTask, make_tasks
 

@@ -38,7 +38,7 @@ def record(config: Config, folder: Path, observer: Observer) -> Table:
         raise LstmoptError(
             f"a table records val_loss alone of what is learned, found {extra[0]}: leave it out"
         )
-    with job.folder.lock():
+    with job.lock():
         begun = begin(job, observer)
         with start_engine(job) as engine:
             begun.driver(engine, observer).search()

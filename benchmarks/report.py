@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lstmopt.errors import LstmoptError
-from lstmopt.record import finite, write_whole
+from lstmopt.files import write_whole
+from lstmopt.record import finite
 
 from . import figures
 from .benchmark import BenchmarkFolder, Record, TaskRecord

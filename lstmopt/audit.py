@@ -18,7 +18,7 @@ from lstmopt.config import Config
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask, hypervolume
-from lstmopt.job import Job, measure_costs, open_stored, prepare, start_engine
+from lstmopt.job import Job, open_stored, prepare, start_engine, with_costs
 from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
 from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
@@ -26,6 +26,7 @@ from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
 from lstmopt.record import TAKEN_OVER, TrialRecord, closed_trials, finite, minimised, trial_record
 from lstmopt.segments import Segment, judged, read_segments
 from lstmopt.space import Candidate
+from lstmopt.storage import spoken_errors
 from lstmopt.trials import Trials, TrialView
 
 SCHEMA = 1
@@ -57,9 +58,10 @@ def audit_run(
     """
     observer = observer or Observer()
     job = prepare(config, out)
-    with job.folder.lock():
+    with job.lock(), spoken_errors(config.storage):
         stored = open_stored(job)
-        costs = cost_of(measure_costs(job, observer))
+        job, known = with_costs(job, stored, observer)
+        costs = cost_of(known)
         records = closed_trials(stored.study, job.goals)
         stopped = [record for record in records if record.by_pruner]
         if not stopped:
@@ -86,13 +88,14 @@ def _train(
     """Train trials to their end, but those that an earlier audit trained."""
     known = {entry.trial: entry for entry in _read(job)}
     missing = [record for record in chosen if record.number not in known]
-    with start_engine(job) as engine:
+    with start_engine(job, observer) as engine:
         futures = {}
         for record in missing:
             candidate = Candidate(record.params, training_seed(job.config.seed, record.number))
-            futures[record.number] = engine.submit(candidate, None, job.reports)
+            futures[record.number] = candidate, engine.submit(candidate, None, job.reports)
         for record in missing:
-            progress = futures[record.number].result()
+            candidate, future = futures[record.number]
+            progress = engine.finish(candidate, job.reports, future)
             values = None
             if progress.failure is None:
                 values = job.goals.values(costs(record.params), progress.epochs)

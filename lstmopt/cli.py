@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective"])
 PICKS = click.Choice(["knee", "best", "fastest"])
 run_folder = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+engine_option = click.option(
+    "--engine",
+    metavar="URL",
+    help="A Dask scheduler such as tcp://host:8786, dask for a cluster here, or local.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
@@ -74,6 +79,8 @@ def cli() -> None:
 @click.option("--report-every", type=int, help="Optimiser steps; once an epoch by default.")
 @click.option("--timeout", help="For instance 90s, 10m, 1h.")
 @click.option("--workers", type=int, help="Worker processes; one a core by default.")
+@engine_option
+@click.option("--latency-on", metavar="WORKER", help="Time forecasts there, not on this machine.")
 @click.option("--storage", help="Database URL; a journal in the run's folder by default.")
 @click.option("--device", help="auto, cpu or cuda.")
 @click.option("--seed", type=int)
@@ -141,16 +148,15 @@ def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> N
 @run_folder
 @click.option("--trial", type=int, help="A complete trial; without it the choice is made again.")
 @click.option("--pick", type=PICKS, help="How to choose where no trial is named.")
+@engine_option
 @as_json
-def fit(run_folder: Path, trial: int | None, pick: str | None, as_json: bool) -> None:
+def fit(run_folder: Path, trial: int | None, as_json: bool, **options: str | None) -> None:
     """Refit a trial over several seeds, test it and save it in the run's folder."""
-    from lstmopt.config import read_config, replace
+    from lstmopt.config import override, read_config
     from lstmopt.job import refit_trial
 
     _results(run_folder)
-    config = read_config(run_folder / "study.toml")
-    if pick:
-        config = replace(config, finalists=replace(config.finalists, pick=pick))
+    config = override(read_config(run_folder / "study.toml"), options)
     console = _console(stderr=as_json)
     document = refit_trial(config, run_folder, trial)
     _print_run(document, console, run_folder, as_json)
@@ -161,17 +167,18 @@ def fit(run_folder: Path, trial: int | None, pick: str | None, as_json: bool) ->
 @run_folder
 @click.option("--sample", type=click.IntRange(1), default=20, show_default=True)
 @click.option("--seed", type=int, default=0, help="Draws the sample.")
+@engine_option
 @as_json
-def audit(run_folder: Path, sample: int, seed: int, as_json: bool) -> None:
+def audit(run_folder: Path, sample: int, seed: int, engine: str | None, as_json: bool) -> None:
     """Say how often pruning was wrong: train a sample of stopped trials to their end."""
     from lstmopt.audit import audit_run
-    from lstmopt.config import read_config
+    from lstmopt.config import override, read_config
     from lstmopt.loaded import load
     from lstmopt.progress import LineProgress
     from lstmopt.report.text import audit_lines
 
     _results(run_folder)
-    config = read_config(run_folder / "study.toml")
+    config = override(read_config(run_folder / "study.toml"), {"engine": engine})
     observer = LineProgress(_console(stderr=True), config.budget.trials)
     document = audit_run(config, run_folder, sample, seed, observer)
     click.echo(json.dumps(document, indent=2) if as_json else "\n".join(audit_lines(document)))

@@ -221,7 +221,7 @@ class OptunaLSTMTuner:
             self.study = _search(self.job)
         else:
             self.job = _as_own(self.job)
-            with self.job.folder.lock():
+            with self.job.lock():
                 self.study = self._search_own()
         return self.study
 
@@ -234,7 +234,7 @@ class OptunaLSTMTuner:
         """
         study = self._searched()
         start = time.perf_counter()
-        with self.job.folder.lock():
+        with self.job.lock():
             trials = closed_trials(study, self.job.goals)
             best = _best(trials, self.job.goals, own=self._is_own)
             verdict, costs = self._train(study, best, epochs)
@@ -431,7 +431,7 @@ class _Samplers:
 def _search(job: Job) -> optuna.Study:
     """Run the engine's search in the job's folder, without choosing a model."""
     start, observer = time.perf_counter(), _Log()
-    with job.folder.lock():
+    with job.lock():
         begun = begin(job, observer)
         try:
             with start_engine(job) as engine:

@@ -44,6 +44,25 @@ class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         return None if self.timeout is None else parse_duration(self.timeout)
 
 
+class EngineOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where candidates are trained: in processes of this machine unless ``url`` says otherwise.
+
+    ``url`` is a Dask scheduler's, or ``dask`` for a cluster on this machine. ``wait`` is how long
+    it may be away or without workers (seconds, also "10m"); ``gpus`` the share of a GPU that a
+    candidate asks for where the device is cuda; ``latency_on`` the worker on which forecasts are
+    timed, this machine where it is empty.
+    """
+
+    url: str = ""
+    wait: float | str = "5m"
+    gpus: float = 1.0
+    latency_on: str = ""
+
+
+LOCAL_ENGINE = "local"
+"""Another word on the command line for processes of this machine."""
+
+
 class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the front is refitted and one candidate chosen."""
 
@@ -75,6 +94,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     workers: int = 0
     device: str = "auto"
     storage: str = ""
+    engine: EngineOptions = EngineOptions()
     plugins: tuple[str, ...] = ()
     requires: dict[str, str] = {}
     data: DataOptions = DataOptions()
@@ -207,6 +227,26 @@ def check(config: Config) -> None:
             config.budget.epochs,
         ),
         ("finalists.seeds is at least 1", config.finalists.seeds >= 1, config.finalists.seeds),
+        (
+            "engine.url is a Dask scheduler's such as tcp://host:8786, dask, or local",
+            re.fullmatch(r"|dask|(tcp|tls|ws|wss|ucx|ucxx)://\S+", config.engine.url),
+            config.engine.url,
+        ),
+        (
+            "engine.gpus is above 0 and at most 1",
+            0 < config.engine.gpus <= 1,
+            config.engine.gpus,
+        ),
+        (
+            "engine.latency_on needs a cluster (engine.url)",
+            config.engine.url or not config.engine.latency_on,
+            config.engine.latency_on,
+        ),
+        (
+            "engine.wait is above 0 seconds",
+            parse_duration(config.engine.wait) > 0,
+            config.engine.wait,
+        ),
     )
     for rule, holds, found in limits:
         if not holds:
@@ -306,6 +346,8 @@ _PLACES = {
     "max_memory_mb": ("limits", "max_memory_mb"),
     "max_trial_seconds": ("limits", "max_trial_seconds"),
     "pick": ("finalists", "pick"),
+    "engine": ("engine", "url"),
+    "latency_on": ("engine", "latency_on"),
     "sampler": ("sampler", "name"),
     "pruner": ("pruner", "name"),
 }
@@ -321,6 +363,9 @@ def override(config: Config, options: dict[str, Any]) -> Config:
     """
     content: dict[str, Any] = msgspec.to_builtins(config)
     options = dict(options)
+    if options.get("engine") == LOCAL_ENGINE:
+        content["engine"] = {}
+        options["engine"] = None
     if text := options.pop("max_memory", None):
         options["max_memory_mb"] = parse_megabytes(text)
     if text := options.pop("max_trial_time", None):

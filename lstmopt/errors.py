@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from unicodedata import category
 
 
@@ -37,3 +38,8 @@ def printable(text: object) -> str:
 
 _CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")
 """Unicode's categories of what is no text: controls, formats such as reversals, line breaks."""
+
+
+def masked(text: str) -> str:
+    """Return a text with the password of every URL in it replaced."""
+    return re.sub(r"(://[^\s:/@]*):[^\s@]*@", r"\1:***@", text)

@@ -1,6 +1,6 @@
-"""Where ``advance`` runs: this process, or N local processes.
+"""Where ``advance`` runs: this process, N local processes, or any executor of a user's.
 
-Both are a ``concurrent.futures.Executor``; the driver sees only futures. Workers hold the shared
+All are a ``concurrent.futures.Executor``; the driver sees only futures. Workers hold the shared
 workload and nothing that could not be lost.
 """
 
@@ -11,9 +11,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -23,12 +22,14 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from lstmopt.allocator import keep_freed_memory
+from lstmopt.errors import MachineError
 from lstmopt.memory import limit_memory
 from lstmopt.options import TrainingOptions
 from lstmopt.preload import MODULES
 from lstmopt.space import Candidate
 from lstmopt.stored import load
 from lstmopt.training import Progress, Workload, advance
+from lstmopt.worker import NoData, Work, advance_anywhere
 
 T = TypeVar("T")
 
@@ -103,13 +104,22 @@ class LocalProcesses(Executor):
             self._pool.join()
 
 
-@dataclass(frozen=True)
 class Engine:
-    """An executor bound to one workload."""
+    """An executor bound to one workload.
 
-    executor: Executor
-    workers: int
-    call: Callable[..., Progress]
+    ``workers`` is how many candidates it trains at once, or a function that says how many now.
+    ``call`` takes a candidate, a checkpoint, epochs and perhaps seconds, as `advance` does.
+    """
+
+    def __init__(
+        self, executor: Executor, workers: int | Callable[[], int], call: Callable[..., Any]
+    ) -> None:
+        self.executor, self._workers, self._call = executor, workers, call
+
+    @property
+    def workers(self) -> int:
+        """How many candidates may train at once now."""
+        return self._workers if isinstance(self._workers, int) else self._workers()
 
     def submit(
         self,
@@ -120,7 +130,109 @@ class Engine:
     ) -> Future[Progress]:
         """Train for up to ``epochs``, and no longer than ``seconds`` where that is not endless."""
         limit = () if math.isinf(seconds) else (seconds,)
-        return self.executor.submit(self.call, candidate, checkpoint, epochs, *limit)
+        return self._begin(candidate, checkpoint, epochs, *limit)
+
+    def _begin(self, *task: Any) -> Future[Progress]:
+        return self.executor.submit(self._call, *task)
+
+    def finish(self, candidate: Candidate, epochs: int, begun: Future[Progress]) -> Progress:
+        """Wait for a candidate that was ``begun`` anew; begin again where its worker went away.
+
+        Raises MachineError where nothing can be trained, whatever the candidate.
+        """
+        died = 0
+        while (error := begun.exception()) is not None:
+            if isinstance(error, MachineError):
+                raise error
+            lost = deaths(error)
+            died += lost or 0
+            if lost is None or died >= MOST_DEATHS:
+                return Progress(b"", (), True, failure_of(error, died))
+            begun = self.submit(candidate, None, epochs)
+        return begun.result()
+
+
+class SharingEngine(Engine):
+    """An engine on any executor: its workers share nothing with this process (see `worker`).
+
+    ``parts`` is the file whose bytes a worker is sent that asks for data.
+    """
+
+    def __init__(
+        self, executor: Executor, workers: int | Callable[[], int], work: Work, parts: Path
+    ) -> None:
+        super().__init__(executor, workers, partial(advance_anywhere, work, None))
+        self._work, self._parts = work, parts
+        self._sender = ThreadPoolExecutor(1, "lstmopt-data")
+        self.sent = 0
+        """How often the data were sent."""
+
+    def _begin(self, *task: Any) -> Future[Progress]:
+        answer: Future[Progress] = Future()
+        self._try(answer, self._call, task)
+        return answer
+
+    def _try(
+        self, answer: Future[Progress], call: Callable[..., Any], task: tuple[Any, ...]
+    ) -> None:
+        try:
+            done = self.executor.submit(call, *task)
+        except Exception as error:
+            answer.set_exception(
+                MachineError(
+                    f"an executor takes tasks until the study ends, found that it refuses them "
+                    f"({failure_of(error)}): give another; everything finished is kept"
+                )
+            )
+            return
+        done.add_done_callback(partial(self._settle, answer, task))
+
+    def _settle(
+        self, answer: Future[Progress], task: tuple[Any, ...], done: Future[Progress | NoData]
+    ) -> None:
+        if done.cancelled():
+            answer.set_exception(WorkerLost("the task was cancelled", deaths=0))
+        elif error := done.exception():
+            answer.set_exception(error)
+        elif isinstance(progress := done.result(), NoData):
+            # not here: this may be a thread that the executor needs for other things
+            self._sender.submit(self._send, answer, task)
+        else:
+            answer.set_result(progress)
+
+    def _send(self, answer: Future[Progress], task: tuple[Any, ...]) -> None:
+        self.sent += 1
+        self._try(answer, partial(advance_anywhere, self._work, self._parts.read_bytes()), task)
+
+    def close(self) -> None:
+        """Send no more data."""
+        self._sender.shutdown(wait=False, cancel_futures=True)
+
+
+class WorkerLost(Exception):
+    """A worker went away with a task; the task took ``deaths`` workers down, as far as is known."""
+
+    def __init__(self, reason: str, deaths: int) -> None:
+        super().__init__(reason)
+        self.deaths = deaths
+
+
+MOST_DEATHS = 2
+"""Workers that a candidate may take down before it has failed."""
+
+
+def deaths(error: BaseException) -> int | None:
+    """Count the workers that a task took down; None where it failed and its worker did not."""
+    if isinstance(error, WorkerLost):
+        return error.deaths
+    return 1 if isinstance(error, ProcessExpired | BrokenExecutor) else None
+
+
+def failure_of(error: BaseException, died: int = 0) -> str:
+    """Say in a line why a candidate has no value."""
+    if died:
+        return f"its worker died {died} times"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 @contextmanager
@@ -148,11 +260,6 @@ def open_engine(
     finally:
         # nothing that still runs is wanted: finished segments are recorded as they come
         pool.shutdown(cancel_futures=True)
-
-
-def worker_died(error: BaseException | None) -> bool:
-    """Say whether a future failed because its worker went away."""
-    return isinstance(error, ProcessExpired | BrokenExecutor)
 
 
 def default_workers(device: str) -> int:

@@ -84,18 +84,25 @@ def end_refits(
     goals: Goals,
     costs: Mapping[Architecture, ForecastCost],
     begun: Refits,
+    engine: Engine,
+    reports: int,
 ) -> list[Finalist]:
     """Wait for the refits of ``trials``.
 
     A refit that fails is left out; a trial without any is no finalist.
     """
-    finalists = []
+    finalists, reasons = [], []
     for trial in trials:
         refits = []
         for (number, _), (candidate, future) in begun.items():
-            if number == trial.number and (progress := future.result()).failure is None:
-                weights = read_checkpoint(progress.checkpoint)["best_weights"]
-                refits.append(Refit(candidate, weights, progress.epochs))
+            if number != trial.number:
+                continue
+            progress = engine.finish(candidate, reports, future)
+            if progress.failure is not None:
+                reasons.append(progress.failure)
+                continue
+            weights = read_checkpoint(progress.checkpoint)["best_weights"]
+            refits.append(Refit(candidate, weights, progress.epochs))
         if refits:
             cost = costs[Architecture.of(trial.params)]
             each = [goals.values(cost, r.curve) for r in refits]
@@ -106,7 +113,8 @@ def end_refits(
     if not finalists:
         raise MachineError(
             f"a chosen candidate must train again with other seeds, found that all "
-            f"{len(begun)} refits diverged: narrow the learning rate in [space]"
+            f"{len(begun)} refits failed, the first because {reasons[0]}: mend that, or narrow the "
+            "learning rate in [space]"
         )
     return finalists
 

@@ -107,7 +107,7 @@ class Forecaster:
 
     def save(self, weights: Path) -> None:
         """Write the weights (``.pth``, a plain state dict) and beside them the description."""
-        from lstmopt.record import write_whole
+        from lstmopt.files import write_whole
 
         buffer = io.BytesIO()
         torch.save(self.weights, buffer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from dataclasses import replace as replaced
@@ -19,17 +20,27 @@ from lstmopt.baselines import fit_baselines, repeat, score_part
 from lstmopt.config import Config, replace, write_config
 from lstmopt.data import Series, read_series
 from lstmopt.document import ABOUT, describe_goals, front_columns, make_document
+from lstmopt.engines import ClusterEngine, engine_of
 from lstmopt.epoch import Epoch
-from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.executors import Engine, default_workers, open_engine
+from lstmopt.errors import LstmoptError, MachineError, masked
+from lstmopt.executors import Engine, default_workers
 from lstmopt.finalists import Refit, Verdict, begin_refits, choose, describe, end_refits, open_test
 from lstmopt.forecaster import Forecaster, describe_inputs
 from lstmopt.interruption import heeded
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.learned import Learned, read_learned
-from lstmopt.machine import machine, versions
+from lstmopt.lock import hold_study
+from lstmopt.machine import host, machine, versions
 from lstmopt.memory import training_mb
-from lstmopt.objectives import ForecastCost, Goals, Limits, cost_of, cost_table, make_goals
+from lstmopt.objectives import (
+    ForecastCost,
+    Goals,
+    Limits,
+    cost_of,
+    cost_table,
+    costs_of_table,
+    make_goals,
+)
 from lstmopt.observer import Observer
 from lstmopt.opening import enter
 from lstmopt.past import WORK, Frame, read_past
@@ -46,7 +57,12 @@ from lstmopt.record import (
 from lstmopt.registry import Named, Registry, load_registry
 from lstmopt.requires import changed_versions, with_packages
 from lstmopt.space import Architecture, Candidate, Params, Space, parse_space
-from lstmopt.storage import StoredStudy, masked, open_study
+from lstmopt.storage import (
+    StoredStudy,
+    find_study,
+    open_study,
+    spoken_errors,
+)
 from lstmopt.stored import Scratch, store
 from lstmopt.study import Driver
 from lstmopt.training import reports_per_epoch, targets_per_window
@@ -72,6 +88,10 @@ class Job:
     """Holds ``parts`` and the series for as long as the job is there."""
     own_objective: bool = False
     """Whether a user's own objective suggests the hyperparameters, whatever the space."""
+    executor: Executor | None = None
+    """A user's own, on which candidates are trained in place of what the study file names."""
+    latency_on: str = ""
+    """Where forecasts were timed."""
 
     @property
     def series(self) -> Series:
@@ -85,6 +105,17 @@ class Job:
     def reports(self) -> int:
         """How many reports a trial gives that runs to its last epoch."""
         return self.config.training.epochs * self.plan.reports_per_epoch
+
+    @property
+    def engine(self) -> str:
+        """Name where candidates are trained."""
+        return type(self.executor).__name__ if self.executor else self.config.engine.url or "local"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for one driver, in its folder and in its storage."""
+        with self.folder.lock(), hold_study(self.config.name, self.config.storage):
+            yield
 
     def epochs(self, reports: int) -> float:
         """Return how many epochs so many reports are."""
@@ -134,6 +165,8 @@ class Job:
                 "seed": self.config.seed,
                 "device": self.device,
                 "workers": self.workers,
+                "engine": self.engine,
+                "latency_on": self.latency_on,
                 "machine": machine(),
                 "versions": versions(),
                 "plugins": self.registry.third_parties,
@@ -159,7 +192,12 @@ class Job:
         }
 
 
-def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Job:
+def prepare(
+    config: Config,
+    out: Path,
+    source: pd.DataFrame | None = None,
+    executor: Executor | None = None,
+) -> Job:
     """Check everything that can be wrong before any work is done."""
     registry = load_registry(tuple(Path(p) for p in config.plugins))
     config = with_packages(config, registry, RunFolder(out))
@@ -168,7 +206,7 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     named = Named.of(config.sampler)
     sampler = registry.strategy("sampler", named.name)
     check_support(sampler, space, goals)
-    device = choose_device(config.device)
+    device = choose_device(config.device, config.engine.url, executor)
     if source is None and not config.data.path:
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
     series = read_series(config.data.path if source is None else source, config.data)
@@ -198,13 +236,16 @@ def prepare(config: Config, out: Path, source: pd.DataFrame | None = None) -> Jo
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
-    workers = config.workers or default_workers(device)
+    workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"
     train, validation = store((split.train, split.validation), parts)
     series = store(series, scratch.path / "series")
     split = Split(train, validation, split.scaling, split.ends, series)
-    return Job(config, registry, plan, split, parts, device, workers, RunFolder(out), scratch)
+    folder = RunFolder(out)
+    return Job(
+        config, registry, plan, split, parts, device, workers, folder, scratch, executor=executor
+    )
 
 
 def _memory_of(split: Split, shape: Shape, targets: int) -> Callable[[Params], float]:
@@ -231,27 +272,29 @@ def run(
     out: Path,
     source: pd.DataFrame | None = None,
     observer: Observer | None = None,
+    executor: Executor | None = None,
 ) -> dict[str, Any]:
     """Run a study in the folder ``out``, or go on with the one there; return the result document.
 
-    ``source`` is a table in place of the file that ``config.data`` names. Raises LstmoptError for
-    what the user can mend; KeyboardInterrupt leaves everything finished in the folder.
+    ``source`` is a table in place of the file that ``config.data`` names. Candidates are trained on
+    ``executor`` where one is given, ``config.workers`` at once; it may run them anywhere where the
+    same lstmopt and torch are installed, and is left open. Raises LstmoptError for what the user
+    can mend; KeyboardInterrupt leaves everything finished in the folder.
     """
     observer = observer or Observer()
     start = time.perf_counter()
-    job = prepare(config, out, source)
-    with job.folder.lock():
-        begun = begin(job, observer)
+    job = prepare(config, out, source, executor)
+    with job.lock(), spoken_errors(config.storage), start_engine(job, observer) as engine:
+        begun = begin(job, observer, engine)
         job, verdict = begun.job, None
         try:
-            with start_engine(job) as engine:
-                driver = begun.driver(engine, observer)
-                with heeded(observer.notice) as driver.interruption:
-                    trials = driver.search()
-                observer.refitting(front := front_of(trials, job.goals))
-                if not front:
-                    raise MachineError(no_front(trials))
-                verdict = finish(job, front, begun.costs, engine)
+            driver = begun.driver(engine, observer)
+            with heeded(observer.notice) as driver.interruption:
+                trials = driver.search()
+            observer.refitting(front := front_of(trials, job.goals))
+            if not front:
+                raise MachineError(no_front(trials))
+            verdict = finish(job, front, begun.costs, engine)
         finally:
             # also when interrupted: what is closed stays readable, without a chosen model
             trials = closed_trials(begun.stored.study, job.goals)
@@ -265,8 +308,9 @@ def refit_trial(
 ) -> dict[str, Any]:
     """Refit one trial of a run (None: choose again), test it and save it in place of the choice."""
     start = time.perf_counter()
+    observer = observer or Observer()
     job = prepare(config, out)
-    with job.folder.lock():
+    with job.lock(), spoken_errors(config.storage):
         stored = open_stored(job)
         trials = closed_trials(stored.study, job.goals)
         candidates = front_of(trials, job.goals)
@@ -278,8 +322,8 @@ def refit_trial(
                 f"a complete trial can be fitted, found trial {number} not among them: "
                 f"choose one of {complete or 'none yet'}"
             )
-        costs = measure_costs(job, observer or Observer())
-        with start_engine(job) as engine:
+        with start_engine(job, observer) as engine:
+            job, costs = with_costs(job, stored, observer, engine)
             verdict = finish(job, candidates, costs, engine)
         seconds = time.perf_counter() - start
         return write_record(job, trials, costs, verdict, seconds, named=number is not None)
@@ -307,12 +351,16 @@ class Begun:
         )
 
 
-def begin(job: Job, observer: Observer) -> Begun:
-    """Measure what forecasts cost, open the study and, when it is new, let it start warm."""
-    # what may be refused comes before the study is opened: nothing must be left of it
-    costs = measure_costs(job, observer)
+def begin(job: Job, observer: Observer, engine: Engine | None = None) -> Begun:
+    """Measure what forecasts cost, open the study and, when it is new, let it start warm.
+
+    Forecasts are timed on a worker of ``engine`` where the study names one.
+    """
+    # what may be refused comes before a study is made: nothing must be left of it
+    known = find_stored(job)
+    job, costs = with_costs(job, known, observer, engine)
     learned = _learn(job, costs, observer)
-    stored = open_stored(job)
+    stored = known or open_stored(job)
     versions_now = changed_versions(job.registry, job.folder)
     for notice in (*job.series.notices, *job.goals.notices(), *stored.notices, *versions_now):
         observer.notice(notice)
@@ -328,7 +376,13 @@ def begin(job: Job, observer: Observer) -> Begun:
     return Begun(begun, stored, costs)
 
 
+def find_stored(job: Job) -> StoredStudy | None:
+    """Open the job's study where there is one. Raises LstmoptError where it began otherwise."""
+    return find_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
+
+
 def open_stored(job: Job) -> StoredStudy:
+    """Open the job's study or make it. Raises LstmoptError where it began otherwise."""
     return open_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 
@@ -377,21 +431,59 @@ def _learn(job: Job, costs: Mapping[Architecture, ForecastCost], observer: Obser
     return Learned(config.warm_start_strategy, earlier, tuple(past))
 
 
-def measure_costs(job: Job, observer: Observer) -> dict[Architecture, ForecastCost]:
-    """Measure every architecture of the space alone on the machine, before workers start.
+Costs = dict[Architecture, ForecastCost]
+"""What a forecast of each architecture of a space costs."""
 
-    Raises LstmoptError where the limits leave none of them.
+
+def with_costs(
+    job: Job, stored: StoredStudy | None, observer: Observer, engine: Engine | None = None
+) -> tuple[Job, Costs]:
+    """Return what forecasts cost: as the study has it, or measured, once and on one device.
+
+    The job then says where that was. Raises LstmoptError where the limits leave no architecture.
     """
+    about = stored.study.user_attrs.get(ABOUT, {}) if stored else {}
+    costs = costs_of_table(about.get("architectures", ()))
+    if set(costs) >= set(job.plan.space.architectures()):
+        place = about["study"].get("latency_on", "")
+        if place != _latency_place(job):
+            observer.notice(f"latencies are those of {place or 'the machine it began on'}")
+    else:
+        costs, place = measure_costs(job, observer, engine), _latency_place(job)
+    _check_limits(job.plan.limits, list(costs.values()))
+    return replaced(job, latency_on=place), costs
+
+
+def _latency_place(job: Job) -> str:
+    worker = job.config.engine.latency_on
+    return f"{f'worker {worker}' if worker else host()}, {job.device}"
+
+
+def measure_costs(job: Job, observer: Observer, engine: Engine | None = None) -> Costs:
+    """Measure every architecture of the space, alone on its machine: no candidate trains yet."""
     features = job.split.train.inputs.shape[1]
     setting = Setting(features, job.config.task.window, job.config.task.horizon, job.device)
     architectures = job.plan.space.architectures()
-    costs = forecast_costs(
+    if worker := job.config.engine.latency_on:
+        if not isinstance(engine, ClusterEngine):
+            raise LstmoptError(
+                f"--latency-on names a worker of a cluster, found {worker!r} and no cluster: give "
+                "--engine, or leave it out"
+            )
+        costs = engine.executor.measure(worker, architectures, setting)
+        for architecture, cost in costs.items():
+            observer.measured(architecture, cost.latency_ms)
+        return costs
+    if setting.device.startswith("cuda") and not torch.cuda.is_available():
+        raise LstmoptError(
+            "forecasts on cuda are timed where there is a GPU, found none on this machine: name a "
+            "worker with --latency-on"
+        )
+    return forecast_costs(
         architectures,
         setting,
         measured=lambda a, latency: observer.measured(a, latency.median_ms),
     )
-    _check_limits(job.plan.limits, list(costs.values()))
-    return costs
 
 
 def _check_limits(limits: Limits, costs: Sequence[ForecastCost]) -> None:
@@ -407,11 +499,12 @@ def _check_limits(limits: Limits, costs: Sequence[ForecastCost]) -> None:
 
 
 @contextmanager
-def start_engine(job: Job) -> Iterator[Engine]:
+def start_engine(job: Job, observer: Observer | None = None) -> Iterator[Engine]:
     """Start the workers; they are given the training and validation parts and nothing else."""
-    options, reports = job.config.training, job.plan.reports_per_epoch
-    memory = job.config.limits.max_memory_mb
-    with open_engine(job.parts, options, job.device, job.workers, reports, memory) as engine:
+    say = (observer or Observer()).notice
+    config = replace(job.config, workers=job.workers)
+    reports = job.plan.reports_per_epoch
+    with engine_of(config, job.parts, job.device, reports, job.executor, say) as engine:
         yield engine
 
 
@@ -427,7 +520,7 @@ def finish(
     # the driver's own work while the workers train
     baselines = fit_baselines(job.split.train, job.split.validation, job.series.season)
     _ = job.traits
-    finalists = end_refits(candidates, job.goals, costs, begun)
+    finalists = end_refits(candidates, job.goals, costs, begun, engine, job.reports)
     chosen = choose(finalists, job.goals, options.pick)
     verdict = open_test(chosen, finalists, job.split, baselines)
     job.folder.write(
@@ -491,8 +584,13 @@ def no_front(trials: Sequence[TrialRecord]) -> str:
     )
 
 
-def choose_device(name: str) -> str:
-    """Turn ``auto`` into ``cuda`` where there is one; refuse a device that is not there."""
+def choose_device(name: str, engine: str = "", executor: Executor | None = None) -> str:
+    """Turn ``auto`` into ``cuda`` where there is one; refuse a device that is not there.
+
+    What workers elsewhere have is not known here: a cluster is asked for GPUs by naming ``cuda``.
+    """
+    if engine or executor:
+        return "cpu" if name == "auto" else name
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

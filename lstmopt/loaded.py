@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmopt.document import document_so_far, goals_of
 from lstmopt.epoch import Epoch
-from lstmopt.errors import LstmoptError
+from lstmopt.errors import LstmoptError, masked
 from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder, read_document
 
@@ -313,7 +313,7 @@ def stored_study(folder: RunFolder, config: Config | None) -> optuna.Study | Non
     """Open the study of a run in its storage, to be read; None where there is none."""
     import optuna
 
-    from lstmopt.storage import is_there, masked, open_storage
+    from lstmopt.storage import is_there, open_storage
 
     url = config.storage if config else ""
     if not is_there(url, folder):

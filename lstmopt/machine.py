@@ -5,9 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import socket
 from pathlib import Path
 
 _LIBRARIES = ("lstmopt", "torch", "optuna", "numpy", "pandas")
+
+
+def host() -> str:
+    """Name the machine as a person who looks for it would."""
+    return socket.gethostname()
 
 
 def processor() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,6 +76,13 @@ def cost_of(
 def cost_table(costs: Mapping[Architecture, ForecastCost]) -> list[dict[str, Any]]:
     """List what each architecture's forecast costs, for the record."""
     return [asdict(cost) | {"model_mb": cost.model_mb} for cost in costs.values()]
+
+
+def costs_of_table(table: Iterable[Mapping[str, Any]]) -> dict[Architecture, ForecastCost]:
+    """Read back what `cost_table` has listed."""
+    fields = ForecastCost.__dataclass_fields__
+    rows = [ForecastCost(**{k: v for k, v in row.items() if k in fields}) for row in table]
+    return {Architecture(cost.hidden_size, cost.num_layers): cost for cost in rows}
 
 
 @dataclass(frozen=True)

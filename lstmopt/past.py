@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 
 from lstmopt.epoch import Epoch
-from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.errors import LstmoptError, masked, near_miss
 from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder, read_document
 from lstmopt.segments import curve_of, read_segments
 from lstmopt.space import ARCHITECTURE, FIXED, Choice, Params, Space, Value
-from lstmopt.storage import IDENTITY, is_there, masked, open_journal
+from lstmopt.storage import IDENTITY, is_there, open_journal
 from lstmopt.traits import SeriesTraits, similarity
 from lstmopt.warm_start import PastStudy, PastTrial
 

@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
+from lstmopt.files import write_whole
 from lstmopt.front import front_mask
+from lstmopt.lock import hold_file
 from lstmopt.objectives import Goals
 from lstmopt.segments import curve_of, read_segments
 from lstmopt.space import Params
@@ -238,23 +237,8 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Hold the run for one driver; a second is refused, with the name of the first."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.path / ".lock", timeout=0)
-        holder = self._holder
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise LstmoptError(
-                f"one driver runs a study at a time, found {_read_holder(holder)} in {self.path}: "
-                "wait for it or stop it"
-            ) from None
-        try:
-            since = time.strftime("%Y-%m-%d %H:%M:%S")
-            content = {"host": socket.gethostname(), "process": os.getpid(), "since": since}
-            self.write(holder, json.dumps(content))
+        with hold_file(self.path / ".lock", self._holder, str(self.path)):
             yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
 
     def is_driven(self) -> bool:
         """Say whether a driver runs the study now, as far as can be seen from this machine."""
@@ -272,14 +256,6 @@ class RunFolder:
     def read_results(self) -> dict[str, Any]:
         """Return the result document of a finished run."""
         return read_document(self.results)
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a whole file or nothing: a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    temporary.replace(path)
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -315,14 +291,6 @@ _PARTS = (
     "baselines",
     "budget",
 )
-
-
-def _read_holder(path: Path) -> str:
-    try:
-        holder = json.loads(path.read_text("utf-8"))
-        return f"process {holder['process']} on {holder['host']} since {holder['since']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
 
 
 def finite(value: Any) -> Any:

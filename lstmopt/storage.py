@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,8 @@ import filelock
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from lstmopt.errors import LstmoptError
+from lstmopt.errors import LstmoptError, MachineError, masked
+from lstmopt.lock import unopened
 from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder, repair_journal
 
@@ -48,6 +49,18 @@ class StoredStudy:
         trial_id = self.trial_id(number)
         for name, value in attributes.items():
             self.storage.set_trial_user_attr(trial_id, name, value)
+
+
+def find_study(
+    name: str, url: str, folder: RunFolder, goals: Goals, identity: Mapping[str, Any]
+) -> StoredStudy | None:
+    """Open a study where there is one, as `open_study` does; make nothing where there is none."""
+    if not is_there(url, folder):
+        return None
+    if not url:
+        return open_study(name, url, folder, goals, identity)
+    known = optuna.get_all_study_names(open_storage(url, folder))
+    return open_study(name, url, folder, goals, identity) if name in known else None
 
 
 def open_study(
@@ -98,11 +111,6 @@ def _changed(what: str, folder: RunFolder) -> str:
     )
 
 
-def masked(text: str) -> str:
-    """Return a text with the password of every URL in it replaced."""
-    return re.sub(r"(://[^\s:/@]*):[^\s@]*@", r"\1:***@", text)
-
-
 def is_there(url: str, folder: RunFolder) -> bool:
     """Say whether a storage may be opened to be read: none is made by looking for it."""
     if not url:
@@ -146,9 +154,17 @@ def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
     try:
         return optuna.storages.get_storage(url)
     except Exception as error:
-        line = str(error).splitlines()[0]
-        raise LstmoptError(
-            f"--storage takes a database URL that can be opened, found {masked(url)!r} "
-            f"({masked(line)}): "
-            "write for instance sqlite:///study.db"
+        raise unopened(url, error) from error
+
+
+@contextmanager
+def spoken_errors(url: str) -> Iterator[None]:
+    """Say in one sentence that a database has gone while it was used."""
+    try:
+        yield
+    except optuna.exceptions.StorageInternalError as error:
+        cause = str(error.__cause__ or error).splitlines()[0]
+        raise MachineError(
+            f"a study is kept in its storage, found that {masked(url)} no longer takes it "
+            f"({masked(cause)}): mend that; everything finished is kept, the same command goes on"
         ) from error

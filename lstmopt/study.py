@@ -14,7 +14,8 @@ from typing import Any
 
 import optuna
 
-from lstmopt.executors import Engine, worker_died
+from lstmopt.errors import MachineError
+from lstmopt.executors import MOST_DEATHS, Engine, deaths, failure_of
 from lstmopt.interruption import Interruption
 from lstmopt.ledger import Checkpoints, Ledger
 from lstmopt.observer import Observer
@@ -30,7 +31,6 @@ from lstmopt.space import Candidate, Params
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
 
-_MOST_DEATHS = 2
 _MOST_PAUSED = 500
 """Paused trials whose checkpoints are kept; an older one is trained again if it is promoted."""
 
@@ -301,19 +301,19 @@ class Driver:
 
     def _lost(self, running: Running, error: BaseException) -> None:
         """Go on from the last checkpoint when a worker died; give up when it keeps dying."""
-        if worker_died(error):
-            running.deaths += 1
-            if running.deaths < _MOST_DEATHS:
-                self.observer.notice(
-                    f"trial {running.number}: its worker died; it goes on from report "
-                    f"{len(running.epochs)} in another"
-                )
-                self._ready.append(running)
-                return
-            self.ledger.fail(running, f"its worker died {running.deaths} times")
+        if isinstance(error, MachineError):  # nothing can be trained there, whatever the candidate
+            raise error
+        lost = deaths(error)
+        running.deaths += lost or 0
+        if lost is None or running.deaths >= MOST_DEATHS:
+            self.ledger.fail(running, failure_of(error, running.deaths if lost else 0))
             return
-        text = " ".join(str(error).split())
-        self.ledger.fail(running, f"{type(error).__name__}: {text}")
+        became = "died" if lost else "went away"
+        self.observer.notice(
+            f"trial {running.number}: its worker {became}; it goes on from report "
+            f"{len(running.epochs)} in another"
+        )
+        self._ready.append(running)
 
     def _decide(self, running: Running, progress: Progress) -> list[tuple[int, Decision]]:
         """Ask the pruner at each report that it has not judged yet; a failure is not judged."""

@@ -20,9 +20,10 @@ from lstmopt_benchmarks.tables import StaticRule, Table
 from lstmopt.document import goals_of, make_document
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
+from lstmopt.files import write_whole
 from lstmopt.loaded import Run
 from lstmopt.options import TrainingOptions
-from lstmopt.record import RunFolder, TrialRecord, write_whole
+from lstmopt.record import RunFolder, TrialRecord
 from lstmopt.space import Choice, Range, Space
 from lstmopt.stored import store
 from lstmopt.training import Workload

@@ -8,17 +8,19 @@ from pathlib import Path
 import lstmopt
 
 ROOT = Path(lstmopt.__file__).parent
-LEAVES = {"epoch", "errors", "front", "interruption", "machine", "options", "preload", "space"}
+LEAVES = {
+    "epoch", "errors", "files", "front", "interruption", "machine", "options", "preload", "space",
+}  # fmt: skip
 FOLDERS = {"report", "scaffold", "testing"}
 ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "memory",
     "onednn", "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config",
-    "latency", "warm_start", "surrogate", "advice", "segments", "record", "document",
-    "sampling", "allocator", "closed", "stored", "executors", "plan", "storage", "opening",
-    "observer", "overhead", "running", "ledger", "proposals", "study", "traits", "past",
-    "requires", "learned", "baselines", "choice", "forecasts", "finalists", "forecaster", "job",
-    "audit", "loaded", "importance", "comparison", "dashboard", "progress", "report", "testing",
-    "scaffold", "compat", "cli",
+    "latency", "warm_start", "surrogate", "advice", "lock", "segments", "record", "document",
+    "sampling", "allocator", "closed", "stored", "worker", "executors", "plan", "storage",
+    "opening", "observer", "overhead", "running", "ledger", "proposals", "study", "traits",
+    "past", "requires", "learned", "baselines", "choice", "forecasts", "finalists", "forecaster",
+    "cluster", "engines", "job", "audit", "loaded", "importance", "comparison", "dashboard",
+    "progress", "report", "testing", "scaffold", "compat", "cli",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmopt.comparison import Comparison
-from lstmopt.record import write_whole
+from lstmopt.files import write_whole
 from lstmopt.report.images import write_png
 from lstmopt.report.measures import default_axes, measures, staircase
 from lstmopt.report.style import COLOURS, DASHES, SYMBOLS, figure, note, plain

@@ -13,12 +13,11 @@ import numpy as np
 
 from lstmopt.choice import why
 from lstmopt.document import front_rows
-from lstmopt.errors import LstmoptError
+from lstmopt.errors import LstmoptError, masked
 from lstmopt.loaded import Run
 from lstmopt.report.measures import default_axes, measures
 from lstmopt.report.text import audit_lines, verdict_line
 from lstmopt.space import Architecture, describe_params
-from lstmopt.storage import masked
 
 SECTIONS = {
     "verdict": "What to deploy",
