@@ -262,6 +262,17 @@ def dashboard(run_folder: Path, host: str, port: int, open_it: bool) -> None:
         serve(load(run_folder), host, port, announce)
 
 
+@cli.command("copy-study")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy_study(source: str, target: str) -> None:
+    """Copy a study between storages: FROM and TO are a run's folder or URL#NAME of a database."""
+    from lstmopt.copying import copy_study as copy
+
+    trials, place = copy(source, target)
+    click.echo(f"copied {trials} trials: {place}")
+
+
 @cli.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("csv", type=click.Path(path_type=Path))

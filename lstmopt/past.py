@@ -22,7 +22,7 @@ from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder, read_document
 from lstmopt.segments import curve_of, read_segments
 from lstmopt.space import ARCHITECTURE, FIXED, Choice, Params, Space, Value
-from lstmopt.storage import IDENTITY, is_there, open_journal
+from lstmopt.storage import IDENTITY, is_there, open_journal, open_storage
 from lstmopt.traits import SeriesTraits, similarity
 from lstmopt.warm_start import PastStudy, PastTrial
 
@@ -216,7 +216,6 @@ def _read_journal(run: RunFolder) -> list[RawStudy]:
 
 
 def _read_url(url: str) -> Iterator[RawStudy]:
-    import optuna
 
     place, _, wanted = url.partition("#")
     if not is_there(place, RunFolder(Path())):
@@ -224,7 +223,7 @@ def _read_url(url: str) -> Iterator[RawStudy]:
             f"a warm start reads a database that is there, found none at {masked(place)}"
         )
     try:
-        storage = optuna.storages.get_storage(place)
+        storage = open_storage(place, RunFolder(Path()))
         studies = _studies_of(storage)
     except Exception as error:
         raise LstmoptError(

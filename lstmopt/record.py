@@ -199,9 +199,13 @@ class RunFolder:
     def model(self) -> Path:
         return self.weights.with_suffix(".json")
 
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
     def _checkpoint(self, number: int, epochs: int) -> Path:
         # a folder a trial: one of them all is slow to list when many are paused
-        return self.path / "checkpoints" / f"trial_{number}" / f"epoch_{epochs}.pt"
+        return self.checkpoints / f"trial_{number}" / f"epoch_{epochs}.pt"
 
     def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
         """Return the checkpoint of a trial after exactly ``epochs`` epochs, if it is there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,9 +153,15 @@ def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
         folder.path.mkdir(parents=True, exist_ok=True)
         return open_journal(folder.journal)
     try:
-        return optuna.storages.get_storage(url)
+        if url.startswith("redis"):
+            return optuna.storages.get_storage(url)
+        database = optuna.storages.RDBStorage(url)
+        storage = optuna.storages.get_storage(database)
     except Exception as error:
         raise unopened(url, error) from error
+    # connections are closed with the storage, not whenever the last of them is forgotten
+    weakref.finalize(storage, database.engine.dispose)
+    return storage
 
 
 @contextmanager
