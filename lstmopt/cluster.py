@@ -354,7 +354,7 @@ def _start_local(workers: int, gpu: float | None) -> SpecCluster:
     here = {"host": "127.0.0.1", "dashboard": False}
     return SpecCluster(
         workers={n: {"cls": Nanny, "options": o | here} for n, o in enumerate(options)},
-        scheduler={"cls": Scheduler, "options": here | {"port": 0, "dashboard_address": None}},
+        scheduler={"cls": Scheduler, "options": here | {"dashboard_address": "127.0.0.1:0"}},
         silence_logs=logging.CRITICAL,
     )
 

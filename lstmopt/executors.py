@@ -10,9 +10,11 @@ import math
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -164,49 +166,81 @@ class SharingEngine(Engine):
         super().__init__(executor, workers, partial(advance_anywhere, work, None))
         self._work, self._parts = work, parts
         self._sender = ThreadPoolExecutor(1, "lstmopt-data")
+        self._lock = threading.Lock()
+        self._sending: dict[str, list[_Task]] = {}
+        self._unasked = 0
         self.sent = 0
         """How often the data were sent."""
 
-    def _begin(self, *task: Any) -> Future[Progress]:
-        answer: Future[Progress] = Future()
-        self._try(answer, self._call, task)
-        return answer
+    def _begin(self, *arguments: Any) -> Future[Progress]:
+        task = _Task(arguments)
+        if self._unasked:
+            self._unasked -= 1
+            self.sent += 1
+            self._send(task, "")
+        else:
+            self._try(task, self._call)
+        return task.answer
 
-    def _try(
-        self, answer: Future[Progress], call: Callable[..., Any], task: tuple[Any, ...]
-    ) -> None:
+    def close(self) -> None:
+        """Send no more data."""
+        self._sender.shutdown(wait=False, cancel_futures=True)
+
+    def _try(self, task: _Task, call: Callable[..., Any], worker: str = "") -> None:
+        # to the one that asked for data, or to another when that is gone
+        where: dict[str, Any] = {"workers": [worker], "allow_other_workers": True}
         try:
-            done = self.executor.submit(call, *task)
+            done = self.executor.submit(call, *task.arguments, **(where if worker else {}))
         except Exception as error:
-            answer.set_exception(
+            task.answer.set_exception(
                 MachineError(
                     f"an executor takes tasks until the study ends, found that it refuses them "
                     f"({failure_of(error)}): give another; everything finished is kept"
                 )
             )
             return
-        done.add_done_callback(partial(self._settle, answer, task))
+        done.add_done_callback(partial(self._settle, task, worker))
 
-    def _settle(
-        self, answer: Future[Progress], task: tuple[Any, ...], done: Future[Progress | NoData]
-    ) -> None:
+    def _settle(self, task: _Task, worker: str, done: Future[Progress | NoData]) -> None:
+        with self._lock:
+            waited = self._sending.pop(worker, []) if worker else []
+        for other in waited:  # they were refused by a worker that has its data by now
+            self._try(other, self._call)
         if done.cancelled():
-            answer.set_exception(WorkerLost("the task was cancelled", deaths=0))
+            task.answer.set_exception(WorkerLost("the task was cancelled", deaths=0))
         elif error := done.exception():
-            answer.set_exception(error)
+            task.answer.set_exception(error)
         elif isinstance(progress := done.result(), NoData):
-            # not here: this may be a thread that the executor needs for other things
-            self._sender.submit(self._send, answer, task)
+            self._provide(task, progress.worker)
         else:
-            answer.set_result(progress)
+            task.answer.set_result(progress)
 
-    def _send(self, answer: Future[Progress], task: tuple[Any, ...]) -> None:
-        self.sent += 1
-        self._try(answer, partial(advance_anywhere, self._work, self._parts.read_bytes()), task)
+    def _provide(self, task: _Task, worker: str) -> None:
+        """Send the data with a task, unless they are on their way to its worker already."""
+        with self._lock:
+            if worker in self._sending:
+                self._sending[worker].append(task)
+                return
+            if worker:
+                self._sending[worker] = []
+            else:
+                # whoever asked may not be who gets them: the next ones get them unasked
+                self._unasked = self.workers
+            self.sent += 1
+        # not here: this may be a thread that the executor needs for other things
+        self._sender.submit(self._send, task, worker)
 
-    def close(self) -> None:
-        """Send no more data."""
-        self._sender.shutdown(wait=False, cancel_futures=True)
+    def _send(self, task: _Task, worker: str) -> None:
+        parts = self._parts.read_bytes()
+        self._try(task, partial(advance_anywhere, self._work, parts), worker)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a worker is asked, and the future that will hold its answer."""
+
+    arguments: tuple[Any, ...]
+    answer: Future[Progress] = field(default_factory=Future)
 
 
 class WorkerLost(Exception):

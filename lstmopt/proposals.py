@@ -75,7 +75,9 @@ class Proposals:
         with self._overhead.timed("ask"), warnings.catch_warnings():
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
-            sampler = self._view_study.sampler = self._sampler(self._count)
+            torn = self._torn.pop(0) if self._torn else None
+            sampler = self._sampler(self._count if torn is None else torn)
+            self._view_study.sampler = sampler
             with self._view.asking(
                 self._stand_ins(),
                 self._plan.sampler.sees,
@@ -84,7 +86,7 @@ class Proposals:
                 self._observations(),
                 sampler,
             ):
-                trial = self._ask()
+                trial = self._ask(torn)
                 params = self._plan.space.suggest(trial)
         self._waiting.discard(trial.number)
         self._count = max(self._count, trial.number + 1)
@@ -101,11 +103,11 @@ class Proposals:
             return None
         return Running(trial.number, candidate, static)
 
-    def _ask(self) -> optuna.Trial:
-        if not self._torn:
+    def _ask(self, torn: int | None) -> optuna.Trial:
+        if torn is None:
             return self._view_study.ask()
         # what has been drawn of it stays as it is
-        return optuna.Trial(self._view_study, self._ledger.stored.trial_id(self._torn.pop(0)))
+        return optuna.Trial(self._view_study, self._ledger.stored.trial_id(torn))
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler anew for each trial, unless it keeps a state or draws nothing."""

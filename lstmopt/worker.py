@@ -7,9 +7,11 @@ worker, also to one that joins late, and nothing is lost with a worker, a schedu
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import pickle
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -48,7 +50,12 @@ class Work:
 
 @dataclass(frozen=True)
 class NoData:
-    """The answer of a worker that was asked to train and has not been given the data."""
+    """The answer of a worker that was asked to train and has not been given the data.
+
+    ``worker`` is its address where its executor can send a task to one worker.
+    """
+
+    worker: str = ""
 
 
 def advance_anywhere(
@@ -68,7 +75,7 @@ def advance_anywhere(
         if work.key not in _known:
             check_versions(work.versions, versions(), host())
             if parts is None:
-                return NoData()
+                return NoData(_address())
             _know(work, parts)
         return advance(_known[work.key], candidate, checkpoint, epochs, seconds)
 
@@ -99,6 +106,14 @@ _MOST_KNOWN = 2
 """Studies whose data a worker keeps: one that serves many must not keep all."""
 
 
+def _address() -> str:
+    """Return this worker's address in its Dask cluster; nothing where it is in none."""
+    if distributed := sys.modules.get("distributed"):
+        with contextlib.suppress(ValueError):  # its word for a process that is no worker
+            return str(distributed.get_worker().address)
+    return ""
+
+
 def _know(work: Work, parts: bytes) -> None:
     if work.device.startswith("cuda") and not torch.cuda.is_available():
         raise Unfit(
@@ -112,13 +127,16 @@ def _know(work: Work, parts: bytes) -> None:
     _known[work.key] = Workload(train, validation, work.options, work.device, work.reports)
 
 
-MATTER = ("lstmopt", "torch")
+MATTER = {"lstmopt", "torch"}
 """The libraries of which a driver and its workers must have the same."""
 
 
 def check_versions(wanted: Mapping[str, str], found: Mapping[str, str], where: str) -> None:
-    """Raise Unfit where a worker has other libraries than a study's driver ``wanted``."""
-    for name in MATTER:
+    """Raise Unfit where a worker has other libraries than a study's driver ``wanted``.
+
+    What is not ``found`` out is not judged.
+    """
+    for name in found.keys() & MATTER:
         if _release(wanted[name]) != _release(found[name]):
             raise Unfit(
                 f"workers have the driver's versions, found {name} {found[name]} on {where} where "

@@ -95,24 +95,23 @@ def test_data_travel_once_a_worker_and_to_one_that_joins_late(three, tmp_path):
     candidate = Candidate({"hidden_size": 4, "batch_size": 16, "learning_rate": 0.01}, 0)
     config = config_of(tmp_path / "none.csv", engine={"url": three.url}, workers=0)
     parts = stored_parts(tmp_path)
+
+    def train_everywhere(engine):
+        for future in [engine.submit(candidate, None, 1) for _ in range(2 * engine.workers)]:
+            assert future.result(60).epochs
+        return engine.sent
+
     with engine_of(config, parts, "cpu", 1, None, print) as engine:
-        for _ in range(8):
-            for future in [engine.submit(candidate, None, 1) for _ in range(engine.workers)]:
-                assert future.result(60).epochs
-        sent = engine.sent
-        assert 1 <= sent <= 2 * 3
+        wait_until(lambda: train_everywhere(engine) == 3)
         late = three.start_worker()
         wait_until(lambda: engine.workers == 4)
-        wait_until(
-            lambda: (
-                [f.result(60).epochs for f in [engine.submit(candidate, None, 1) for _ in range(4)]]
-                and engine.sent > sent
-            )
-        )
+        wait_until(lambda: train_everywhere(engine) == 4)
+        for _ in range(5):
+            assert train_everywhere(engine) == 4
         late.kill()
         late.wait()
         wait_until(lambda: engine.workers == 3)
-        assert engine.submit(candidate, None, 1).result(60).epochs
+        assert train_everywhere(engine) == 4
 
 
 def test_forecasts_are_timed_on_the_worker_that_is_named_and_the_study_keeps_it(

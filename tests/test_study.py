@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import Future
 from pathlib import Path
 
 import optuna
@@ -158,7 +157,7 @@ def test_a_trial_that_was_being_drawn_is_drawn_to_its_end_and_counts_once(tmp_pa
     records = make_driver(tmp_path, make_plan(4, sampler)).search()
     assert [(r.number, r.state) for r in records] == [(n, "complete") for n in range(4)]
     assert records[0].params.items() >= begun.params.items()
-    assert len(records[0].params) == 2
+    assert len({tuple(r.params.items()) for r in records}) == 4
 
 
 def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
@@ -459,12 +458,6 @@ def test_every_trial_is_observed_by_plug_ins(tmp_path):
     registry.manager.register(watcher)
     driver.search()
     assert seen == [(n, "COMPLETE") for n in range(3)]
-
-
-def test_an_engine_returns_futures():
-    future = in_process(lambda *args: "done").submit(None, None, 1)
-    assert isinstance(future, Future)
-    assert future.result() == "done"
 
 
 def budget_of(plan, epochs):

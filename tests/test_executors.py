@@ -1,0 +1,160 @@
+"""Any executor of a user's trains a study, as the processes of this machine do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, stored_parts, wave
+from test_cluster import fixed_list, losses
+from test_run import config_of
+
+from lstmopt import load, run
+from lstmopt.engines import capacity, engine_of
+from lstmopt.errors import LstmoptError, MachineError
+from lstmopt.executors import Engine, InProcess, WorkerLost
+from lstmopt.space import Candidate
+from lstmopt.training import Progress
+from lstmopt.worker import outcome_of
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    wave().to_csv(folder / "wave.csv", index=False)
+    return folder / "wave.csv", losses(run(fixed_list(folder / "wave.csv"), folder / "run"))
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_a_study_on_a_users_executor_is_the_study_of_one_process(alone, tmp_path, kind):
+    csv, expected = alone
+    pool = {
+        "threads": lambda: ThreadPoolExecutor(3),
+        "processes": lambda: ProcessPoolExecutor(2, mp_context=get_context("forkserver")),
+    }[kind]()
+    with pool as executor:
+        document = run(fixed_list(csv, workers=0), tmp_path / "run", executor=executor)
+        assert executor.submit(abs, -1).result() == 1  # it is left open
+    assert losses(document) == expected
+    assert document["study"]["engine"] == type(pool).__name__
+
+
+def test_a_study_on_mpi_is_the_study_of_one_process(alone, tmp_path):
+    pytest.importorskip("mpi4py")
+    csv, expected = alone
+    mpiexec = Path(sysconfig.get_path("scripts")) / "mpiexec"
+    if not mpiexec.is_file():
+        pytest.skip("mpiexec is not installed beside this Python")
+    script = tmp_path / "study.py"
+    script.write_text(
+        "import sys; from pathlib import Path\n"
+        "from mpi4py.futures import MPIPoolExecutor\n"
+        "from lstmopt import read_config, run\n"
+        "if __name__ == '__main__':\n"
+        "    with MPIPoolExecutor() as executor:\n"
+        "        run(read_config(Path('study.toml')), Path('run'), executor=executor)\n"
+    )
+    text = (csv.parent / "run" / "study.toml").read_text().replace("workers = 1", "workers = 0")
+    (tmp_path / "study.toml").write_text(text)
+    command = [str(mpiexec), "-n", "3", sys.executable, "-m", "mpi4py.futures", str(script)]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+    document = load(tmp_path / "run").document
+    assert losses(document) == expected
+    assert document["study"]["engine"] == "MPIPoolExecutor"
+
+
+def test_threads_of_one_process_take_turns_for_its_random_state_is_one(tmp_path):
+    parts = stored_parts(tmp_path)
+    config = config_of("none.csv", training={"epochs": 4, "patience": 4})
+    candidates = [Candidate(SMALL, seed) for seed in range(6)]
+    curves = []
+    for executor in (InProcess(), ThreadPoolExecutor(6)):
+        with executor, engine_of(config, parts, "cpu", 1, executor, print) as engine:
+            begun = [engine.submit(candidate, None, 4) for candidate in candidates]
+            curves.append([[e.val_loss for e in future.result(60).epochs] for future in begun])
+    assert curves[0] == curves[1]
+
+
+def test_data_travel_to_a_process_of_an_executor_not_with_every_task(tmp_path):
+    config = config_of("none.csv", workers=2)
+    pool = ProcessPoolExecutor(2, mp_context=get_context("forkserver"))
+    with pool, engine_of(config, stored_parts(tmp_path), "cpu", 1, pool, print) as engine:
+        for seed in range(24):
+            engine.submit(Candidate(SMALL, seed), None, 1).result(60)
+        # a task with data may meet a process that has them: no executor sends to one of its own
+        assert 1 <= engine.sent <= 6
+
+
+def test_an_executor_that_breaks_ends_the_study_with_everything_finished_kept(alone, tmp_path):
+    csv, expected = alone
+
+    class Breaking(ThreadPoolExecutor):
+        tasks = 0
+
+        def submit(self, *task):
+            self.tasks += 1
+            if self.tasks > 9:
+                raise RuntimeError("the queue is closed")
+            return super().submit(*task)
+
+    with (
+        Breaking(1) as executor,
+        pytest.raises(MachineError, match=r"refuses them \(RuntimeError: the queue is closed\)"),
+    ):
+        run(fixed_list(csv, workers=0), tmp_path / "run", executor=executor)
+    before = losses(load(tmp_path / "run").document)
+    assert before
+    assert losses(run(fixed_list(csv), tmp_path / "run")) == expected
+    assert before.items() <= expected.items()
+
+
+def test_an_executor_must_say_how_much_it_runs_at_once():
+    assert capacity(ThreadPoolExecutor(5)) == 5
+    with pytest.raises(LstmoptError, match="found Executor and workers = 0: set workers"):
+        capacity(Executor())
+
+
+def test_a_refit_whose_worker_goes_away_begins_again_and_gives_up_when_it_kills():
+    def engine(*errors: Exception) -> Engine:
+        left = list(errors)
+
+        def call(*task: object) -> Progress:
+            if left:
+                raise left.pop(0)
+            return Progress(b"", (), True)
+
+        return Engine(InProcess(), 1, call)
+
+    def finished(*errors: Exception) -> str | None:
+        trained, candidate = engine(*errors), Candidate({}, 0)
+        return trained.finish(candidate, 1, trained.submit(candidate, None, 1)).failure
+
+    gone, died = WorkerLost("gone", 0), WorkerLost("died", 1)
+    assert finished(gone, gone, gone, died) is None
+    assert finished(died, gone, died) == "its worker died 2 times"
+    assert finished(MemoryError("too much")) == "MemoryError: too much"
+    with pytest.raises(MachineError):
+        finished(MachineError("no"))
+
+
+def test_an_error_of_a_task_can_always_be_sent_back():
+    class Local(Exception):
+        """Of a class that no other process can import."""
+
+    def fail() -> None:
+        raise Local("words")
+
+    assert repr(outcome_of(fail).error) == "RuntimeError('Local: words')"
+    assert outcome_of(json.loads, "1").result == 1
+    assert outcome_of(os.stat, "none").error.__traceback__ is None
+
+
+def test_an_engine_returns_futures():
+    assert isinstance(Engine(InProcess(), 1, lambda *_: None).submit(None, None, 1), Future)
