@@ -23,7 +23,15 @@ from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
 from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
 from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
-from lstmopt.record import TAKEN_OVER, TrialRecord, closed_trials, finite, minimised, trial_record
+from lstmopt.record import (
+    END,
+    TAKEN_OVER,
+    TrialRecord,
+    closed_trials,
+    finite,
+    minimised,
+    trial_record,
+)
 from lstmopt.segments import Segment, judged, read_segments
 from lstmopt.space import Candidate
 from lstmopt.storage import spoken_errors
@@ -229,8 +237,8 @@ def _events(trials: Sequence[optuna.trial.FrozenTrial]) -> list[_Event]:
             continue
         events += [_Event(s.at, trial, segment=s) for s in read_segments(trial)]
         events += [_Event(at, trial, promoted=c) for at, c in attributes.get("promotions", ())]
-        if "closed_at" in attributes:
-            events.append(_Event(attributes["closed_at"], trial))
+        if END in attributes:
+            events.append(_Event(attributes[END]["at"], trial))
     return sorted(events, key=lambda event: event.at)
 
 

@@ -45,6 +45,7 @@ from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
 from lstmopt.record import (
+    END,
     RunFolder,
     TrialRecord,
     closed_trials,
@@ -278,7 +279,7 @@ class OptunaLSTMTuner:
         trainer = LSTMTrainer(model, self._load(), candidate).fit(epochs)
         if self._trial is not None:
             self._trial.set_user_attr(_CANDIDATE, candidate.params)
-            self._trial.set_user_attr("epochs_trained", len(trainer.curve))
+            self._trial.set_user_attr(END, {"at": 0, "epochs_trained": len(trainer.curve)})
             for name, value in Segment(0, trainer.curve).attribute(0).items():
                 self._trial.set_user_attr(name, value)
         return trainer

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-import optuna
+from optuna.trial import TrialState
 
 from lstmopt.closed import ClosedTrials
 from lstmopt.overhead import Overhead
 from lstmopt.plan import Plan
 from lstmopt.pruning import Closing, Decision
-from lstmopt.record import TrialRecord, closed_trials, told_values, trial_record
+from lstmopt.record import END, TrialRecord, closed_trials, told_values, trial_record
 from lstmopt.running import Running
 from lstmopt.segments import Segment, SegmentEnd, judged, last_event
 from lstmopt.storage import StoredStudy
@@ -93,46 +93,31 @@ class Ledger:
         if wrong := [n for n, v in values.items() if not math.isfinite(v)]:
             self.fail(running, f"objective {wrong[0]} was {values[wrong[0]]}")
             return
-        trained = {"epochs_trained": len(running.epochs), "peak_mib": running.peak_mib}
-        self.stored.set_trial_attrs(running.number, **trained)
-        self._close(running.number, [values[name] for name in self._goals.names])
+        told = [values[name] for name in self._goals.names]
+        self._close(running.number, _spent(running), values=told)
 
     def stop(self, running: Running, epoch: int, reason: str, by_pruner: bool = False) -> None:
         """Close a trial that is not trained to its end, as it was judged after ``epoch``."""
-        self.stored.set_trial_attrs(
-            running.number,
-            reason=reason,
-            epochs=epoch,
-            epochs_trained=len(running.epochs),
-            by_pruner=by_pruner,
-            peak_mib=running.peak_mib,
-        )
-        self._close(running.number, state=optuna.trial.TrialState.PRUNED)
+        end = {"reason": reason, "epochs": epoch, "by_pruner": by_pruner, **_spent(running)}
+        self._close(running.number, end, TrialState.PRUNED)
 
     def fail(self, running: Running, reason: str) -> None:
         """Close a trial that has no value."""
-        self.stored.set_trial_attrs(
-            running.number, reason=reason, epochs_trained=len(running.epochs)
-        )
-        self._close(running.number, state=optuna.trial.TrialState.FAIL)
+        self._close(running.number, {"reason": reason, **_spent(running)}, TrialState.FAIL)
 
-    def infeasible(self, number: int, reason: str = "") -> None:
+    def infeasible(self, number: int, reason: str) -> None:
         """Close a trial that breaks a limit and is never trained."""
-        if reason:
-            self.stored.set_trial_attrs(number, infeasible=True, reason=reason)
-        self._close(number, state=optuna.trial.TrialState.PRUNED)
+        self._close(number, {"reason": reason}, TrialState.PRUNED)
 
     def reuse(self, number: int, twin: TrialRecord) -> None:
         """Tell a trial what its twin gave instead of training the same candidate again."""
-        reason = f"the same candidate as trial {twin.number}, not trained again"
         segment = Segment(self._next_event(), twin.curve).attribute(0)
-        self.stored.set_trial_attrs(
-            number, **segment, reason=reason, epochs_trained=0, twin=twin.number
-        )
+        self.stored.set_trial_attrs(number, **segment, twin=twin.number)
+        end = {"reason": f"the same candidate as trial {twin.number}, not trained again"}
         if twin.state == "complete":
-            self._close(number, told_values(twin, self._goals))
+            self._close(number, end, values=told_values(twin, self._goals))
         else:
-            self._close(number, state=optuna.trial.TrialState.PRUNED)
+            self._close(number, end, TrialState.PRUNED)
 
     def _next_event(self) -> int:
         """Count the driver's events over the study's whole life."""
@@ -144,10 +129,11 @@ class Ledger:
     def _close(
         self,
         number: int,
+        end: Mapping[str, Any],
+        state: TrialState | None = None,
         values: list[float] | None = None,
-        state: optuna.trial.TrialState | None = None,
     ) -> None:
-        self.stored.set_trial_attrs(number, closed_at=self._next_event())
+        self.stored.set_trial_attrs(number, **{END: {"at": self._next_event(), **end}})
         with self._overhead.timed("tell"):
             self.study.tell(number, values, state)
         trial = self.stored.trial(number)
@@ -165,3 +151,7 @@ class Ledger:
             static = {o.name: record.values[o.name] or 0.0 for o in self._goals.static}
             view = self._goals.view(record.number, static, record.curve)
             self.trials.put(view, record.state == "complete")
+
+
+def _spent(running: Running) -> dict[str, float]:
+    return {"epochs_trained": len(running.epochs), "peak_mib": running.peak_mib}

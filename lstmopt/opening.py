@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lstmopt.objectives import Goals, Limits
 from lstmopt.plan import Plan
-from lstmopt.record import CANDIDATE, TAKEN_OVER
+from lstmopt.record import CANDIDATE, END, TAKEN_OVER
 from lstmopt.segments import Segment
 from lstmopt.space import Params, Space, draw
 from lstmopt.storage import StoredStudy
@@ -74,9 +74,7 @@ def _taken_over(
     attributes = {
         TAKEN_OVER: {"index": index, "number": past.number},
         "static": goals.static_values(cost),
-        "epochs_trained": 0,
-        "reason": f"taken over from trial {past.number} of an earlier run",
-        "closed_at": 0,
+        END: {"at": 0, "reason": f"taken over from trial {past.number} of an earlier run"},
         **Segment(0, past.curve).attribute(0),
     }
     return optuna.trial.create_trial(

@@ -88,15 +88,20 @@ class Proposals:
             ):
                 trial = self._ask(torn)
                 params = self._plan.space.suggest(trial)
-        self._waiting.discard(trial.number)
-        self._count = max(self._count, trial.number + 1)
         candidate = Candidate(params, training_seed(self._plan.seed, trial.number))
         static = self._plan.goals.static_values(self._cost_of(params))
+        excess = self._excess(trial, params)
         trial.set_user_attr("static", static)
-        if self._is_infeasible(trial, params):
-            return None
+        if excess:
+            trial.set_user_attr(INFEASIBLE, excess)
         # last, so that a trial with a seed is one that may be trained
         trial.set_user_attr("seed", candidate.seed)
+        self._view.keep_drawn()
+        self._waiting.discard(trial.number)
+        self._count = max(self._count, trial.number + 1)
+        if excess:
+            self._ledger.infeasible(trial.number, excess)
+            return None
         self._observer.started(trial.number, params, static)
         if twin := self._ledger.closed.twin(params):
             self._ledger.reuse(trial.number, twin)
@@ -146,8 +151,8 @@ class Proposals:
         known = best[np.isfinite(best)]
         return float(known.max()) if len(known) else 0.0
 
-    def _is_infeasible(self, trial: optuna.Trial, params: Params) -> bool:
-        """Tell the sampler how far a candidate is from its limits; close it when it breaks one."""
+    def _excess(self, trial: optuna.Trial, params: Params) -> str:
+        """Tell the sampler how far a candidate is from its limits; say which of them it breaks."""
         memory = self._plan.memory_mb(params)
         excess = self._plan.limits.excess(self._cost_of(params), memory)
         with warnings.catch_warnings():
@@ -156,12 +161,10 @@ class Proposals:
                 trial.set_constraint(name, value)
         broken = [name for name, value in excess.items() if value > 0]
         self._infeasible_in_a_row = self._infeasible_in_a_row + 1 if broken else 0
-        if broken:
-            words = ", ".join(f"{name} by {excess[name]:.0%}" for name in broken)
-            self._ledger.infeasible(trial.number, f"not trained: it exceeds {words}")
-            if self._infeasible_in_a_row == MOST_INFEASIBLE:
-                self._observer.notice(
-                    f"{MOST_INFEASIBLE} candidates in a row broke a limit, so the search ends: "
-                    "raise the limit or narrow the space"
-                )
-        return bool(broken)
+        if self._infeasible_in_a_row == MOST_INFEASIBLE:
+            self._observer.notice(
+                f"{MOST_INFEASIBLE} candidates in a row broke a limit, so the search ends: "
+                "raise the limit or narrow the space"
+            )
+        words = ", ".join(f"{name} by {excess[name]:.0%}" for name in broken)
+        return f"not trained: it exceeds {words}" if broken else ""

@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     import optuna
 
 SCHEMA = 1
-FORMAT = 2
+FORMAT = 3
 """Of what a trial keeps in the storage; a run of another one cannot go on."""
 
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 RUNNING = "running"
 INFEASIBLE = "infeasible"
+"""A state of our own, and the attribute of such a trial: which limits it breaks."""
+
+END = "end"
+"""The attribute that says how a trial ended, and at which of the driver's events (``at``)."""
 
 CANDIDATE = "warm_start"
 """The attribute of a trial that a warm start asked for: which of its candidates it is."""
@@ -78,6 +82,7 @@ class TrialRecord:
 def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
     """Turn a trial of the storage into a record."""
     attrs = trial.user_attrs
+    end: dict[str, Any] = attrs.get(END, {})
     segments = read_segments(trial)
     curve = curve_of(segments)
     values: dict[str, float | None] = {o.name: None for o in goals.objectives}
@@ -86,14 +91,14 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         values = dict(zip(goals.names, trial.values, strict=True))
     return TrialRecord(
         trial.number,
-        INFEASIBLE if attrs.get(INFEASIBLE) else STATES.get(trial.state.name, RUNNING),
+        INFEASIBLE if INFEASIBLE in attrs else STATES.get(trial.state.name, RUNNING),
         dict(trial.params),
         values,
-        curve[: attrs.get("epochs", len(curve))],
-        attrs.get("epochs_trained", 0),
+        curve[: end.get("epochs", len(curve))],
+        end.get("epochs_trained", 0),
         sum(epoch.seconds for epoch in curve),
-        attrs.get("reason", ""),
-        attrs.get("by_pruner", False),
+        end.get("reason", ""),
+        end.get("by_pruner", False),
         tuple(
             {"at": segment.at, "report": report, "action": decision.action, **decision.seen}
             for segment in segments
@@ -102,7 +107,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         TAKEN_OVER in attrs,
         _moment(trial.datetime_start),
         _moment(trial.datetime_complete),
-        attrs.get("peak_mib", 0.0),
+        end.get("peak_mib", 0.0),
     )
 
 

@@ -13,13 +13,16 @@ import copy
 import itertools
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from lstmopt.errors import MachineError
 from lstmopt.record import CANDIDATE, TAKEN_OVER
 from lstmopt.registry import TellStopped
 from lstmopt.trials import Floats, Trials
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 _LEAST_FINISHED = 3
 """Finished trials needed before anything is extrapolated from them."""
+
+
+_DRAWN = -(2**31)
+"""The id of a trial that is being drawn; what a warm start shows has small negative ones."""
 
 
 def _delegate(name: str) -> Callable[..., Any]:
@@ -55,9 +62,13 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         self._study_id = storage.get_study_id_from_name(study_name)
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
         self._listed: list[FrozenTrial] | None = None
+        self._count = 0
+        self._drawn: FrozenTrial | None = None
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
+        if trial_id == _DRAWN and self._drawn is not None:
+            return self._drawn
         return self._show(self.storage.get_trial(trial_id))
 
     def get_all_trials(
@@ -92,10 +103,12 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         """
         self.stand_ins = stand_ins
         trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
+        self._count = len(trials)
         if sees is not None and len(trials) > sees:
             older = trials[:-sees]
             finished = [trial.number for trial in older if trial.state == TrialState.COMPLETE]
             kept = {*finished[-sees:], *(n for n in always if n < len(older))}
+            kept |= self._parents(sampler, older)
             trials = [trial for trial in older if trial.number in kept] + trials[-sees:]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
@@ -109,11 +122,81 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         finally:
             self._listed = None
 
+    def _parents(
+        self, sampler: optuna.samplers.BaseSampler | None, trials: Sequence[FrozenTrial]
+    ) -> set[int]:
+        """Number the trials from which a genetic sampler breeds now, as it has noted them."""
+        if not isinstance(sampler, optuna.samplers.BaseGASampler):
+            return set()
+        prefix = sampler._get_parent_cache_key_prefix()
+        noted = self.storage.get_study_system_attrs(self._study_id)
+        generations = [int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix)]
+        ids = set(noted.get(f"{prefix}{max(generations, default=0)}", ()))
+        return {trial.number for trial in trials if trial._trial_id in ids}
+
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        trial_id: int = self.storage.create_new_trial(study_id, template_trial)
-        if self._listed is not None:
-            self._listed.append(self.storage.get_trial(trial_id))
-        return trial_id
+        """Begin a trial that is drawn here, and is in the storage when it is kept: all at once.
+
+        So a driver that dies leaves none half drawn, and a trial costs a database one transaction.
+        """
+        if self._listed is None or template_trial is not None:
+            created: int = self.storage.create_new_trial(study_id, template_trial)
+            return created
+        self._drawn = FrozenTrial(
+            number=self._count,
+            trial_id=_DRAWN,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=datetime.now(),
+            datetime_complete=None,
+            params={},
+            distributions={},
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+        )
+        self._listed.append(self._drawn)
+        return _DRAWN
+
+    def keep_drawn(self) -> None:
+        """Put the trial that was drawn here into the storage; nothing where it is there already.
+
+        Raises MachineError where another program has put trials there meanwhile.
+        """
+        drawn, self._drawn = self._drawn, None
+        if drawn is None:
+            return
+        trial_id = self.storage.create_new_trial(self._study_id, drawn)
+        if self.storage.get_trial_number_from_id(trial_id) != drawn.number:
+            raise MachineError(
+                "a study's trials are its driver's alone, found one that another program began: "
+                "let it end, and run the same command again"
+            )
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        if trial_id != _DRAWN or self._drawn is None:
+            self.storage.set_trial_param(trial_id, param_name, param_value_internal, distribution)
+            return
+        self._drawn.params[param_name] = distribution.to_external_repr(param_value_internal)
+        self._drawn.distributions[param_name] = distribution
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        if trial_id == _DRAWN and self._drawn is not None:
+            self._drawn.user_attrs[key] = value
+        else:
+            self.storage.set_trial_user_attr(trial_id, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        if trial_id == _DRAWN and self._drawn is not None:
+            self._drawn.system_attrs[key] = value
+        else:
+            self.storage.set_trial_system_attr(trial_id, key, value)
 
     def _shown_of(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         return [self._show(trial) for trial in trials] if self.stand_ins else trials

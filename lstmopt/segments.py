@@ -80,7 +80,7 @@ def last_event(study: optuna.Study) -> int:
     for trial in study.get_trials(deepcopy=False):
         events += [segment.at for segment in read_segments(trial)]
         events += [at for at, _ in trial.user_attrs.get("promotions", ())]
-        events.append(trial.user_attrs.get("closed_at", 0))
+        events.append(trial.user_attrs.get("end", {}).get("at", 0))
     return max(events)
 
 

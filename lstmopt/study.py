@@ -203,8 +203,8 @@ class Driver:
         states = (optuna.trial.TrialState.RUNNING,)
         for trial in self.ledger.study.get_trials(deepcopy=False, states=states):
             attributes = trial.user_attrs
-            if attributes.get(INFEASIBLE):
-                self.ledger.infeasible(trial.number)
+            if reason := attributes.get(INFEASIBLE):
+                self.ledger.infeasible(trial.number, reason)
             elif self.plan.space.rejects(trial.params) or "seed" not in attributes:
                 self.proposals.take_up(trial.number)
             elif "twin" in attributes:

@@ -27,13 +27,15 @@ class RealPostgreSQL:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://lstmopt:{PASSWORD}@{HOST}:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
-        """Make an empty database; return its URL."""
+    def create(self, database: str, template: str = "template1") -> str:
+        """Make an empty database, or a copy of another; return its URL."""
         import sqlalchemy
 
         engine = sqlalchemy.create_engine(self.url(), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(sqlalchemy.text(f'create database "{database}"'))
+            connection.execute(
+                sqlalchemy.text(f'create database "{database}" template "{template}"')
+            )
         engine.dispose()
         return self.url(database)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from test_pruning import known, studies
 from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
 
+from lstmopt.errors import MachineError
 from lstmopt.objectives import Limits
 from lstmopt.sampling import open_view, stand_ins
 
@@ -176,10 +177,22 @@ def test_a_sampler_of_a_long_study_is_shown_the_latest_and_those_that_always_cou
         assert [t.number for t in asked.get_trials()] == [2, 3, 4, 6, 7, 8, 9]
         assert asked.ask().number == 10
         assert [t.number for t in asked.get_trials()] == [2, 3, 4, 6, 7, 8, 9, 10]
+        assert len(study.get_trials()) == 10  # it is not there before it is drawn to its end
+    view.keep_drawn()
     assert len(asked.get_trials()) == 11
     with view.asking({}, sees=None, always={2}):
         assert len(asked.get_trials()) == 11
     assert not other.trials
+
+
+def test_a_trial_that_another_program_begins_meanwhile_is_noticed():
+    study = optuna.create_study()
+    asked, view = open_view(study, study._storage)
+    with view.asking({}):
+        asked.ask().suggest_float("x", 0, 1)
+    study.ask()
+    with pytest.raises(MachineError, match="found one that another program began"):
+        view.keep_drawn()
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
