@@ -106,7 +106,7 @@ def soak(
         _run_disturbed(study, kills, rng, tally)
         tally.studies += 1
         tally.budget += trials
-        _judge(study / "run", tally)
+        judge(study / "run", tally)
         if grid:
             alone = (study / "soak.toml").read_text().replace(f"workers = {workers}", "workers = 1")
             (study / "soak.toml").write_text(alone)
@@ -161,7 +161,7 @@ def _disturb(
         driver.wait()
         tally.drivers += 1
         tally.orphans += len(psutil.wait_procs(children, timeout=30)[1])
-    _remember(run, tally)
+    remember(run, tally)
 
 
 def _workers(driver: int) -> list[psutil.Process]:
@@ -185,9 +185,9 @@ def _kill_worker(driver: int, worker: psutil.Process, tally: Tally) -> None:
         time.sleep(0.02)
 
 
-def _remember(run: Path, tally: Tally) -> None:
+def remember(run: Path, tally: Tally) -> None:
     """Compare what is closed now with what was closed before: nothing may be gone or other."""
-    now = _closed(run)
+    now = closed(run)
     for number, content in tally.known.items():
         if number not in now:
             tally.lost += 1
@@ -196,7 +196,7 @@ def _remember(run: Path, tally: Tally) -> None:
     tally.known |= now
 
 
-def _closed(run: Path) -> dict[int, str]:
+def closed(run: Path) -> dict[int, str]:
     try:
         entries = load(run).document["trials"]
     except LstmoptError:  # killed before it had begun
@@ -204,8 +204,8 @@ def _closed(run: Path) -> dict[int, str]:
     return {entry["number"]: json.dumps(entry, sort_keys=True) for entry in entries}
 
 
-def _judge(run: Path, tally: Tally) -> None:
-    _remember(run, tally)
+def judge(run: Path, tally: Tally) -> None:
+    remember(run, tally)
     loaded = load(run)
     entries = loaded.document["trials"]
     numbers = [entry["number"] for entry in entries]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 
+import cluster_soak
 import optuna
 import pytest
 from click.testing import CliRunner
@@ -219,3 +220,10 @@ def test_the_dashboard_shows_it(csv, database, tmp_path):
     with urllib.request.urlopen(f"{base}/api/studies") as answer:
         (study,) = json.load(answer)["study_summaries"]
     assert study["study_name"] == "wave"
+
+
+def test_killing_workers_of_a_cluster_and_the_driver_loses_and_doubles_nothing(tmp_path):
+    tally = cluster_soak.soak(tmp_path, trials=16, epochs=8)
+    assert (tally.drivers, tally.workers) == (1, 2)
+    assert tally.losses_compared == 16 * 8
+    assert tally.clean, tally.table()

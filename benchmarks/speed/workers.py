@@ -62,17 +62,18 @@ def main() -> None:
     LocalProcesses(1, int, ()).shutdown()  # torch is imported where workers come from
     ratios = []
     for number in range(options.rounds):
-        seconds = {n: search(table, n) for n in ((1, 2) if number % 2 else (2, 1))}
+        seconds = {n: search(table, STUDY, n) for n in ((1, 2) if number % 2 else (2, 1))}
         ratios.append(seconds[2] / seconds[1])
         print(f"1 worker {seconds[1]:.1f} s, 2 workers {seconds[2]:.1f} s: {ratios[-1]:.3f}")
     print(f"median {statistics.median(ratios):.3f} [{min(ratios):.3f}, {max(ratios):.3f}]")
 
 
-def search(table: pd.DataFrame, workers: int) -> float:
+def search(table: pd.DataFrame, study: dict[str, Any], workers: int) -> float:
+    """Return the seconds that a study's search took."""
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            run(make_config(STUDY | {"workers": workers}), Path(folder), table, watch)
+            run(make_config(study | {"workers": workers}), Path(folder), table, watch)
         except KeyboardInterrupt:
             return watch.end - watch.begin
     raise SystemExit("the search ended without a front")
