@@ -353,6 +353,14 @@ def test_one_worker_a_share_of_a_gpu_and_each_sees_one_gpu():
         worker_options(0, 1.0, [])
 
 
+def test_each_worker_of_a_cluster_of_this_machine_sees_one_gpu(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-7")
+    with open_cluster("dask", 0, 1.0, 60, print) as cluster:
+        wait_until(lambda: cluster.workers == 2)
+        seen = [cluster.submit(os.getenv, "CUDA_VISIBLE_DEVICES") for _ in range(8)]
+        assert {future.result(60) for future in seen} == {"3", "GPU-7"}
+
+
 def test_a_candidate_waits_for_a_worker_that_offers_its_share_of_a_gpu(tmp_path):
     with real_cluster(tmp_path) as cluster:
         cluster.start_worker()
