@@ -101,9 +101,9 @@ def _train(
         for record in missing:
             candidate = Candidate(record.params, training_seed(job.config.seed, record.number))
             futures[record.number] = candidate, engine.submit(candidate, None, job.reports)
-        for record in missing:
-            candidate, future = futures[record.number]
-            progress = engine.finish(candidate, job.reports, future)
+        records = {record.number: record for record in missing}
+        for number, progress in engine.finish(futures, job.reports):
+            record = records[number]
             values = None
             if progress.failure is None:
                 values = job.goals.values(costs(record.params), progress.epochs)

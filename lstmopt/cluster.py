@@ -15,10 +15,12 @@ import contextlib
 import importlib.metadata
 import logging
 import os
+import socket
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,7 +33,7 @@ from lstmopt.latency import Setting, forecast_costs
 from lstmopt.machine import versions
 from lstmopt.objectives import ForecastCost
 from lstmopt.space import Architecture
-from lstmopt.worker import MATTER, check_versions, outcome_of
+from lstmopt.worker import MATTER, Outcome, Unfit, check_versions, outcome_of
 
 if TYPE_CHECKING:
     from distributed import Client, SpecCluster
@@ -73,7 +75,7 @@ class Cluster(Executor):
         self._ended = threading.Event()
         try:
             self._connect()
-        except OSError as error:
+        except (OSError, ValueError, TypeError, ImportError) as error:  # also of TLS and the like
             raise LstmoptError(
                 f"--engine names a Dask scheduler that answers, found {address} silent "
                 f"({_words(error)}): start it with `dask scheduler`, or mend the address"
@@ -90,6 +92,11 @@ class Cluster(Executor):
         """How many workers there are that offer what a task asks for; 1 where there are none."""
         return max(1, len(self._fit))
 
+    @property
+    def away(self) -> bool:
+        """Whether nothing can run: the cluster does not answer, or has no worker that fits."""
+        return self._client is None or not self._fit
+
     def submit(self, fn: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
         """Run a task, on one of ``workers`` where they are named.
 
@@ -101,18 +108,27 @@ class Cluster(Executor):
                 future.set_exception(WorkerLost("the cluster is away", 0))
                 return future
             options = {"pure": False, "resources": self._ask or None} | options
-            task = self._client.submit(outcome_of, fn, *args, **options)
+            try:
+                task = self._client.submit(outcome_of, fn, *args, **options)
+            except _closed_client() as error:
+                future.set_exception(WorkerLost(_words(error), 0))
+                return future
             self._open[future] = task
             loop = self._client.loop
         loop.add_callback(self._relay, future, task)
         return future
 
-    def reach(self) -> None:
-        """Return when the cluster answers. Raises MachineError when it stays away."""
+    def reach(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Return when the cluster answers.
+
+        Raises MachineError when it stays away, KeyboardInterrupt when the wait is ``stopped``.
+        """
         if self._client is not None:
             return
         until = time.monotonic() + self._wait
         while True:
+            if stopped():
+                raise KeyboardInterrupt
             with contextlib.suppress(OSError):
                 self._connect()
                 self._say(f"the cluster at {self.address} answers again")
@@ -138,7 +154,16 @@ class Cluster(Executor):
         asked = self.submit(
             forecast_costs, list(architectures), setting, workers=[address], resources=None
         )
-        return asked.result()
+        try:
+            while not wait([asked], BEAT).done:
+                if address not in self._workers():
+                    raise WorkerLost("it has left the cluster", 0)
+            return asked.result()
+        except (WorkerLost, OSError) as error:
+            raise MachineError(
+                f"forecasts are timed on one worker to the end, found {worker} gone "
+                f"({_words(error)}): start it again and run the same command"
+            ) from error
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster; what still runs there is given up."""
@@ -147,10 +172,11 @@ class Cluster(Executor):
             client, self._client = self._client, None
             self._open = {}
         if client is not None:
-            client.close(timeout=_CONNECT)
+            with contextlib.suppress(Exception):  # whatever a dying connection makes Dask say
+                client.close(timeout=_CONNECT)
 
     def _connect(self) -> None:
-        client = self._connect_client()
+        client = _in_time(self._connect_client, 2 * _CONNECT, _close)
         with self._lock:
             self._client, self._line = client, client.scheduler_comm
             self._known, self._idle_since = frozenset(), None
@@ -161,9 +187,12 @@ class Cluster(Executor):
             raise
 
     def _workers(self) -> dict[str, Any]:
-        assert self._client is not None
-        scheduler: Any = self._client.scheduler
-        about: dict[str, Any] = self._client.sync(
+        """Ask what every worker offers. Raises OSError where the scheduler does not answer."""
+        client = self._client
+        if client is None:
+            raise ConnectionError("the cluster is away")
+        scheduler: Any = client.scheduler
+        about: dict[str, Any] = client.sync(
             scheduler.identity, n_workers=-1, callback_timeout=SILENCE
         )
         workers: dict[str, Any] = about["workers"]
@@ -182,7 +211,7 @@ class Cluster(Executor):
         if known != self._known:  # what all of them offer is a long answer
             self._fit = [a for a, about in self._workers().items() if self._offers(about)]
             self._known = known
-        if self._fit:
+        if self._fit or not self._open:  # a cluster that scales has none while nothing is asked
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = time.monotonic()
@@ -193,7 +222,7 @@ class Cluster(Executor):
     def _check_workers(self) -> None:
         """Refuse, before anything is begun, workers that could not train or would never start."""
         workers = self._workers()
-        if workers and not self._fit:
+        if workers and not any(self._offers(about) for about in workers.values()):
             offered = {name for about in workers.values() for name in about["resources"]}
             raise LstmoptError(
                 f"a candidate asks for GPU: {self._ask['GPU']:g}, found that no worker of "
@@ -230,16 +259,18 @@ class Cluster(Executor):
 
         Asked with what every Python has: a worker that lacks what a task needs leaves its cluster.
         """
-        assert self._client is not None
-        mine = versions()
+        client, mine = self._client, versions()
+        assert client is not None
         found: dict[str, dict[str, str]] = {}
         for name in MATTER:
-            told = self._client.run(importlib.metadata.version, name, on_error="return")
-            for address, version in told.items():
-                missing = isinstance(version, Exception)
-                found.setdefault(address, {})[name] = "missing" if missing else version
-        for address, theirs in found.items():
-            check_versions(mine, theirs, address)
+            told = _in_time(partial(_versions_of, client, name), 4 * SILENCE)
+            for place, version in told.items():
+                if isinstance(version, importlib.metadata.PackageNotFoundError):
+                    found.setdefault(place, {})[name] = "missing"
+                elif isinstance(version, str):  # else it did not answer, and says so with a task
+                    found.setdefault(place, {})[name] = version
+        for place, theirs in found.items():
+            check_versions(mine, theirs, place)
 
     def _watch(self) -> None:
         while not self._ended.wait(BEAT):
@@ -263,19 +294,19 @@ class Cluster(Executor):
             client, self._client = self._client, None
         if client is None or self._ended.is_set():
             return
+        self._leave(client)
+        self._give_back(WorkerLost("the cluster went away", 0))
         self._say(
             f"the cluster at {self.address} does not answer ({why}); the study goes on when it is "
             f"back within {self._wait:g} s"
         )
-        self._leave(client)
-        self._give_back(WorkerLost("the cluster went away", 0))
 
     def _leave(self, client: Client) -> None:
         """Close a client that may hang, aside."""
         with self._lock:
             if self._client is client:
                 self._client = None
-        threading.Thread(target=partial(client.close, timeout=1), daemon=True).start()
+        threading.Thread(target=_close, args=(client,), daemon=True).start()
 
     def _give_back(self, error: Exception) -> None:
         with self._lock:
@@ -285,14 +316,17 @@ class Cluster(Executor):
 
     async def _relay(self, future: Future[Any], task: DaskFuture[Any]) -> None:
         """Hand a task's outcome on, unless it was given back meanwhile."""
-        result = await task._result(raiseit=False)
+        try:
+            result = await task._result(raiseit=False)
+        except Exception as error:  # else nobody would ever hear of the task again
+            result = Outcome(error=WorkerLost(f"its answer was lost ({_words(error)})", 1))
         with self._lock:
             if self._open.pop(future, None) is None:
                 return
-        if task.status == "finished" and result.error is None:
-            future.set_result(result.result)
-        elif task.status == "finished":
+        if isinstance(result, Outcome) and result.error is not None:
             future.set_exception(result.error)
+        elif isinstance(result, Outcome):
+            future.set_result(result.result)
         elif task.status == "error":
             future.set_exception(_ours(result[1]))
         else:  # cancelled or lost: by the scheduler, for the driver never does
@@ -308,7 +342,68 @@ def _ours(error: Exception) -> Exception:
         return WorkerLost(str(error), error.allowed_failures + 1)
     if isinstance(error, CommClosedError):
         return WorkerLost(str(error), 0)
+    if isinstance(error, RuntimeError) and "deserializ" in str(error):
+        return Unfit(
+            f"a cluster has the driver's lstmopt in its scheduler and its workers, found one that "
+            f"cannot read a task ({_words(error)}): install it there"
+        )
     return error
+
+
+def _closed_client() -> type[Exception]:
+    from distributed.client import ClosedClientError
+
+    error: type[Exception] = ClosedClientError
+    return error
+
+
+def _versions_of(client: Client, name: str) -> dict[str, Any]:
+    """Ask workers and scheduler for a library's version; an exception stands for no answer."""
+    told: dict[str, Any] = client.run(importlib.metadata.version, name, on_error="return")
+    try:
+        told["the scheduler"] = client.run_on_scheduler(importlib.metadata.version, name)
+    except Exception as error:
+        told["the scheduler"] = error
+    return told
+
+
+def _in_time(
+    call: Callable[[], T], seconds: float, too_late: Callable[[T], object] = lambda _: None
+) -> T:
+    """Return what a call gives that may hang. Raises TimeoutError where it takes longer.
+
+    What it gives afterwards is handed to ``too_late``.
+    """
+    answer: Future[T] = Future()
+
+    def make() -> None:
+        try:
+            answer.set_result(call())
+        except Exception as error:
+            answer.set_exception(error)
+
+    def dispose(late: Future[T]) -> None:
+        if late.exception() is None:
+            too_late(late.result())
+
+    threading.Thread(target=make, daemon=True).start()
+    if not wait([answer], seconds).done:
+        answer.add_done_callback(dispose)
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    return answer.result()
+
+
+def _close(client: Client) -> None:
+    with contextlib.suppress(Exception):  # whatever a dying connection makes Dask say
+        client.close(timeout=1)
+
+
+def _listening(url: str, connect: Callable[[], Client]) -> Client:
+    """Connect where something listens: a client that finds nobody leaves threads and sockets."""
+    place = urllib.parse.urlsplit(url)
+    with socket.create_connection((place.hostname, place.port), _CONNECT):
+        pass
+    return connect()
 
 
 def _words(error: BaseException) -> str:
@@ -339,6 +434,8 @@ def open_cluster(
         if url == LOCAL:
             place = stack.enter_context(_start_local(workers, gpu))
         connect = partial(Client, place, timeout=_CONNECT, set_as_default=False, name="lstmopt")
+        if url != LOCAL:
+            connect = partial(_listening, url, connect)
         cluster = Cluster(connect, url, gpu, wait, say)
         stack.callback(cluster.shutdown)
         yield cluster

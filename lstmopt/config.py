@@ -229,8 +229,13 @@ def check(config: Config) -> None:
         ("finalists.seeds is at least 1", config.finalists.seeds >= 1, config.finalists.seeds),
         (
             "engine.url is a Dask scheduler's such as tcp://host:8786, dask, or local",
-            re.fullmatch(r"|dask|(tcp|tls|ws|wss|ucx|ucxx)://\S+", config.engine.url),
+            re.fullmatch(r"|dask|(tcp|tls|ws|wss)://[^\s/]+:\d+", config.engine.url),
             config.engine.url,
+        ),
+        (
+            "device is cuda on a cluster, where each worker sees one GPU",
+            not config.engine.url or ":" not in config.device,
+            config.device,
         ),
         (
             "engine.gpus is above 0 and at most 1",

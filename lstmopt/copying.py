@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from lstmopt.config import read_config, replace, write_config
 from lstmopt.errors import LstmoptError, masked, near_miss
 from lstmopt.lock import hold_study
 from lstmopt.record import RunFolder, repair_journal
-from lstmopt.storage import is_there, open_journal, open_storage
+from lstmopt.storage import IDENTITY, is_there, open_journal, open_storage
 
 _PARENTS = ":parent:"
 """What Optuna's genetic samplers call the trials, by their ids, from which a generation is bred."""
@@ -133,34 +132,33 @@ def _copy(
     wanted: str,
     place: Place,
 ) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            optuna.copy_study(
-                from_study_name=name, from_storage=source, to_storage=target, to_study_name=wanted
-            )
-        except optuna.exceptions.DuplicatedStudyError as error:
-            raise LstmoptError(
-                f"a study is copied to a place of its own, found {wanted!r} in {place}: give "
-                "URL#NAME with another name"
-            ) from error
-    return _name_parents_anew(source, name, target, wanted)
+    """Copy a study; return its number of trials. What says that it is a run comes last.
 
-
-def _name_parents_anew(
-    source: optuna.storages.BaseStorage,
-    name: str,
-    target: optuna.storages.BaseStorage,
-    wanted: str,
-) -> int:
-    """Mend ids in the copy, where a trial has another id than in the source; count the trials."""
-    from_id, to_id = source.get_study_id_from_name(name), target.get_study_id_from_name(wanted)
-    numbers = {t._trial_id: t.number for t in source.get_all_trials(from_id, deepcopy=False)}
-    ids = {t.number: t._trial_id for t in target.get_all_trials(to_id, deepcopy=False)}
-    attributes: dict[str, Any] = source.get_study_system_attrs(from_id)
-    for key, value in attributes.items():
-        if _PARENTS in key:
+    So no driver goes on with a copy that was interrupted. Trials keep their numbers and get other
+    ids, so what names trials by their ids is mended, which Optuna's own copy leaves as it is.
+    """
+    there = source.get_study_id_from_name(name)
+    try:
+        here = target.create_new_study(source.get_study_directions(there), wanted)
+    except optuna.exceptions.DuplicatedStudyError as error:
+        raise LstmoptError(
+            f"a study is copied to a place of its own, found {wanted!r} in {place}: give "
+            "URL#NAME with another name"
+        ) from error
+    try:
+        ids = {
+            trial._trial_id: target.create_new_trial(here, trial)
+            for trial in source.get_all_trials(there, deepcopy=False)
+        }
+        system: dict[str, Any] = source.get_study_system_attrs(there)
+        for key, value in system.items():
             # what a warm start only showed has a negative id, and no place in any storage
-            anew = [ids[numbers[n]] if n in numbers else n for n in value]
-            target.set_study_system_attr(to_id, key, anew)
+            anew = [ids.get(n, n) for n in value] if _PARENTS in key else value
+            target.set_study_system_attr(here, key, anew)
+        user: dict[str, Any] = source.get_study_user_attrs(there)
+        for key in sorted(user, key=lambda key: key == IDENTITY):
+            target.set_study_user_attr(here, key, user[key])
+    except BaseException:
+        target.delete_study(here)
+        raise
     return len(ids)

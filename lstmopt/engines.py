@@ -26,13 +26,21 @@ if TYPE_CHECKING:
 
 
 class ClusterEngine(SharingEngine):
-    """An engine whose cluster may go away and come back."""
+    """An engine whose cluster may go away and come back.
+
+    ``stopped`` says whether nobody wants to wait for it any more.
+    """
 
     executor: Cluster
+    stopped: Callable[[], bool] = staticmethod(lambda: False)
+
+    @property
+    def away(self) -> bool:
+        return self.executor.away
 
     def submit(self, *task: Any) -> Future[Progress]:
         """Train as any engine does. Raises MachineError where the cluster stays away."""
-        self.executor.reach()
+        self.executor.reach(self.stopped)
         return super().submit(*task)
 
 
@@ -58,6 +66,8 @@ def engine_of(
         with open_engine(parts, options, device, count, reports, memory) as engine:
             yield engine
         return
+    if config.limits.max_memory_mb is not None:
+        say("max_memory_mb is predicted here; workers elsewhere are not held to it")
     key = hashlib.sha256(parts.read_bytes())
     key.update(msgspec.json.encode([options, device, reports]))
     work = Work(key.hexdigest(), options, device, reports, versions())

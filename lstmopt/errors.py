@@ -42,4 +42,5 @@ _CONTROL = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 def masked(text: str) -> str:
     """Return a text with the password of every URL in it replaced."""
-    return re.sub(r"(://[^\s:/@]*):[^\s@]*@", r"\1:***@", text)
+    text = re.sub(r"(://[^\s:/@]*):\S*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&\s\"']*", r"\1***", text)

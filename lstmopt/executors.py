@@ -11,8 +11,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +41,7 @@ from lstmopt.training import Progress, Workload, advance
 from lstmopt.worker import NoData, Work, advance_anywhere
 
 T = TypeVar("T")
+Key = TypeVar("Key")
 
 
 class InProcess(Executor):
@@ -137,21 +145,35 @@ class Engine:
     def _begin(self, *task: Any) -> Future[Progress]:
         return self.executor.submit(self._call, *task)
 
-    def finish(self, candidate: Candidate, epochs: int, begun: Future[Progress]) -> Progress:
-        """Wait for a candidate that was ``begun`` anew; begin again where its worker went away.
+    @property
+    def away(self) -> bool:
+        """Whether nothing can run now."""
+        return False
 
-        Raises MachineError where nothing can be trained, whatever the candidate.
+    def finish(
+        self, begun: Mapping[Key, tuple[Candidate, Future[Progress]]], epochs: int
+    ) -> Iterator[tuple[Key, Progress]]:
+        """Yield what became of candidates that were ``begun`` anew, as they end.
+
+        One whose worker went away begins again. Raises MachineError where nothing can be trained,
+        whatever the candidate.
         """
-        died = 0
-        while (error := begun.exception()) is not None:
-            if isinstance(error, MachineError):
-                raise error
-            lost = deaths(error)
-            died += lost or 0
-            if lost is None or died >= MOST_DEATHS:
-                return Progress(b"", (), True, failure_of(error, died))
-            begun = self.submit(candidate, None, epochs)
-        return begun.result()
+        open_ones = {future: (key, candidate, 0) for key, (candidate, future) in begun.items()}
+        while open_ones:
+            for future in wait(open_ones, return_when=FIRST_COMPLETED).done:
+                key, candidate, died = open_ones.pop(future)
+                error = future.exception()
+                if error is None:
+                    yield key, future.result()
+                    continue
+                if isinstance(error, MachineError):
+                    raise error
+                lost = deaths(error)
+                died += lost or 0
+                if lost is None or died >= MOST_DEATHS:
+                    yield key, Progress(b"", (), True, failure_of(error, died))
+                else:
+                    open_ones[self.submit(candidate, None, epochs)] = key, candidate, died
 
 
 class SharingEngine(Engine):
@@ -192,19 +214,25 @@ class SharingEngine(Engine):
         try:
             done = self.executor.submit(call, *task.arguments, **(where if worker else {}))
         except Exception as error:
-            task.answer.set_exception(
-                MachineError(
-                    f"an executor takes tasks until the study ends, found that it refuses them "
-                    f"({failure_of(error)}): give another; everything finished is kept"
-                )
+            self._refuse(
+                [task, *self._waited_for(worker)],
+                f"an executor takes tasks until the study ends, found that it refuses them "
+                f"({failure_of(error)}): give another; everything finished is kept",
             )
             return
         done.add_done_callback(partial(self._settle, task, worker))
 
-    def _settle(self, task: _Task, worker: str, done: Future[Progress | NoData]) -> None:
+    def _waited_for(self, worker: str) -> list[_Task]:
+        """Take the tasks that wait until a worker has its data."""
         with self._lock:
-            waited = self._sending.pop(worker, []) if worker else []
-        for other in waited:  # they were refused by a worker that has its data by now
+            return self._sending.pop(worker, []) if worker else []
+
+    def _refuse(self, tasks: Sequence[_Task], why: str) -> None:
+        for task in tasks:
+            task.answer.set_exception(MachineError(why))
+
+    def _settle(self, task: _Task, worker: str, done: Future[Progress | NoData]) -> None:
+        for other in self._waited_for(worker):
             self._try(other, self._call)
         if done.cancelled():
             task.answer.set_exception(WorkerLost("the task was cancelled", deaths=0))
@@ -231,7 +259,15 @@ class SharingEngine(Engine):
         self._sender.submit(self._send, task, worker)
 
     def _send(self, task: _Task, worker: str) -> None:
-        parts = self._parts.read_bytes()
+        try:
+            parts = self._parts.read_bytes()
+        except OSError as error:
+            self._refuse(
+                [task, *self._waited_for(worker)],
+                f"a study's data lie in {self._parts} while it runs, found them gone "
+                f"({error.strerror}): run the same command again; everything finished is kept",
+            )
+            return
         self._try(task, partial(advance_anywhere, self._work, parts), worker)
 
 

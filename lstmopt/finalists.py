@@ -92,12 +92,13 @@ def end_refits(
     A refit that fails is left out; a trial without any is no finalist.
     """
     finalists, reasons = [], []
+    ended = dict(engine.finish(begun, reports))
     for trial in trials:
         refits = []
-        for (number, _), (candidate, future) in begun.items():
+        for (number, repeat), (candidate, _) in begun.items():
             if number != trial.number:
                 continue
-            progress = engine.finish(candidate, reports, future)
+            progress = ended[number, repeat]
             if progress.failure is not None:
                 reasons.append(progress.failure)
                 continue

@@ -290,6 +290,8 @@ def run(
         try:
             driver = begun.driver(engine, observer)
             with heeded(observer.notice) as driver.interruption:
+                if isinstance(engine, ClusterEngine):
+                    engine.stopped = lambda: driver.interruption.asked
                 trials = driver.search()
             observer.refitting(front := front_of(trials, job.goals))
             if not front:

@@ -112,7 +112,7 @@ class Ledger:
     def reuse(self, number: int, twin: TrialRecord) -> None:
         """Tell a trial what its twin gave instead of training the same candidate again."""
         segment = Segment(self._next_event(), twin.curve).attribute(0)
-        self.stored.set_trial_attrs(number, **segment, twin=twin.number)
+        self.stored.set_trial_attrs(number, twin=twin.number, **segment)
         end = {"reason": f"the same candidate as trial {twin.number}, not trained again"}
         if twin.state == "complete":
             self._close(number, end, values=told_values(twin, self._goals))

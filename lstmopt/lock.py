@@ -53,12 +53,16 @@ def hold_study(name: str, url: str) -> Iterator[None]:
     if place.get_backend_name() == "postgresql":
         with _hold_in_postgresql(name, url):
             yield
-    elif place.get_backend_name() == "sqlite" and place.database not in (None, "", ":memory:"):
+    elif place.get_backend_name() == "sqlite" and _is_in_a_folder(place.database):
         lock = Path(f"{place.database}.{_key(name):016x}.lock")
         with hold_file(lock, lock.with_suffix(".json"), masked(url)):
             yield
     else:
         yield
+
+
+def _is_in_a_folder(file: str | None) -> bool:
+    return file not in (None, "", ":memory:") and Path(str(file)).parent.is_dir()
 
 
 @contextmanager
@@ -78,6 +82,9 @@ def _hold_in_postgresql(name: str, url: str) -> Iterator[None]:
         raise unopened(url, error) from error
     key = {"key": _key(name) - 2**63}
     with connection:
+        if (connection.dialect.server_version_info or ()) >= (14,):
+            # the lock is as long-lived as its connection, which idles
+            connection.execute(sqlalchemy.text("set idle_session_timeout = 0"))
         if not connection.scalar(sqlalchemy.text("select pg_try_advisory_lock(:key)"), key):
             holder = connection.scalar(sqlalchemy.text(_HOLDER), key)
             raise _refusal(holder or "another process", masked(url))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmopt.epoch import Epoch
-from lstmopt.errors import LstmoptError
+from lstmopt.errors import LstmoptError, masked
 from lstmopt.files import write_whole
 from lstmopt.front import front_mask
 from lstmopt.lock import hold_file
@@ -236,7 +236,8 @@ class RunFolder:
         The run's own folder must be there: made anew, it would be another run.
         """
         self.path.stat()
-        write_whole(path, content)
+        # what holds a password is nobody else's to read
+        write_whole(path, content, isinstance(content, str) and masked(content) != content)
 
     @property
     def _holder(self) -> Path:

@@ -31,6 +31,8 @@ from lstmopt.space import Candidate, Params
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
 
+_LOOK = 1.0
+"""Seconds between two looks at whether anybody wants to go on waiting."""
 _MOST_PAUSED = 500
 """Paused trials whose checkpoints are kept; an older one is trained again if it is promoted."""
 
@@ -79,7 +81,9 @@ class Driver:
             if not self._running:
                 self._close_paused()
                 return sorted(self.ledger.closed, key=lambda record: record.number)
-            done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._running, _LOOK, FIRST_COMPLETED)
+            if not done and self.interruption.asked and self.engine.away:
+                raise KeyboardInterrupt  # there is nothing to finish first
             for future in sorted(done, key=lambda f: self._running[f].number):
                 self._collect(self._running.pop(future), future)
 
@@ -209,6 +213,8 @@ class Driver:
                 self.proposals.take_up(trial.number)
             elif "twin" in attributes:
                 self.ledger.reuse(trial.number, self.ledger.closed.by_number(attributes["twin"]))
+            elif not read_segments(trial) and (twin := self.ledger.closed.twin(trial.params)):
+                self.ledger.reuse(trial.number, twin)
             else:
                 self._take_up(trial)
 

@@ -94,7 +94,7 @@ def outcome_of(task: Callable[..., Any], *arguments: Any) -> Outcome:
         return Outcome(task(*arguments))
     except Exception as error:
         try:
-            pickle.dumps(error)
+            pickle.loads(pickle.dumps(error))
         except Exception:
             return Outcome(error=RuntimeError(f"{type(error).__name__}: {error}"))
         return Outcome(error=error.with_traceback(None))

@@ -45,8 +45,9 @@ class RealCluster:
     def url(self) -> str:
         return f"tcp://{HOST}:{self.port}"
 
-    def start_scheduler(self) -> None:
-        self.scheduler = self._start("scheduler", "--host", HOST, "--port", str(self.port))
+    def start_scheduler(self, preload: str = "") -> None:
+        words = ["scheduler", "--host", HOST, "--port", str(self.port)]
+        self.scheduler = self._start(*words, *self._preload("scheduler", preload))
         wait_until(lambda: _listens(self.port))
 
     def start_worker(
@@ -55,12 +56,14 @@ class RealCluster:
         """Start a worker without a nanny, so that one killed stays dead; return its process."""
         name = f"w{len(self.workers)}"
         words = ["worker", self.url, "--nthreads", str(threads), "--name", name, "--no-nanny"]
-        if preload:
-            script = self.folder / f"{name}.py"
-            script.write_text(preload)
-            words += ["--preload", str(script)]
+        words += self._preload(name, preload)
         self.workers.append(self._start(*words, "--host", HOST, *options))
         return self.workers[-1]
+
+    def _preload(self, name: str, code: str) -> list[str]:
+        script = self.folder / f"{name}.py"
+        script.write_text(code)
+        return ["--preload", str(script)] if code else []
 
     def kill_scheduler(self) -> None:
         assert self.scheduler is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -137,6 +139,8 @@ def test_forecasts_are_timed_on_the_worker_that_is_named_and_the_study_keeps_it(
     [
         (["--engine", "tcp://127.0.0.1:1"], "found tcp://127.0.0.1:1 silent"),
         (["--engine", "https://127.0.0.1"], "engine.url is a Dask scheduler's"),
+        (["--engine", "tcp://127.0.0.1"], "engine.url is a Dask scheduler's"),
+        (["--engine", "{url}", "--device", "cuda:1"], "device is cuda on a cluster"),
         (["--engine", "{url}", "--device", "cuda"], "no worker of {url} offers it (no resources)"),
         (["--engine", "{url}", "--latency-on", "w9"], "known are w0, w1, w2"),
         (["--latency-on", "w0"], "engine.latency_on needs a cluster"),
@@ -190,6 +194,46 @@ def test_workers_with_other_versions_are_refused_by_name(alone, tmp_path, preloa
             run(fixed_list(csv, cluster.url, workers=0), tmp_path / "run")
         assert cluster.workers[0].poll() is None  # it goes on serving others
     assert not (tmp_path / "run" / "journal.log").exists()
+
+
+def test_a_scheduler_without_lstmopt_is_refused(alone, tmp_path):
+    csv, _ = alone
+    with real_cluster(tmp_path / "cluster") as cluster:
+        cluster.kill_scheduler()
+        cluster.start_scheduler(preload=NO_LSTMOPT)
+        cluster.start_worker()
+        with pytest.raises(MachineError, match="found lstmopt missing on the scheduler"):
+            run(fixed_list(csv, cluster.url, workers=0), tmp_path / "run")
+    assert not (tmp_path / "run" / "journal.log").exists()
+
+
+def test_a_scheduler_that_accepts_and_says_nothing_is_refused_in_time(monkeypatch):
+    monkeypatch.setattr(cluster_module, "_CONNECT", 0.5)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(LstmoptError, match="no answer within 1 s"),
+    ):
+        open_cluster(f"tcp://127.0.0.1:{silent.getsockname()[1]}", 0, None, 5, print).__enter__()
+
+
+def test_the_first_ctrl_c_ends_the_wait_for_a_cluster_that_is_away(alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster_module, "BEAT", 0.2)
+    csv, _ = alone
+    with real_cluster(tmp_path / "cluster", 1) as cluster:
+
+        def kill(number, epochs):
+            if number == 2:
+                cluster.kill_scheduler()
+
+        def notice(text):
+            if "does not answer" in text:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        notes = Notes(kill)
+        notes.notice = notice
+        with pytest.raises(KeyboardInterrupt):
+            run(fixed_list(csv, cluster.url, workers=1), tmp_path / "run", observer=notes)
+    assert len(load(tmp_path / "run").document["trials"]) >= 2
 
 
 def test_a_worker_with_other_versions_that_joins_late_ends_the_study(alone, tmp_path):

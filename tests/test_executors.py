@@ -115,6 +115,18 @@ def test_an_executor_that_breaks_ends_the_study_with_everything_finished_kept(al
     assert before.items() <= expected.items()
 
 
+def test_data_that_are_gone_end_the_study_and_nobody_waits_for_ever(tmp_path):
+    parts = stored_parts(tmp_path)
+    with (
+        ThreadPoolExecutor(2) as pool,
+        engine_of(config_of("none.csv"), parts, "cpu", 1, pool, print) as engine,
+    ):
+        parts.unlink()
+        for future in [engine.submit(Candidate(SMALL, seed), None, 1) for seed in range(3)]:
+            with pytest.raises(MachineError, match=r"found them gone \(No such file"):
+                future.result(60)
+
+
 def test_an_executor_must_say_how_much_it_runs_at_once():
     assert capacity(ThreadPoolExecutor(5)) == 5
     with pytest.raises(LstmoptError, match="found Executor and workers = 0: set workers"):
@@ -134,7 +146,10 @@ def test_a_refit_whose_worker_goes_away_begins_again_and_gives_up_when_it_kills(
 
     def finished(*errors: Exception) -> str | None:
         trained, candidate = engine(*errors), Candidate({}, 0)
-        return trained.finish(candidate, 1, trained.submit(candidate, None, 1)).failure
+        begun = {"key": (candidate, trained.submit(candidate, None, 1))}
+        ((key, progress),) = trained.finish(begun, 1)
+        assert key == "key"
+        return progress.failure
 
     gone, died = WorkerLost("gone", 0), WorkerLost("died", 1)
     assert finished(gone, gone, gone, died) is None
@@ -151,7 +166,11 @@ def test_an_error_of_a_task_can_always_be_sent_back():
     def fail() -> None:
         raise Local("words")
 
+    def lose() -> None:
+        raise WorkerLost("it says more than it can be made from", 1)
+
     assert repr(outcome_of(fail).error) == "RuntimeError('Local: words')"
+    assert "it says more" in repr(outcome_of(lose).error)
     assert outcome_of(json.loads, "1").result == 1
     assert outcome_of(os.stat, "none").error.__traceback__ is None
 

@@ -20,7 +20,7 @@ from lstmopt import load, run
 from lstmopt.cli import cli
 from lstmopt.copying import copy_study
 from lstmopt.dashboard import serve
-from lstmopt.errors import LstmoptError, MachineError
+from lstmopt.errors import LstmoptError, MachineError, masked
 from lstmopt.lock import hold_study
 from lstmopt.observer import Observer
 from lstmopt.record import RunFolder
@@ -204,6 +204,48 @@ def test_a_copy_is_refused_where_there_is_nothing_or_something(server, csv, data
         copy_study(str(tmp_path / "a"), f"{database}#again")
     result = CliRunner().invoke(cli, ["copy-study", database, str(tmp_path / "c")])
     assert result.output == f"copied 1 trials: study 'wave' in {tmp_path / 'c'}\n"
+
+
+def test_a_copy_that_is_interrupted_leaves_nothing(csv, tmp_path, monkeypatch):
+    run(config_of(csv), tmp_path / "a")
+    url, left = f"sqlite:///{tmp_path}/s.db", [2]
+    make = optuna.storages.RDBStorage._create_new_trial
+
+    def interrupted(*arguments, **options):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return make(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.storages.RDBStorage, "_create_new_trial", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            copy_study(str(tmp_path / "a"), url)
+    assert copy_study(str(tmp_path / "a"), url)[0] >= 5
+
+
+def test_a_study_file_with_a_password_is_its_owners_alone(csv, tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write(folder.study_file, f'storage = "postgresql://me:{PASSWORD}@db/s"')
+    assert folder.study_file.stat().st_mode & 0o777 == 0o600
+    folder.write(folder.front_csv, "trial")
+    assert folder.front_csv.stat().st_mode & 0o044
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://me:s3cret@db/s", "postgresql://me:***@db/s"),
+        ("postgresql://me:s3@cret@db/s", "postgresql://me:***@db/s"),
+        (
+            "postgresql://db/s?user=me&password=s3cret&x=1",
+            "postgresql://db/s?user=me&password=***&x=1",
+        ),
+        ("tcp://127.0.0.1:8786 and mail@host", "tcp://127.0.0.1:8786 and mail@host"),
+    ],
+)
+def test_a_password_is_never_said(url, said):
+    assert masked(url) == said
 
 
 def test_the_dashboard_shows_it(csv, database, tmp_path):

@@ -160,6 +160,31 @@ def test_a_trial_that_was_being_drawn_is_drawn_to_its_end_and_counts_once(tmp_pa
     assert len({tuple(r.params.items()) for r in records}) == 4
 
 
+@pytest.mark.parametrize("interrupted", range(1, 6))
+def test_a_candidate_that_was_tried_is_not_trained_again_after_an_interruption(
+    tmp_path, interrupted
+):
+    trained = []
+
+    def call(candidate, *rest):
+        trained.append(candidate["learning_rate"])
+        return Scripted(lambda c: [c["learning_rate"]])(candidate, *rest)
+
+    class Interrupt(Observer):
+        def started(self, number, params, static):
+            if number == interrupted:
+                raise KeyboardInterrupt
+
+    stored = open_here(tmp_path)
+    for n in range(6):
+        stored.study.enqueue_trial({"hidden_size": 4, "learning_rate": [0.01, 0.02][n % 2]})
+    with contextlib.suppress(KeyboardInterrupt):
+        make_driver(tmp_path, engine=in_process(call), observer=Interrupt()).search()
+    records = make_driver(tmp_path, engine=in_process(call)).search()
+    assert sorted(trained) == [0.01, 0.02]
+    assert [r.values["val_loss"] for r in records] == [0.01, 0.02] * 3
+
+
 def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
     tmp_path, monkeypatch
 ):
