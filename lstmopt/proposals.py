@@ -79,7 +79,7 @@ class Proposals:
             sampler = self._sampler(self._count if torn is None else torn)
             self._view_study.sampler = sampler
             with self._view.asking(
-                self._stand_ins(),
+                self._stand_ins(sampler),
                 self._plan.sampler.sees,
                 self._ledger.closed.front | self._waiting | set(open_trials),
                 self._plan.sampler.stopped_per_finished,
@@ -128,16 +128,18 @@ class Proposals:
         finished = self._ledger.closed.finished
         return self._observed.trials(finished, self._ledger.trials, begun, breeds)
 
-    def _stand_ins(self) -> dict[int, tuple[float, ...]]:
+    def _stand_ins(self, sampler: optuna.samplers.BaseSampler) -> dict[int, tuple[float, ...]]:
         """Return the values under which the sampler sees trials that have none of their own."""
         plan, closed = self._plan, self._ledger.closed
         goals, sees = plan.goals, plan.sampler.sees
         tell = plan.tell_stopped or plan.sampler.tell_stopped
-        found = stand_ins(self._ledger.trials, goals, tell, sees)
+        parents = self._view.parents(sampler)
+        found = stand_ins(self._ledger.trials, goals, tell, sees, parents)
         # a sampler ranks infeasible ones by their constraints alone, whatever loss stands there;
         # one that failed after it was shown as paused may be a parent already, and needs a value
-        bad = closed.without_value[-(sees or len(closed)) :]
-        bad = [record for record in bad if record.state == INFEASIBLE or record.number in found]
+        late = closed.without_value[-(sees or len(closed)) :]
+        bad = [record for record in late if record.state == INFEASIBLE or record.number in found]
+        bad += [record for record in closed.without_value if record.number in parents]
         if bad:
             worst = {o.name: o.minimised(self._worst(o.name)) for o in goals.learned}
             for record in bad:

@@ -108,7 +108,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
             older = trials[:-sees]
             finished = [trial.number for trial in older if trial.state == TrialState.COMPLETE]
             kept = {*finished[-sees:], *(n for n in always if n < len(older))}
-            kept |= self._parents(sampler, older)
+            kept |= self.parents(sampler)
             trials = [trial for trial in older if trial.number in kept] + trials[-sees:]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
@@ -122,17 +122,16 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         finally:
             self._listed = None
 
-    def _parents(
-        self, sampler: optuna.samplers.BaseSampler | None, trials: Sequence[FrozenTrial]
-    ) -> set[int]:
+    def parents(self, sampler: optuna.samplers.BaseSampler | None) -> set[int]:
         """Number the trials from which a genetic sampler breeds now, as it has noted them."""
         if not isinstance(sampler, optuna.samplers.BaseGASampler):
             return set()
         prefix = sampler._get_parent_cache_key_prefix()
         noted = self.storage.get_study_system_attrs(self._study_id)
-        generations = [int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix)]
-        ids = set(noted.get(f"{prefix}{max(generations, default=0)}", ()))
-        return {trial.number for trial in trials if trial._trial_id in ids}
+        generations = sorted(int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix))
+        ids = {n for generation in generations[-2:] for n in noted[f"{prefix}{generation}"]}
+        # what a warm start only showed has a negative id, and no place in the storage
+        return {self.storage.get_trial_number_from_id(n) for n in ids if n >= 0}
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Begin a trial that is drawn here, and is in the storage when it is kept: all at once.
@@ -268,15 +267,21 @@ def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, 
 
 
 def stand_ins(
-    trials: Trials, goals: Goals, tell: TellStopped, latest: int | None = None
+    trials: Trials,
+    goals: Goals,
+    tell: TellStopped,
+    latest: int | None = None,
+    also: Collection[int] = (),
 ) -> dict[int, tuple[float, ...]]:
     """Return the values in the goals' order, by trial number, that unfinished trials stand for.
 
-    Of the ``latest`` of them; all where that is None.
+    Of the ``latest`` of them, all where that is None, and of those numbered ``also``.
     """
     if tell == "nothing" or not len(trials):
         return {}
-    rows = np.flatnonzero(~trials.finished & (trials.reports > 0))[-(latest or len(trials)) :]
+    rows = np.flatnonzero(~trials.finished & (trials.reports > 0))
+    is_late = np.arange(len(rows)) >= len(rows) - (latest or len(rows))
+    rows = rows[is_late | np.isin(trials.numbers[rows], list(also))]
     columns = []
     for objective in goals.objectives:
         if objective.kind == "static":

@@ -11,6 +11,7 @@ from test_pruning import known, studies
 from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
 
 from lstmopt.errors import MachineError
+from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import Limits
 from lstmopt.sampling import open_view, stand_ins
 
@@ -183,6 +184,14 @@ def test_a_sampler_of_a_long_study_is_shown_the_latest_and_those_that_always_cou
     with view.asking({}, sees=None, always={2}):
         assert len(asked.get_trials()) == 11
     assert not other.trials
+
+
+def test_many_workers_breed_from_parents_that_are_long_stopped(tmp_path):
+    plan = make_plan(400, "nsga2", pruner="plausible_halving")
+    plan = dataclasses.replace(plan, sampler=dataclasses.replace(plan.sampler, sees=20))
+    engine = Engine(InProcess(), 64, Scripted(losses))
+    assert len(make_driver(tmp_path, plan, engine).search()) == 400
+    assert len(make_driver(tmp_path, dataclasses.replace(plan, trials=500), engine).search()) == 500
 
 
 def test_a_trial_that_another_program_begins_meanwhile_is_noticed():
