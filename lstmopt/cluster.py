@@ -25,18 +25,17 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-
 from lstmopt.errors import LstmoptError, MachineError, near_miss
 from lstmopt.executors import WorkerLost
 from lstmopt.latency import Setting, forecast_costs
+from lstmopt.local_cluster import start_local
 from lstmopt.machine import versions
 from lstmopt.objectives import ForecastCost
 from lstmopt.space import Architecture
 from lstmopt.worker import MATTER, Outcome, Unfit, check_versions, outcome_of
 
 if TYPE_CHECKING:
-    from distributed import Client, SpecCluster
+    from distributed import Client
     from distributed import Future as DaskFuture
 
 T = TypeVar("T")
@@ -432,53 +431,10 @@ def open_cluster(
     with contextlib.ExitStack() as stack:
         place: Any = url
         if url == LOCAL:
-            place = stack.enter_context(_start_local(workers, gpu))
+            place = stack.enter_context(start_local(workers, gpu))
         connect = partial(Client, place, timeout=_CONNECT, set_as_default=False, name="lstmopt")
         if url != LOCAL:
             connect = partial(_listening, url, connect)
         cluster = Cluster(connect, url, gpu, wait, say)
         stack.callback(cluster.shutdown)
         yield cluster
-
-
-def _start_local(workers: int, gpu: float | None) -> SpecCluster:
-    import dask
-    from distributed import Nanny, Scheduler, SpecCluster
-
-    # a candidate whose worker dies is the driver's to judge
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})
-    options = worker_options(workers, gpu, visible_gpus())
-    here = {"host": "127.0.0.1", "dashboard": False}
-    return SpecCluster(
-        workers={n: {"cls": Nanny, "options": o | here} for n, o in enumerate(options)},
-        scheduler={"cls": Scheduler, "options": here | {"dashboard_address": "127.0.0.1:0"}},
-        silence_logs=logging.CRITICAL,
-    )
-
-
-def worker_options(workers: int, gpu: float | None, visible: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each worker of a cluster on this machine is started with.
-
-    On GPUs as many workers share one as its ``gpu`` share allows, and each sees that one alone;
-    ``workers`` bounds them where it is not 0. Raises LstmoptError where there is none.
-    """
-    if gpu is None:
-        return [{"nthreads": 1} for _ in range(workers)]
-    if not visible:
-        raise LstmoptError(
-            "device cuda needs a GPU that torch can use, found none: use cpu or another engine"
-        )
-    options = [
-        {"nthreads": 1, "resources": {"GPU": gpu}, "env": {"CUDA_VISIBLE_DEVICES": name}}
-        for _ in range(max(1, int(1 / gpu)))
-        for name in visible
-    ]
-    return options[: workers or None]
-
-
-def visible_gpus() -> list[str]:
-    """Name the GPUs of this machine as CUDA_VISIBLE_DEVICES does."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name for name in named.split(",") if name]
-    return [str(n) for n in range(torch.cuda.device_count())]

@@ -125,10 +125,10 @@ def _refusal(holder: str, where: str) -> LstmoptError:
 
 def unopened(url: str, error: Exception) -> LstmoptError:
     """Say that a database could not be opened, and why."""
-    line = masked(str(error).splitlines()[0])
-    postgresql = isinstance(error, ImportError) and url.startswith("postgresql")
-    remedy = "pip install 'lstmopt[postgres]'" if postgresql else "write sqlite:///study.db"
+    line, remedy = masked(str(error).splitlines()[0]), "write for instance sqlite:///study.db"
+    if isinstance(error, ImportError) and url.startswith("postgresql"):
+        remedy = "pip install 'lstmopt[postgres]' and write postgresql+psycopg://…"
     return LstmoptError(
         f"--storage takes a database URL that can be opened, found {masked(url)!r} ({line}): "
-        f"{remedy} for instance"
+        f"{remedy}"
     )

@@ -22,11 +22,12 @@ from test_run import config_of
 from lstmopt import cluster as cluster_module
 from lstmopt import load, run
 from lstmopt.cli import cli
-from lstmopt.cluster import open_cluster, worker_options
+from lstmopt.cluster import open_cluster
 from lstmopt.config import replace
 from lstmopt.engines import engine_of
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.executors import WorkerLost
+from lstmopt.local_cluster import worker_options
 from lstmopt.observer import Observer
 from lstmopt.space import Candidate
 
