@@ -64,6 +64,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         self._listed: list[FrozenTrial] | None = None
         self._count = 0
         self._drawn: FrozenTrial | None = None
+        self._parents: dict[int, set[int]] = {}
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
@@ -129,9 +130,15 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         prefix = sampler._get_parent_cache_key_prefix()
         noted = self.storage.get_study_system_attrs(self._study_id)
         generations = sorted(int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix))
-        ids = {n for generation in generations[-2:] for n in noted[f"{prefix}{generation}"]}
-        # what a warm start only showed has a negative id, and no place in the storage
-        return {self.storage.get_trial_number_from_id(n) for n in ids if n >= 0}
+        numbers: set[int] = set()
+        for generation in generations[-2:]:
+            if generation not in self._parents:
+                # what a warm start only showed has a negative id, and no place in the storage
+                ids = [n for n in noted[f"{prefix}{generation}"] if n >= 0]
+                known = {self.storage.get_trial_number_from_id(n) for n in ids}
+                self._parents[generation] = known
+            numbers |= self._parents[generation]
+        return numbers
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Begin a trial that is drawn here, and is in the storage when it is kept: all at once.

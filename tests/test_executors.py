@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL, stored_parts, wave
+from real_cluster import real_cluster
 from test_cluster import fixed_list, losses
 from test_run import config_of
 
@@ -44,6 +45,20 @@ def test_a_study_on_a_users_executor_is_the_study_of_one_process(alone, tmp_path
         assert executor.submit(abs, -1).result() == 1  # it is left open
     assert losses(document) == expected
     assert document["study"]["engine"] == type(pool).__name__
+
+
+def test_a_study_on_dasks_own_executor_is_the_study_of_one_process(alone, tmp_path):
+    from distributed import Client
+
+    csv, expected = alone
+    with (
+        real_cluster(tmp_path / "cluster", 2) as cluster,
+        Client(cluster.url, set_as_default=False) as client,
+        client.get_executor(pure=False) as executor,
+    ):
+        document = run(fixed_list(csv, workers=2), tmp_path / "run", executor=executor)
+    assert losses(document) == expected
+    assert document["study"]["engine"] == "ClientExecutor"
 
 
 def test_a_study_on_mpi_is_the_study_of_one_process(alone, tmp_path):
