@@ -103,16 +103,18 @@ class Enough(Exception):
 
 
 class Served(Observer):
-    """Counts segments from the first one on, until ``seconds`` are over."""
+    """Counts segments after a first round of all workers, for a second round and ``seconds``."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.segments, self.begin = seconds, 0, 0.0
+    def __init__(self, workers: int, seconds: float) -> None:
+        self.workers, self.seconds = workers, seconds
+        self.segments, self.begin = -workers, 0.0
 
     def advanced(self, *_: object) -> None:
         now = time.perf_counter()
-        self.begin = self.begin or now
         self.segments += 1
-        if now - self.begin > self.seconds:
+        if self.segments == 0:
+            self.begin = now
+        if self.segments >= self.workers and now - self.begin > self.seconds:
             self.seconds = now - self.begin
             raise Enough
 
@@ -125,13 +127,13 @@ def serve(
     stored = open_study("cost", url, run, goals, {"format": 1})
     strategy = registry.strategy("sampler", sampler)
     plan = Plan(0, SPACE, goals, strategy, {}, make_pruner(registry, "auto"), 1_000_000)
-    served = Served(seconds)
+    served = Served(workers, seconds)
     engine = Engine(InProcess(), workers, train)
     driver = Driver(stored, plan, cost_of, engine, run, registry, served)
     try:
         driver.search()
     except Enough:
-        return (served.segments - 1) / served.seconds
+        return served.segments / served.seconds
     raise SystemExit("the study ended before enough was measured")
 
 
