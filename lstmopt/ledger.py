@@ -22,6 +22,7 @@ from lstmopt.trials import Trials
 if TYPE_CHECKING:
     from lstmopt.observer import Observer
     from lstmopt.registry import Registry
+    from lstmopt.view import SamplerView
 
 
 class Checkpoints(Protocol):
@@ -40,12 +41,14 @@ class Checkpoints(Protocol):
 class Ledger:
     """Writes to the study's storage, and knows what it holds without reading all of it again.
 
-    ``closed`` finds closed trials; ``trials`` is what a pruner compares.
+    ``closed`` counts and finds closed trials; ``trials`` is what a pruner compares; a ``view`` is
+    told of what a sampler may be shown.
     """
 
     def __init__(
         self,
         stored: StoredStudy,
+        view: SamplerView,
         plan: Plan,
         cost_of: Callable[[Any], Any],
         checkpoints: Checkpoints,
@@ -54,6 +57,7 @@ class Ledger:
         overhead: Overhead,
     ) -> None:
         self.stored, self.study, self.checkpoints = stored, stored.study, checkpoints
+        self._view = view
         self._goals, self._cost_of = plan.goals, cost_of
         self._registry, self._observer, self._overhead = registry, observer, overhead
         self._events = 0
@@ -94,7 +98,7 @@ class Ledger:
             self.fail(running, f"objective {wrong[0]} was {values[wrong[0]]}")
             return
         told = [values[name] for name in self._goals.names]
-        self._close(running.number, _spent(running), values=told)
+        self._close(running.number, _spent(running), TrialState.COMPLETE, told)
 
     def stop(self, running: Running, epoch: int, reason: str, by_pruner: bool = False) -> None:
         """Close a trial that is not trained to its end, as it was judged after ``epoch``."""
@@ -109,13 +113,15 @@ class Ledger:
         """Close a trial that breaks a limit and is never trained."""
         self._close(number, {"reason": reason}, TrialState.PRUNED)
 
-    def reuse(self, number: int, twin: TrialRecord) -> None:
+    def reuse(self, number: int, twin: int) -> None:
         """Tell a trial what its twin gave instead of training the same candidate again."""
-        segment = Segment(self._next_event(), twin.curve).attribute(0)
-        self.stored.set_trial_attrs(number, twin=twin.number, **segment)
-        end = {"reason": f"the same candidate as trial {twin.number}, not trained again"}
-        if twin.state == "complete":
-            self._close(number, end, values=told_values(twin, self._goals))
+        earlier = trial_record(self.stored.trial(twin), self._goals)
+        segment = Segment(self._next_event(), earlier.curve).attribute(0)
+        self.stored.set_trial_attrs(number, twin=twin, **segment)
+        end = {"reason": f"the same candidate as trial {twin}, not trained again"}
+        if earlier.state == "complete":
+            values = told_values(earlier, self._goals)
+            self._close(number, end, TrialState.COMPLETE, values)
         else:
             self._close(number, end, TrialState.PRUNED)
 
@@ -130,13 +136,13 @@ class Ledger:
         self,
         number: int,
         end: Mapping[str, Any],
-        state: TrialState | None = None,
+        state: TrialState,
         values: list[float] | None = None,
     ) -> None:
         self.stored.set_trial_attrs(number, **{END: {"at": self._next_event(), **end}})
         with self._overhead.timed("tell"):
-            self.study.tell(number, values, state)
-        trial = self.stored.trial(number)
+            trial = self.stored.end_trial(number, state, values)
+        self._view.ended(trial)
         record = trial_record(trial, self._goals)
         self._know(record)
         self.checkpoints.drop_checkpoints(number)

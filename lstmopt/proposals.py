@@ -16,8 +16,9 @@ from lstmopt.plan import FiniteSampler, Plan, training_seed
 from lstmopt.record import INFEASIBLE
 from lstmopt.registry import takes
 from lstmopt.running import Running
-from lstmopt.sampling import is_founder, open_view, stand_ins
 from lstmopt.space import Candidate, Params
+from lstmopt.stand_ins import stand_ins
+from lstmopt.view import SamplerView, is_founder
 from lstmopt.warm_start import Beginning
 
 if TYPE_CHECKING:
@@ -28,25 +29,25 @@ MOST_INFEASIBLE = 500
 
 
 class Proposals:
-    """Asks the sampler for trials, in a view of the storage of its own (see ``sampling``)."""
+    """Asks the sampler for trials of ``study``, which reads a ``view`` and not the storage."""
 
     def __init__(
         self,
         ledger: Ledger,
+        study: optuna.Study,
+        view: SamplerView,
         plan: Plan,
         cost_of: Callable[[Params], Any],
         observer: Observer,
         overhead: Overhead,
     ) -> None:
-        self._ledger, self._study, self._plan = ledger, ledger.study, plan
+        self._ledger, self._study, self._view, self._plan = ledger, study, view, plan
         self._cost_of, self._observer, self._overhead = cost_of, observer, overhead
-        known = self._study.get_trials(deepcopy=False)
-        self._count = len(known)
+        known = study.get_trials(deepcopy=False)
         self._warm = sum(is_founder(trial) for trial in known)
         self._waiting = {t.number for t in known if t.state == optuna.trial.TrialState.WAITING}
         self._torn: list[int] = []
         self._finite = isinstance(plan.make_sampler(0), FiniteSampler)
-        self._view_study, self._view = open_view(self._study, ledger.stored.storage)
         beginning = plan.beginning or Beginning(plan.space)
         self._observed = Shown(beginning, plan.goals, cost_of)
         self._infeasible_in_a_row = 0
@@ -63,25 +64,25 @@ class Proposals:
             return True
         if self._waiting or self._torn or not self._finite:
             return False
-        sampler = self._sampler(self._count)
+        sampler = self._sampler(len(self._view))
         return not (isinstance(sampler, FiniteSampler) and sampler.remaining(self._study) > 0)
 
-    def next(self, open_trials: Collection[int]) -> Running | None:
+    def next(self, in_training: Collection[int]) -> Running | None:
         """Begin the next trial; None where it was closed at once.
 
-        Because it breaks a limit, or is a candidate that was tried before. ``open_trials`` are the
-        numbers of those that are begun and not closed.
+        Because it breaks a limit, or is a candidate that was tried before. ``in_training`` are the
+        numbers of those that are neither closed nor paused.
         """
         with self._overhead.timed("ask"), warnings.catch_warnings():
             # a warm start's candidate leaves out what does not apply to it
             warnings.simplefilter("ignore", UserWarning)
             torn = self._torn.pop(0) if self._torn else None
-            sampler = self._sampler(self._count if torn is None else torn)
-            self._view_study.sampler = sampler
+            sampler = self._sampler(len(self._view) if torn is None else torn)
+            self._study.sampler = sampler
             with self._view.asking(
                 self._stand_ins(sampler),
                 self._plan.sampler.sees,
-                self._ledger.closed.front | self._waiting | set(open_trials),
+                self._ledger.closed.front | self._waiting | set(in_training),
                 self._plan.sampler.stopped_per_finished,
                 self._observations(),
                 sampler,
@@ -98,21 +99,20 @@ class Proposals:
         trial.set_user_attr("seed", candidate.seed)
         self._view.keep_drawn()
         self._waiting.discard(trial.number)
-        self._count = max(self._count, trial.number + 1)
         if excess:
             self._ledger.infeasible(trial.number, excess)
             return None
         self._observer.started(trial.number, params, static)
-        if twin := self._ledger.closed.twin(params):
+        if (twin := self._ledger.closed.twin(params)) is not None:
             self._ledger.reuse(trial.number, twin)
             return None
         return Running(trial.number, candidate, static)
 
     def _ask(self, torn: int | None) -> optuna.Trial:
         if torn is None:
-            return self._view_study.ask()
+            return self._study.ask()
         # what has been drawn of it stays as it is
-        return optuna.Trial(self._view_study, self._ledger.stored.trial_id(torn))
+        return optuna.Trial(self._study, self._ledger.stored.trial_id(torn))
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler anew for each trial, unless it keeps a state or draws nothing."""
@@ -123,8 +123,8 @@ class Proposals:
 
     def _observations(self) -> list[optuna.trial.FrozenTrial]:
         """Return what the sampler is shown of other studies beside this one's trials."""
-        begun = self._count - self._warm
-        breeds = isinstance(self._view_study.sampler, optuna.samplers.BaseGASampler)
+        begun = len(self._view) - self._warm
+        breeds = isinstance(self._study.sampler, optuna.samplers.BaseGASampler)
         finished = self._ledger.closed.finished
         return self._observed.trials(finished, self._ledger.trials, begun, breeds)
 

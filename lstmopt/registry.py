@@ -50,7 +50,7 @@ class Strategy:
     ``make_warm_start``, which makes the one that another name or table stands for; a pruner's
     ``naive``, which gives the naive forecast's losses by objective or is None, and ``make_pruner``,
     which makes the pruner that another name or table stands for.
-    ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `sampling`).
+    ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `stand_ins`).
     ``sees`` is how many trials a sampler is shown, the latest and as many finished ones, where its
     cost grows with them, and ``stopped_per_finished`` how many stopped trials without values at
     most for each that has them.

@@ -39,9 +39,14 @@ class Segment:
         return {f"{_SEGMENT}{number:05d}": content}
 
 
+def is_segment(attribute: str) -> bool:
+    """Say whether a trial's attribute of this name is a segment."""
+    return attribute.startswith(_SEGMENT)
+
+
 def read_segments(trial: optuna.trial.FrozenTrial) -> list[Segment]:
     """Read what a trial recorded, in order."""
-    names = sorted(name for name in trial.user_attrs if name.startswith(_SEGMENT))
+    names = sorted(filter(is_segment, trial.user_attrs))
     return [_read_segment(trial.user_attrs[name]) for name in names]
 
 

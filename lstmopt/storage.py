@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +44,13 @@ class StoredStudy:
     def trial(self, number: int) -> optuna.trial.FrozenTrial:
         """Return a trial as it stands; it must not be changed."""
         return self.storage.get_trial(self.trial_id(number))
+
+    def end_trial(
+        self, number: int, state: optuna.trial.TrialState, values: Sequence[float] | None = None
+    ) -> optuna.trial.FrozenTrial:
+        """Give a running trial its last state, and values where it is complete; return it."""
+        self.storage.set_trial_state_values(self.trial_id(number), state, values)
+        return self.trial(number)
 
     def set_trial_attrs(self, number: int, **attributes: Any) -> None:
         """Set user attributes of a trial by its number, whichever process began it."""

@@ -23,13 +23,14 @@ from lstmopt.overhead import Overhead
 from lstmopt.plan import Plan
 from lstmopt.proposals import Proposals
 from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
-from lstmopt.record import INFEASIBLE, TrialRecord
+from lstmopt.record import INFEASIBLE, TrialRecord, closed_trials
 from lstmopt.registry import Registry
 from lstmopt.running import Running
 from lstmopt.segments import curve_of, decided_reports, last_decision, read_segments
 from lstmopt.space import Candidate, Params
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
+from lstmopt.view import open_view
 
 _LOOK = 1.0
 """Seconds between two looks at whether anybody wants to go on waiting."""
@@ -55,13 +56,16 @@ class Driver:
     ) -> None:
         self.plan, self.engine, self.observer = plan, engine, observer
         self.interruption, self.overhead = Interruption(), Overhead()
-        self.ledger = Ledger(stored, plan, cost_of, checkpoints, registry, observer, self.overhead)
-        self.proposals = Proposals(self.ledger, plan, cost_of, observer, self.overhead)
+        study, view = open_view(stored.storage, stored.study.study_name)
+        self.ledger = Ledger(
+            stored, view, plan, cost_of, checkpoints, registry, observer, self.overhead
+        )
+        self.proposals = Proposals(self.ledger, study, view, plan, cost_of, observer, self.overhead)
         self._running: dict[Future[Progress], Running] = {}
         self._ready: list[Running] = []
         self._paused: dict[int, Running] = {}
         self._kept: deque[int] = deque()
-        self._trained = sum(record.epochs_trained for record in self.ledger.closed)
+        self._trained = self.ledger.closed.epochs_trained
         self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
 
     def search(self) -> list[TrialRecord]:
@@ -80,7 +84,7 @@ class Driver:
                 self._ask_ahead()
             if not self._running:
                 self._close_paused()
-                return sorted(self.ledger.closed, key=lambda record: record.number)
+                return closed_trials(self.ledger.study, self.plan.goals)
             done, _ = wait(self._running, _LOOK, FIRST_COMPLETED)
             if not done and self.interruption.asked and self.engine.away:
                 raise KeyboardInterrupt  # there is nothing to finish first
@@ -122,8 +126,8 @@ class Driver:
             self._begin_trial()
 
     def _begin_trial(self) -> None:
-        open_trials = {r.number for r in (*self._running.values(), *self._ready)}
-        if running := self.proposals.next(open_trials | set(self._paused)):
+        in_training = {r.number for r in (*self._running.values(), *self._ready)}
+        if running := self.proposals.next(in_training):
             self._ready.append(running)
 
     def _begun(self) -> int:
@@ -212,8 +216,10 @@ class Driver:
             elif self.plan.space.rejects(trial.params) or "seed" not in attributes:
                 self.proposals.take_up(trial.number)
             elif "twin" in attributes:
-                self.ledger.reuse(trial.number, self.ledger.closed.by_number(attributes["twin"]))
-            elif not read_segments(trial) and (twin := self.ledger.closed.twin(trial.params)):
+                self.ledger.reuse(trial.number, attributes["twin"])
+            elif not read_segments(trial) and (
+                (twin := self.ledger.closed.twin(trial.params)) is not None
+            ):
                 self.ledger.reuse(trial.number, twin)
             else:
                 self._take_up(trial)

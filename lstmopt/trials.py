@@ -106,6 +106,10 @@ class Trials:
         """Return the row of a trial."""
         return self._rows[number]
 
+    def rows(self, numbers: Sequence[int]) -> NDArray[np.int_]:
+        """Return the rows of trials."""
+        return np.fromiter(map(self._rows.__getitem__, numbers), int, len(numbers))
+
     def put(self, trial: TrialView, finished: bool = False) -> None:
         """Add a trial, or what is new of it."""
         row = self._rows.get(trial.number)

@@ -20,23 +20,33 @@ class Rung:
     def __init__(self, report: int, learned: int, static: int) -> None:
         self.report, self.learned = report, learned
         self.ranking = Ranking(learned + static)
-        self.places: dict[int, int] = {}
-        """Where a row of the trials stands among the ranking's points."""
+        self.places: NDArray[np.int_] = np.full(0, _ABSENT)
+        """Where each row of the trials stands among the ranking's points."""
+        self._best: tuple[int, int, NDArray[np.bool_]] = (0, 0, np.zeros(0, bool))
+
+    def __len__(self) -> int:
+        return len(self.ranking.ranks)
+
+    def __contains__(self, row: int) -> bool:
+        return bool(self.places[row] != _ABSENT)
 
     def update(self, trials: Trials) -> None:
         """Take in who has reached the rung since the last time."""
-        columns = [trials.best(name)[:, self.report - 1] for name in trials.learned_names]
-        values = np.column_stack(columns)
-        there = np.isfinite(values.sum(axis=1))
-        if there.sum() == len(self.places):
+        missing = len(trials) - len(self.places)
+        self.places = np.concatenate([self.places, np.full(missing, _ABSENT)])
+        reached = trials.finished | (trials.reports >= self.report)
+        rows = np.flatnonzero(reached & (self.places == _ABSENT))
+        if not len(rows):
             return
-        there[list(self.places)] = False
-        for row in np.flatnonzero(there).tolist():
-            self.places[row] = len(self.places)
-        self.ranking.extend(np.column_stack([values, trials.static])[there])
+        columns = [trials.best(name)[rows, self.report - 1] for name in trials.learned_names]
+        there = np.isfinite(sum(columns))
+        self.places[rows[there]] = np.arange(len(self), len(self) + there.sum())
+        self.ranking.extend(np.column_stack([*columns, trials.static[rows]])[there])
 
-    def rank(self, row: int) -> int:
-        return int(self.ranking.ranks[self.places[row]])
+    def ranks(self, rows: NDArray[np.int_]) -> NDArray[np.int_]:
+        """Return the ranks of rows of the trials that have reached it."""
+        ranks: NDArray[np.int_] = self.ranking.ranks[self.places[rows]]
+        return ranks
 
     def best(self, quota: int) -> NDArray[np.bool_]:
         """Mark the points of the ranking that fewer than ``quota`` others are better than.
@@ -44,6 +54,11 @@ class Rung:
         Better is a lower rank, then more hypervolume that a point alone adds to its rank. Points
         that are alike share the place of the first of them, so that no order of arrival decides.
         """
+        if self._best[:2] != (len(self), quota):
+            self._best = len(self), quota, self._find_best(quota)
+        return self._best[2]
+
+    def _find_best(self, quota: int) -> NDArray[np.bool_]:
         ranks = self.ranking.ranks
         last = int(np.sort(ranks)[quota - 1])  # the rank that the quota ends in
         left, alike = quota - int((ranks < last).sum()), ranks == last
@@ -64,6 +79,9 @@ class Rung:
         low, high = points.min(0), points.max(0)
         scaled = (points[alike] - low) / np.where(high > low, high - low, 1.0)
         return contributions(scaled, np.full(points.shape[1], 1.1))
+
+
+_ABSENT = -1
 
 
 class Halving:
@@ -103,37 +121,38 @@ class Halving:
         if self.next_rung(report - 1) != report:
             return GO_ON
         rung, row = self._rung(trials, report), trials.row(trial.number)
-        if row not in rung.places:
+        if row not in rung:
             return Decision("stop", f"halving: no loss that is a number by report {report}")
-        quota, rank = self._quota(rung), rung.rank(row)
-        seen = {"peers": len(rung.places) - 1, "rank": rank, "places": quota}
+        quota, rank = self._quota(rung), int(rung.ranks(np.array([row]))[0])
+        seen = {"peers": len(rung) - 1, "rank": rank, "places": quota}
         if rung.best(quota)[rung.places[row]] or (self.stop_only and rank == 0):
             return Decision("go on", seen=seen)
-        words = f"rank {rank}, not among the best {quota} of {len(rung.places)} at report {report}"
+        words = f"rank {rank}, not among the best {quota} of {len(rung)} at report {report}"
         return Decision("stop" if self.stop_only else "pause", f"halving: {words}", seen)
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
         if self.stop_only:
             return None
-        by_report: dict[int, list[int]] = {}
-        for number in sorted(paused):
-            by_report.setdefault(int(trials.reports[trials.row(number)]), []).append(number)
-        waiting = {self._rung(trials, report): numbers for report, numbers in by_report.items()}
-        for rung in sorted(waiting, key=lambda rung: -rung.report):
-            best = rung.best(self._quota(rung))
-            able = [n for n in waiting[rung] if best[rung.places[trials.row(n)]]]
-            if able:
-                return min(able, key=lambda number: rung.rank(trials.row(number)))
+        rows = trials.rows(sorted(paused))
+        reports = trials.reports[rows]
+        # the later rung first
+        rungs = [self._rung(trials, report) for report in np.unique(reports).tolist()[::-1]]
+        waiting = [(rung, rows[reports == rung.report]) for rung in rungs]
+        for rung, there in waiting:
+            able = there[rung.best(self._quota(rung))[rung.places[there]]]
+            if len(able):
+                return int(trials.numbers[able[rung.ranks(able).argmin()]])
         if closing == "open":
             return None
-        # the lowest share of the rung's ranks first, the later rung where they are alike
-        ranks = {
-            number: (rung.rank(trials.row(number)), len(rung.places), rung.report)
-            for rung, numbers in waiting.items()
-            for number in numbers
-        }
-        able = [number for number in ranks if closing == "everyone" or ranks[number][0] == 0]
-        return min(able, key=lambda n: (ranks[n][0] / ranks[n][1], -ranks[n][2]), default=None)
+        # the lowest share of the rung's ranks first
+        found: tuple[float, int] | None = None
+        for rung, there in waiting:
+            ranks = rung.ranks(there)
+            first = int(ranks.argmin())
+            share = ranks[first] / len(rung)
+            if (closing == "everyone" or ranks[first] == 0) and (not found or share < found[0]):
+                found = share, int(trials.numbers[there[first]])
+        return found[1] if found else None
 
     def _rung(self, trials: Trials, report: int) -> Rung:
         rungs = self._rungs.setdefault(trials, {})
@@ -143,7 +162,7 @@ class Halving:
         return rungs[report]
 
     def _quota(self, rung: Rung) -> int:
-        return max(1, len(rung.places) // self.reduction_factor)
+        return max(1, len(rung) // self.reduction_factor)
 
 
 def make(*, min_epochs: int = 1, reduction_factor: int = 3, stop_only: bool = False) -> Halving:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import optuna
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_pruning import known, studies
 from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
@@ -13,7 +13,8 @@ from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_
 from lstmopt.errors import MachineError
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import Limits
-from lstmopt.sampling import open_view, stand_ins
+from lstmopt.stand_ins import stand_ins
+from lstmopt.view import open_view
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 TWO = goals_of("val_loss", "latency_ms", "parameters")
@@ -78,7 +79,7 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
         "sqlite": lambda: f"sqlite:///{tmp_path}/s.db",
     }[storage]()
     study = optuna.create_study(storage=place, directions=["minimize"] * 2)
-    asked, view = open_view(study, optuna.storages.get_storage(place))
+    asked, view = open_view(study._storage, study.study_name)
     stopped, paused, failed = asked.ask(), asked.ask(), asked.ask()
     asked.tell(stopped, state=PRUNED)
     asked.tell(failed, state=optuna.trial.TrialState.FAIL)
@@ -88,7 +89,49 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
     assert [t.state.name for t in study.get_trials()] == ["PRUNED", "RUNNING", "FAIL"]
     assert [t.values for t in study.get_trials()] == [None] * 3
     study.tell(paused.number, [7.0, 8.0])
+    view.ended(study.get_trials()[1])
     assert study.get_trials()[1].values == asked.get_trials()[1].values == [7.0, 8.0]
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["ask", "wait", "note", *"CPF"]), st.integers(0, 9)))
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_a_view_knows_what_its_storage_holds_but_curves(steps):
+    storage = optuna.storages.get_storage("sqlite://")
+    study = optuna.create_study(storage=storage, directions=["minimize"] * 2)
+    study.add_trial(optuna.trial.create_trial(values=[0.0, 1.0]))
+    asked, view = open_view(storage, study.study_name)
+    ends = {"C": COMPLETE, "P": PRUNED, "F": optuna.trial.TrialState.FAIL}
+    for step, number in steps:
+        open_trials = [t for t in asked.get_trials() if t.state == optuna.trial.TrialState.RUNNING]
+        if step == "ask":
+            with view.asking({}, sees=3, always=range(len(view))):
+                trial = asked.ask()
+                trial.suggest_float("x", 0, 1)
+                trial.suggest_categorical("y", ["a", "b"])
+            trial.set_user_attr("number", number)
+            trial.set_constraint("c", number)
+            view.keep_drawn()
+        elif step == "wait":
+            asked.enqueue_trial({"x": number / 10})
+        elif open_trials:
+            trial = open_trials[number % len(open_trials)]
+            if step == "note":
+                study._storage.set_trial_user_attr(trial._trial_id, "segment_00000", {"at": 1})
+                view.set_trial_user_attr(trial._trial_id, "noted", number)
+            else:
+                values = [1.0, 2.0] if step == "C" else None
+                storage.set_trial_state_values(trial._trial_id, ends[step], values)
+                view.ended(storage.get_trial(trial._trial_id))
+    told = ("number", "_trial_id", "state", "params", "distributions", "values", "system_attrs")
+    known, held = asked.get_trials(), storage.get_all_trials(study._study_id)
+    assert [[getattr(t, n) for n in told] for t in known] == [
+        [getattr(t, n) for n in told] for t in held
+    ]
+    for mine, there in zip(known, held, strict=True):
+        assert mine.user_attrs == {n: v for n, v in there.user_attrs.items() if "segment" not in n}
 
 
 def losses(candidate):
@@ -168,12 +211,12 @@ def test_a_trial_that_fails_after_it_was_shown_as_paused_does_not_break_nsga2(tm
 def test_a_sampler_of_a_long_study_is_shown_the_latest_and_those_that_always_count():
     study = optuna.create_study(directions=["minimize"] * 2)
     other = optuna.create_study(storage=study._storage, directions=["minimize"])
-    asked, view = open_view(study, study._storage)
+    asked, view = open_view(study._storage, study.study_name)
     for number in range(10):
         if number in (0, 1, 3, 4, 6):
-            study.tell(study.ask(), [number, -number])
+            asked.tell(asked.ask(), [number, -number])
         else:
-            study.tell(study.ask(), state=PRUNED)
+            asked.tell(asked.ask(), state=PRUNED)
     with view.asking({}, sees=3, always={2, 8}):
         assert [t.number for t in asked.get_trials()] == [2, 3, 4, 6, 7, 8, 9]
         assert asked.ask().number == 10
@@ -196,7 +239,7 @@ def test_many_workers_breed_from_parents_that_are_long_stopped(tmp_path):
 
 def test_a_trial_that_another_program_begins_meanwhile_is_noticed():
     study = optuna.create_study()
-    asked, view = open_view(study, study._storage)
+    asked, view = open_view(study._storage, study.study_name)
     with view.asking({}):
         asked.ask().suggest_float("x", 0, 1)
     study.ask()
@@ -216,13 +259,13 @@ def test_a_sampler_that_sees_few_trials_still_learns(tmp_path, sampler):
 
 def test_no_more_stopped_trials_are_shown_than_finished_ones_allow():
     study = optuna.create_study(directions=["minimize"] * 2)
-    asked, view = open_view(study, study._storage)
     for number in range(12):
         trial = study.ask()
         if number in (3, 7):
             study.tell(trial, [1.0, 2.0])
         else:
             study.tell(trial, state=PRUNED)
+    asked, view = open_view(study._storage, study.study_name)
     with view.asking({}, stopped_per_finished=2):
         assert [t.number for t in asked.get_trials()] == [3, 7, 8, 9, 10, 11]
     with view.asking({}):

@@ -16,7 +16,7 @@ ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "memory",
     "onednn", "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config",
     "latency", "warm_start", "surrogate", "advice", "lock", "segments", "record", "document",
-    "sampling", "allocator", "closed", "stored", "worker", "executors", "plan", "storage",
+    "stand_ins", "view", "allocator", "closed", "stored", "worker", "executors", "plan", "storage",
     "opening", "observer", "overhead", "running", "ledger", "proposals", "study", "traits",
     "past", "requires", "learned", "baselines", "choice", "forecasts", "finalists", "forecaster",
     "local_cluster", "cluster", "engines", "job", "audit", "loaded", "importance", "comparison",

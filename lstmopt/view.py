@@ -1,22 +1,20 @@
-"""What a sampler is told of trials that have no values of their own.
+"""A study as its sampler is shown it, in the driver's memory.
 
-In a study of several objectives Optuna's samplers learn nothing from a stopped trial, and nothing
-at all from one that is paused. Here a sampler asks of the study's storage through a view in which
-such trials carry stand-ins, in which a warm start's observations stand beside the study's own
-trials, and in which what a warm start brought is a first generation: the storage itself, and
-whoever else reads it, never sees any of it.
+In the view trials that have no values carry stand-ins (see `stand_ins`), a warm start's
+observations stand beside the study's own trials, and what a warm start brought is a first
+generation: the storage itself, and whoever else reads it, never sees any of it.
 """
 
 from __future__ import annotations
 
+import bisect
 import copy
 import itertools
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
@@ -24,15 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lstmopt.errors import MachineError
 from lstmopt.record import CANDIDATE, TAKEN_OVER
-from lstmopt.registry import TellStopped
-from lstmopt.trials import Floats, Trials
+from lstmopt.segments import is_segment
 
-if TYPE_CHECKING:
-    from lstmopt.objectives import Goals
-
-_LEAST_FINISHED = 3
-"""Finished trials needed before anything is extrapolated from them."""
-
+Distributions = dict[str, BaseDistribution]
 
 _DRAWN = -(2**31)
 """The id of a trial that is being drawn; what a warm start shows has small negative ones."""
@@ -55,22 +47,41 @@ class SamplerView(_Delegating):  # type: ignore[misc]
     """A storage in which trials without values show ``stand_ins``, by trial number.
 
     Once shown, a trial needs a value whatever becomes of it: NSGA-II may have bred from it.
+
+    A driver is alone in writing to its study. So trials are read once and then kept as they are
+    written: what a sampler asks for costs no storage anything, however many trials it holds. The
+    curves are left out, which are most of a trial.
     """
 
     def __init__(self, storage: BaseStorage, study_name: str) -> None:
         self.storage = storage
         self._study_id = storage.get_study_id_from_name(study_name)
+        self._system_attrs = dict(storage.get_study_system_attrs(self._study_id))
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
+        self._distributions: dict[tuple[tuple[str, BaseDistribution], ...], Distributions] = {}
+        self._trials: list[FrozenTrial] = []
+        self._numbers: dict[int, int] = {}
+        self._complete: list[int] = []
         self._listed: list[FrozenTrial] | None = None
-        self._count = 0
         self._drawn: FrozenTrial | None = None
-        self._parents: dict[int, set[int]] = {}
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
+        for trial in storage.get_all_trials(self._study_id, deepcopy=False):
+            self._append(trial)
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def ended(self, trial: FrozenTrial) -> None:
+        """Take note of a trial of the study that has been closed."""
+        self._trials[trial.number] = self._without_curve(trial)
+        if trial.state == TrialState.COMPLETE:
+            bisect.insort(self._complete, trial.number)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        if trial_id == _DRAWN and self._drawn is not None:
-            return self._drawn
-        return self._show(self.storage.get_trial(trial_id))
+        return self._show(self._known(trial_id))
+
+    def get_trial_number_from_id(self, trial_id: int) -> int:
+        return self._known(trial_id).number
 
     def get_all_trials(
         self,
@@ -78,9 +89,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        trials = self._listed
-        if trials is None:
-            trials = self._shown_of(self.storage.get_all_trials(study_id, deepcopy=False))
+        trials = self._shown_of(self._trials) if self._listed is None else self._listed
         found = [t for t in trials if states is None or t.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
@@ -103,14 +112,13 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         finds a first one of what a warm start brought.
         """
         self.stand_ins = stand_ins
-        trials = self.storage.get_all_trials(self._study_id, deepcopy=False)
-        self._count = len(trials)
+        trials = self._trials
         if sees is not None and len(trials) > sees:
-            older = trials[:-sees]
-            finished = [trial.number for trial in older if trial.state == TrialState.COMPLETE]
-            kept = {*finished[-sees:], *(n for n in always if n < len(older))}
-            kept |= self.parents(sampler)
-            trials = [trial for trial in older if trial.number in kept] + trials[-sees:]
+            first = len(trials) - sees
+            finished = self._complete[: bisect.bisect_left(self._complete, first)]
+            kept = {*finished[-sees:], *(n for n in always if n < first)}
+            kept |= {n for n in self.parents(sampler) if n < first}
+            trials = [trials[n] for n in sorted(kept)] + trials[first:]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
             shown = _with_latest_stopped(shown, stopped_per_finished)
@@ -118,6 +126,8 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         if isinstance(sampler, optuna.samplers.BaseGASampler):
             shown = _with_first_generation(shown, sampler)
         self._listed = shown
+        listed = (trial.number for trial in trials if trial.number in self._shown)
+        self._shown = {number: self._shown[number] for number in listed}
         try:
             yield
         finally:
@@ -128,17 +138,18 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         if not isinstance(sampler, optuna.samplers.BaseGASampler):
             return set()
         prefix = sampler._get_parent_cache_key_prefix()
-        noted = self.storage.get_study_system_attrs(self._study_id)
+        noted = self._system_attrs
         generations = sorted(int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix))
-        numbers: set[int] = set()
-        for generation in generations[-2:]:
-            if generation not in self._parents:
-                # what a warm start only showed has a negative id, and no place in the storage
-                ids = [n for n in noted[f"{prefix}{generation}"] if n >= 0]
-                known = {self.storage.get_trial_number_from_id(n) for n in ids}
-                self._parents[generation] = known
-            numbers |= self._parents[generation]
-        return numbers
+        ids = itertools.chain.from_iterable(noted[f"{prefix}{g}"] for g in generations[-2:])
+        # what a warm start only showed has a negative id, and no place in the storage
+        return {self._numbers[n] for n in ids if n >= 0}
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return self._system_attrs
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self.storage.set_study_system_attr(study_id, key, value)
+        self._system_attrs[key] = value
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Begin a trial that is drawn here, and is in the storage when it is kept: all at once.
@@ -146,10 +157,11 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         So a driver that dies leaves none half drawn, and a trial costs a database one transaction.
         """
         if self._listed is None or template_trial is not None:
-            created: int = self.storage.create_new_trial(study_id, template_trial)
-            return created
+            trial_id: int = self.storage.create_new_trial(study_id, template_trial)
+            self._append(self.storage.get_trial(trial_id))
+            return trial_id
         self._drawn = FrozenTrial(
-            number=self._count,
+            number=len(self),
             trial_id=_DRAWN,
             state=TrialState.RUNNING,
             value=None,
@@ -173,11 +185,14 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         if drawn is None:
             return
         trial_id = self.storage.create_new_trial(self._study_id, drawn)
-        if self.storage.get_trial_number_from_id(trial_id) != drawn.number:
+        number_to_id = self.storage.get_trial_id_from_study_id_trial_number
+        if number_to_id(self._study_id, drawn.number) != trial_id:
             raise MachineError(
                 "a study's trials are its driver's alone, found one that another program began: "
                 "let it end, and run the same command again"
             )
+        drawn._trial_id = trial_id
+        self._append(drawn)
 
     def set_trial_param(
         self,
@@ -186,23 +201,51 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        if trial_id != _DRAWN or self._drawn is None:
+        if trial_id != _DRAWN:
             self.storage.set_trial_param(trial_id, param_name, param_value_internal, distribution)
-            return
-        self._drawn.params[param_name] = distribution.to_external_repr(param_value_internal)
-        self._drawn.distributions[param_name] = distribution
+        trial = self._known(trial_id)
+        trial.params[param_name] = distribution.to_external_repr(param_value_internal)
+        trial.distributions = trial.distributions | {param_name: distribution}
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        changed: bool = self.storage.set_trial_state_values(trial_id, state, values)
+        if state.is_finished():
+            self.ended(self.storage.get_trial(trial_id))
+        elif changed:
+            self._known(trial_id).state = state
+        return changed
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        if trial_id == _DRAWN and self._drawn is not None:
-            self._drawn.user_attrs[key] = value
-        else:
+        if trial_id != _DRAWN:
             self.storage.set_trial_user_attr(trial_id, key, value)
+        self._known(trial_id).user_attrs[key] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        if trial_id == _DRAWN and self._drawn is not None:
-            self._drawn.system_attrs[key] = value
-        else:
+        if trial_id != _DRAWN:
             self.storage.set_trial_system_attr(trial_id, key, value)
+        self._known(trial_id).system_attrs[key] = value
+
+    def _known(self, trial_id: int) -> FrozenTrial:
+        if trial_id == _DRAWN and self._drawn is not None:
+            return self._drawn
+        return self._trials[self._numbers[trial_id]]
+
+    def _append(self, trial: FrozenTrial) -> None:
+        self._numbers[trial._trial_id] = trial.number
+        self._trials.append(self._without_curve(trial))
+        if trial.state == TrialState.COMPLETE:
+            self._complete.append(trial.number)
+
+    def _without_curve(self, trial: FrozenTrial) -> FrozenTrial:
+        """Copy what samplers ask for of a trial; equal distributions are one and the same dict."""
+        kept = copy.copy(trial)
+        kept.params, kept.system_attrs = dict(trial.params), dict(trial.system_attrs)
+        kept.user_attrs = {n: v for n, v in trial.user_attrs.items() if not is_segment(n)}
+        drawn_from = trial.distributions
+        kept.distributions = self._distributions.setdefault((*drawn_from.items(),), drawn_from)
+        return kept
 
     def _shown_of(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         return [self._show(trial) for trial in trials] if self.stand_ins else trials
@@ -266,62 +309,8 @@ def is_founder(trial: FrozenTrial) -> bool:
     return trial.number < 0 or CANDIDATE in attributes or TAKEN_OVER in attributes
 
 
-def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:
+def open_view(storage: BaseStorage, name: str) -> tuple[optuna.Study, SamplerView]:
     """Return the study that a sampler is asked on, and the view that it reads."""
-    view = SamplerView(storage, study.study_name)
+    view = SamplerView(storage, name)
     sampler = optuna.samplers.RandomSampler(seed=0)  # each ask sets its own
-    return optuna.load_study(study_name=study.study_name, storage=view, sampler=sampler), view
-
-
-def stand_ins(
-    trials: Trials,
-    goals: Goals,
-    tell: TellStopped,
-    latest: int | None = None,
-    also: Collection[int] = (),
-) -> dict[int, tuple[float, ...]]:
-    """Return the values in the goals' order, by trial number, that unfinished trials stand for.
-
-    Of the ``latest`` of them, all where that is None, and of those numbered ``also``.
-    """
-    if tell == "nothing" or not len(trials):
-        return {}
-    rows = np.flatnonzero(~trials.finished & (trials.reports > 0))
-    is_late = np.arange(len(rows)) >= len(rows) - (latest or len(rows))
-    rows = rows[is_late | np.isin(trials.numbers[rows], list(also))]
-    columns = []
-    for objective in goals.objectives:
-        if objective.kind == "static":
-            values = trials.static[rows, trials.static_names.index(objective.name)]
-        else:
-            values = _reached(trials, objective.name, rows)
-            if tell == "extrapolated":
-                values = _extrapolated(trials, objective.name, rows, values)
-        columns.append([objective.minimised(value) for value in values.tolist()])
-    found = zip(trials.numbers[rows].tolist(), zip(*columns, strict=True), strict=True)
-    return {number: values for number, values in found if np.isfinite(values).all()}
-
-
-def _reached(trials: Trials, objective: str, rows: np.ndarray) -> Floats:
-    """Return the best value of each row's trial at its last report."""
-    reached: Floats = trials.best(objective)[rows, trials.reports[rows] - 1]
-    return reached
-
-
-def _extrapolated(trials: Trials, objective: str, rows: np.ndarray, reached: Floats) -> Floats:
-    """Map what was reached to an end by the straight line that fits finished trials best.
-
-    A line for each report, so that no unit matters; never worse than what was reached.
-    """
-    finished = np.flatnonzero(trials.finished)
-    if len(finished) < _LEAST_FINISHED:
-        return reached
-    best = trials.best(objective)
-    ends, expected = best[finished, -1], reached.copy()
-    for report in np.unique(trials.reports[rows]):
-        then = best[finished, report - 1]
-        mine = trials.reports[rows] == report
-        spread = then.var()
-        slope = max(0.0, float(np.cov(then, ends, bias=True)[0, 1] / spread)) if spread else 0.0
-        expected[mine] = ends.mean() + slope * (reached[mine] - then.mean())
-    return np.minimum(expected, reached)
+    return optuna.load_study(study_name=name, storage=view, sampler=sampler), view
