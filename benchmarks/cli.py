@@ -96,7 +96,7 @@ def _run(out: Path, options: dict[str, Any]) -> None:
 def _tasks(options: dict[str, Any]) -> tuple[list[Task], list[str]]:
     """Make the tasks that were asked for; say which could not be had here, and why."""
     from lstmopt.config import read_config
-    from lstmopt.job import choose_device
+    from lstmopt.preparation import choose_device
 
     from .real import RealTask
     from .replay import PAST_TRIALS, Past, make_tasks

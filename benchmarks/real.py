@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from lstmopt.config import BudgetOptions, Config, replace
-from lstmopt.job import Job, begin, measure_costs, prepare, start_engine
+from lstmopt.costs import measure_costs
+from lstmopt.job import begin, start_engine
 from lstmopt.objectives import cost_of
 from lstmopt.observer import Observer
 from lstmopt.past import Frame, read_past
+from lstmopt.preparation import Job, prepare
 from lstmopt.registry import Named, Registry
 from lstmopt.space import Space
 from lstmopt.warm_start import Beginning, PastStudy

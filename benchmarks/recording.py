@@ -9,8 +9,9 @@ import numpy as np
 
 from lstmopt.config import Config, replace
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.job import begin, no_front, prepare, start_engine
+from lstmopt.job import begin, no_front, start_engine
 from lstmopt.observer import Observer
+from lstmopt.preparation import prepare
 from lstmopt.record import TrialRecord, closed_trials
 from lstmopt.space import Architecture
 

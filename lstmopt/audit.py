@@ -15,13 +15,15 @@ import numpy as np
 import optuna
 
 from lstmopt.config import Config
+from lstmopt.costs import with_costs
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask, hypervolume
-from lstmopt.job import Job, open_stored, prepare, start_engine, with_costs
+from lstmopt.job import open_stored, start_engine
 from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
 from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
+from lstmopt.preparation import Job, prepare
 from lstmopt.pruning import Closing, Decision, Promoter, Pruner, decisions
 from lstmopt.record import (
     END,

@@ -171,8 +171,7 @@ class Cluster(Executor):
             client, self._client = self._client, None
             self._open = {}
         if client is not None:
-            with contextlib.suppress(Exception):  # whatever a dying connection makes Dask say
-                client.close(timeout=_CONNECT)
+            _close(client, _CONNECT)
 
     def _connect(self) -> None:
         client = _in_time(self._connect_client, 2 * _CONNECT, _close)
@@ -392,9 +391,9 @@ def _in_time(
     return answer.result()
 
 
-def _close(client: Client) -> None:
+def _close(client: Client, seconds: float = 1.0) -> None:
     with contextlib.suppress(Exception):  # whatever a dying connection makes Dask say
-        client.close(timeout=1)
+        client.close(timeout=seconds)
 
 
 def _listening(url: str, connect: Callable[[], Client]) -> Client:

@@ -24,26 +24,19 @@ from torch import Tensor
 
 from lstmopt import config as options
 from lstmopt.choice import pick_index
+from lstmopt.costs import measure_costs
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.finalists import Refit, Verdict
 from lstmopt.interruption import heeded
-from lstmopt.job import (
-    Job,
-    begin,
-    finish,
-    measure_costs,
-    no_front,
-    prepare,
-    start_engine,
-    write_record,
-)
+from lstmopt.job import begin, finish, no_front, start_engine, write_record
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.loaded import Run
 from lstmopt.model import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
+from lstmopt.preparation import Job, prepare
 from lstmopt.record import (
     END,
     RunFolder,

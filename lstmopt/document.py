@@ -64,8 +64,8 @@ def make_document(
 ) -> dict[str, Any]:
     """Put together what is known of a study; without an outcome nothing was chosen yet.
 
-    ``about`` is what was known when it began (see ``job.Job.about``), ``outcome`` what came of its
-    finalists (see ``finalists.describe``).
+    ``about`` is what was known when it began (see ``preparation.Job.about``), ``outcome`` what came
+    of its finalists (see ``finalists.describe``).
     """
     reports, each = about["budget"]["reports"], about["budget"]["reports_per_epoch"]
     found = outcome or {"traits": None, "finalists": [], "chosen": None, "baselines": None}

@@ -12,9 +12,10 @@ from lstmopt.audit import audit_run, gain, interval, replay
 from lstmopt.config import make_config, replace
 from lstmopt.errors import LstmoptError
 from lstmopt.front import front_mask
-from lstmopt.job import open_stored, prepare, run
+from lstmopt.job import open_stored, run
 from lstmopt.objectives import make_goals
 from lstmopt.observer import Observer
+from lstmopt.preparation import prepare
 from lstmopt.registry import load_registry
 
 STUDY = {

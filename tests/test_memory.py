@@ -83,7 +83,7 @@ def test_what_cannot_fit_is_never_trained(tmp_path, csv):
 
 @linux
 def test_what_takes_more_than_was_predicted_is_a_failed_candidate(tmp_path, monkeypatch):
-    monkeypatch.setattr("lstmopt.job.training_mb", lambda *_: 0.0)
+    monkeypatch.setattr("lstmopt.preparation.training_mb", lambda *_: 0.0)
     wave().to_csv(tmp_path / "wave.csv", index=False)
     config = config_of(
         tmp_path / "wave.csv",

@@ -17,7 +17,7 @@ from lstmopt import Forecaster, make_config, run
 from lstmopt.errors import LstmoptError
 from lstmopt.finalists import choose
 from lstmopt.front import front_mask
-from lstmopt.job import prepare
+from lstmopt.preparation import prepare
 from lstmopt.windows import Split
 
 SPACE = {
