@@ -4,12 +4,14 @@ python benchmarks/reliability/long_run.py
 
 The real driver on the default storage, as in ``benchmarks/speed/engine_cost.py``, with the default
 pruner; a computed curve stands in for training. Memory is resident memory, every 1,000 trials; the
-slope is a straight line through the second half, in KiB a trial.
+slope is a straight line through the second half, in KiB a trial. What the same record takes where
+Optuna alone reads it, in a process of its own, says how much of that is the driver's.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +34,15 @@ from lstmopt.record import RunFolder
 from lstmopt.registry import load_registry
 from lstmopt.storage import open_study
 from lstmopt.study import Driver
+
+_ALONE = """
+import sys, psutil, optuna
+from optuna.storages.journal import JournalFileBackend
+before = psutil.Process().memory_info().rss
+storage = optuna.storages.JournalStorage(JournalFileBackend(sys.argv[1]))
+count = len(storage.get_all_trials(storage.get_all_studies()[0]._study_id, deepcopy=False))
+print((psutil.Process().memory_info().rss - before) / 2**10 / count)
+"""
 
 
 class Scale(Observer):
@@ -73,10 +84,12 @@ def main() -> None:
         scale = Scale(run.path, max(1, options.trials // 10))
         engine = Engine(InProcess(), 1, partial(train))
         Driver(stored, plan, cost_of, engine, run, registry, scale).search()
+        alone = subprocess.check_output([sys.executable, "-c", _ALONE, str(run.journal)], text=True)
     later = np.array(scale.rows[len(scale.rows) // 2 :])
     for what, column in (("memory", 1), ("folder", 2)):
         slope = np.polyfit(later[:, 0], later[:, column], 1)[0]
         print(f"{what}: {slope:.2f} KiB a trial")
+    print(f"the record in Optuna alone: {float(alone):.2f} KiB a trial")
 
 
 if __name__ == "__main__":
