@@ -103,7 +103,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_slurm_with_a_queue_that_starts_every_job_at_once(folder):
-    pytest.importorskip("dask_jobqueue")
     programs = folder / "bin"
     programs.mkdir()
     (programs / "sbatch").write_text(
@@ -124,7 +123,6 @@ def test_slurm_with_a_queue_that_starts_every_job_at_once(folder):
 
 
 def test_kubernetes_gets_a_manifest_that_it_knows(folder):
-    pytest.importorskip("dask_kubernetes")
     subprocess.run(
         [sys.executable, "-c", block("python", "make_cluster_spec")], cwd=folder, check=True
     )

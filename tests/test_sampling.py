@@ -14,6 +14,7 @@ from lstmopt.errors import MachineError
 from lstmopt.executors import Engine, InProcess
 from lstmopt.objectives import Limits
 from lstmopt.stand_ins import stand_ins
+from lstmopt.storage import open_journal
 from lstmopt.view import open_view
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
@@ -96,13 +97,17 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
 STEPS = st.lists(st.tuples(st.sampled_from(["ask", "wait", "note", *"CPF"]), st.integers(0, 9)))
 
 
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory):
+    return open_journal(tmp_path_factory.mktemp("view") / "journal.log")
+
+
 @settings(deadline=None)
 @given(STEPS)
-def test_a_view_knows_what_its_storage_holds_but_curves(steps):
-    storage = optuna.storages.get_storage("sqlite://")
-    study = optuna.create_study(storage=storage, directions=["minimize"] * 2)
+def test_a_view_knows_what_its_storage_holds_but_curves(journal, steps):
+    study = optuna.create_study(storage=journal, directions=["minimize"] * 2)
     study.add_trial(optuna.trial.create_trial(values=[0.0, 1.0]))
-    asked, view = open_view(storage, study.study_name)
+    asked, view = open_view(journal, study.study_name)
     ends = {"C": COMPLETE, "P": PRUNED, "F": optuna.trial.TrialState.FAIL}
     for step, number in steps:
         open_trials = [t for t in asked.get_trials() if t.state == optuna.trial.TrialState.RUNNING]
@@ -119,14 +124,14 @@ def test_a_view_knows_what_its_storage_holds_but_curves(steps):
         elif open_trials:
             trial = open_trials[number % len(open_trials)]
             if step == "note":
-                study._storage.set_trial_user_attr(trial._trial_id, "segment_00000", {"at": 1})
+                journal.set_trial_user_attr(trial._trial_id, "segment_00000", {"at": 1})
                 view.set_trial_user_attr(trial._trial_id, "noted", number)
             else:
                 values = [1.0, 2.0] if step == "C" else None
-                storage.set_trial_state_values(trial._trial_id, ends[step], values)
-                view.ended(storage.get_trial(trial._trial_id))
+                journal.set_trial_state_values(trial._trial_id, ends[step], values)
+                view.ended(journal.get_trial(trial._trial_id))
     told = ("number", "_trial_id", "state", "params", "distributions", "values", "system_attrs")
-    known, held = asked.get_trials(), storage.get_all_trials(study._study_id)
+    known, held = asked.get_trials(), journal.get_all_trials(study._study_id)
     assert [[getattr(t, n) for n in told] for t in known] == [
         [getattr(t, n) for n in told] for t in held
     ]
