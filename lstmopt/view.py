@@ -115,9 +115,9 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         trials = self._trials
         if sees is not None and len(trials) > sees:
             first = len(trials) - sees
-            finished = self._complete[: bisect.bisect_left(self._complete, first)]
-            kept = {*finished[-sees:], *(n for n in always if n < first)}
-            kept |= {n for n in self.parents(sampler) if n < first}
+            older = bisect.bisect_left(self._complete, first)
+            kept = set(self._complete[max(0, older - sees) : older])
+            kept |= {n for n in (*always, *self.parents(sampler)) if n < first}
             trials = [trials[n] for n in sorted(kept)] + trials[first:]
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:

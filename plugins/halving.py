@@ -13,6 +13,8 @@ from lstmopt.front import Ranking, contributions
 from lstmopt.pruning import GO_ON, Closing, Decision
 from lstmopt.trials import Floats, Trials, TrialView
 
+_ABSENT = -1
+
 
 class Rung:
     """Those that reached one report, ranked by their values there; follows from `Trials` alone."""
@@ -27,8 +29,10 @@ class Rung:
     def __len__(self) -> int:
         return len(self.ranking.ranks)
 
-    def __contains__(self, row: int) -> bool:
-        return bool(self.places[row] != _ABSENT)
+    def among(self, rows: NDArray[np.int_]) -> NDArray[np.int_]:
+        """Return those of the rows of the trials that have reached it, with numbers."""
+        there: NDArray[np.int_] = rows[self.places[rows] != _ABSENT]
+        return there
 
     def update(self, trials: Trials) -> None:
         """Take in who has reached the rung since the last time."""
@@ -81,9 +85,6 @@ class Rung:
         return contributions(scaled, np.full(points.shape[1], 1.1))
 
 
-_ABSENT = -1
-
-
 class Halving:
     """Lets the best of those that reached a rung go on, and pauses the others there.
 
@@ -120,12 +121,12 @@ class Halving:
         report = trial.report
         if self.next_rung(report - 1) != report:
             return GO_ON
-        rung, row = self._rung(trials, report), trials.row(trial.number)
-        if row not in rung:
+        rung, row = self._rung(trials, report), trials.rows([trial.number])
+        if not len(rung.among(row)):
             return Decision("stop", f"halving: no loss that is a number by report {report}")
-        quota, rank = self._quota(rung), int(rung.ranks(np.array([row]))[0])
+        quota, rank = self._quota(rung), rung.ranks(row).item()
         seen = {"peers": len(rung) - 1, "rank": rank, "places": quota}
-        if rung.best(quota)[rung.places[row]] or (self.stop_only and rank == 0):
+        if rung.best(quota)[rung.places[row]].item() or (self.stop_only and rank == 0):
             return Decision("go on", seen=seen)
         words = f"rank {rank}, not among the best {quota} of {len(rung)} at report {report}"
         return Decision("stop" if self.stop_only else "pause", f"halving: {words}", seen)
@@ -137,7 +138,8 @@ class Halving:
         reports = trials.reports[rows]
         # the later rung first
         rungs = [self._rung(trials, report) for report in np.unique(reports).tolist()[::-1]]
-        waiting = [(rung, rows[reports == rung.report]) for rung in rungs]
+        among = ((rung, rung.among(rows[reports == rung.report])) for rung in rungs)
+        waiting = [(rung, there) for rung, there in among if len(there)]
         for rung, there in waiting:
             able = there[rung.best(self._quota(rung))[rung.places[there]]]
             if len(able):

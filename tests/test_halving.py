@@ -135,6 +135,14 @@ def test_only_a_paused_trial_that_would_go_on_is_promoted(drawn):
     assert (number in able) if able else (number is None)
 
 
+@pytest.mark.parametrize("closing", ["open", "front", "everyone"])
+def test_a_paused_trial_without_a_loss_is_never_promoted(closing):
+    views = [view(n, loss, 1.0) for n, loss in enumerate([1.0, 2.0, math.nan])]
+    trials = known(views)
+    assert RUNGS.promote([2], trials, closing) is None
+    assert RUNGS.promote([0, 2], trials, closing) == 0
+
+
 @given(studies())
 def test_at_the_close_the_front_of_a_rung_goes_on_and_with_a_budget_everyone(drawn):
     views, _ = drawn
