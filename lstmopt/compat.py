@@ -30,6 +30,7 @@ from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.finalists import Refit, Verdict
 from lstmopt.interruption import heeded
 from lstmopt.job import begin, finish, no_front, start_engine, write_record
+from lstmopt.journal import open_journal, repair_journal
 from lstmopt.latency import Setting, forecast_costs
 from lstmopt.loaded import Run
 from lstmopt.model import LSTMForecaster
@@ -37,19 +38,11 @@ from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.observer import Observer
 from lstmopt.plan import training_seed
 from lstmopt.preparation import Job, prepare
-from lstmopt.record import (
-    END,
-    RunFolder,
-    TrialRecord,
-    closed_trials,
-    front_of,
-    repair_journal,
-    told_values,
-)
+from lstmopt.record import END, RunFolder, TrialRecord, closed_trials, front_of, told_values
 from lstmopt.registry import Objective
 from lstmopt.segments import Segment
 from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
-from lstmopt.storage import open_journal, open_study
+from lstmopt.storage import open_study
 from lstmopt.training import Workload, advance, begin_from, derive_seed, read_checkpoint
 
 _log = logging.getLogger("lstmopt")

@@ -12,9 +12,10 @@ import optuna
 
 from lstmopt.config import read_config, replace, write_config
 from lstmopt.errors import LstmoptError, masked, near_miss
+from lstmopt.journal import open_journal, repair_journal
 from lstmopt.lock import hold_study
-from lstmopt.record import RunFolder, repair_journal
-from lstmopt.storage import IDENTITY, is_there, open_journal, open_storage
+from lstmopt.record import RunFolder
+from lstmopt.storage import IDENTITY, is_there, open_storage
 
 _PARENTS = ":parent:"
 """What Optuna's genetic samplers call the trials, by their ids, from which a generation is bred."""

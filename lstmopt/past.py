@@ -18,11 +18,12 @@ import msgspec
 
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked, near_miss
+from lstmopt.journal import open_journal
 from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder, read_document
 from lstmopt.segments import curve_of, read_segments
 from lstmopt.space import ARCHITECTURE, FIXED, Choice, Params, Space, Value
-from lstmopt.storage import IDENTITY, is_there, open_journal, open_storage
+from lstmopt.storage import IDENTITY, is_there, open_storage
 from lstmopt.traits import SeriesTraits, similarity
 from lstmopt.warm_start import PastStudy, PastTrial
 

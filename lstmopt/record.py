@@ -310,16 +310,3 @@ def finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: finite(v) for k, v in value.items()}
     return [finite(v) for v in value] if isinstance(value, list | tuple) else value
-
-
-def repair_journal(path: Path) -> bool:
-    """Cut off a torn last line, before anything is written after it. Say whether there was one."""
-    if not path.is_file():
-        return False
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    if end < len(content):
-        with path.open("r+b") as file:
-            file.truncate(end)
-        return True
-    return False

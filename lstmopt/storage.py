@@ -4,42 +4,46 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import filelock
 import optuna
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage
 
 from lstmopt.errors import LstmoptError, MachineError, masked
+from lstmopt.journal import DriverJournal, open_journal, repair_journal
 from lstmopt.lock import unopened
 from lstmopt.objectives import Goals
-from lstmopt.record import RunFolder, repair_journal
+from lstmopt.record import RunFolder
 
 IDENTITY = "lstmopt"
+_RECENT = 1000
+"""Trials whose ids are remembered: a database is not asked for each of their segments."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A study, the storage behind it, and what the user should know of its opening."""
+    """A study, the storage that its driver writes to, and what the user should know of its opening.
+
+    Who reads the ``study`` has Optuna hold all of it in memory; ``storage`` holds next to nothing.
+    """
 
     study: optuna.Study
-    storage: optuna.storages.BaseStorage
+    storage: BaseStorage
     notices: tuple[str, ...]
 
     @cached_property
-    def _study_id(self) -> int:
-        return self.storage.get_study_id_from_name(self.study.study_name)
-
-    def trial_id(self, number: int) -> int:
-        """Return what the storage knows a trial by."""
-        return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+    def trial_id(self) -> Callable[[int], int]:
+        """What the storage knows a trial by, from its number."""
+        study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        found = partial(self.storage.get_trial_id_from_study_id_trial_number, study_id)
+        return lru_cache(_RECENT)(found)
 
     def trial(self, number: int) -> optuna.trial.FrozenTrial:
         """Return a trial as it stands; it must not be changed."""
@@ -82,7 +86,7 @@ def open_study(
     folder.path.mkdir(parents=True, exist_ok=True)
     if not url and repair_journal(folder.journal):
         notices.append("the journal's last line was torn and has been cut off")
-    storage = open_storage(url, folder)
+    storage, driven = _open_twice(url, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
@@ -109,7 +113,7 @@ def open_study(
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(goals.names)
         study.set_user_attr(IDENTITY, dict(identity))
-    return StoredStudy(study, storage, tuple(notices))
+    return StoredStudy(study, driven, tuple(notices))
 
 
 def _changed(what: str, folder: RunFolder) -> str:
@@ -127,48 +131,27 @@ def is_there(url: str, folder: RunFolder) -> bool:
     return file == url or Path(file).is_file()
 
 
-class _JournalLock(JournalFileOpenLock):
-    """A lock that the system takes back when its process dies, however it dies.
-
-    Optuna's own is a file: one that a killed process leaves keeps everyone out, for ever where the
-    path to the journal was relative. A journal that has gone is an error: a lock file would make
-    its folder anew, and what is written next another journal.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._journal = path
-        self._lock = filelock.FileLock(path.with_name(f".{path.stem}.lock"))
-
-    def acquire(self) -> bool:
-        self._journal.stat()
-        self._lock.acquire()
-        self._journal.stat()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()
-
-
-def open_journal(path: Path) -> optuna.storages.BaseStorage:
-    """Open a journal file, new or not."""
-    return optuna.storages.JournalStorage(JournalFileBackend(str(path), _JournalLock(path)))
-
-
-def open_storage(url: str, folder: RunFolder) -> optuna.storages.BaseStorage:
+def open_storage(url: str, folder: RunFolder) -> BaseStorage:
     """Open a database, or the journal in the run's folder when ``url`` is empty."""
+    return _open_twice(url, folder)[0]
+
+
+def _open_twice(url: str, folder: RunFolder) -> tuple[BaseStorage, BaseStorage]:
+    """Open a storage for whoever reads all of it, and for a driver, who must not hold all of it."""
     if not url:
         folder.path.mkdir(parents=True, exist_ok=True)
-        return open_journal(folder.journal)
+        return open_journal(folder.journal), DriverJournal(folder.journal)
     try:
         if url.startswith("redis"):
-            return optuna.storages.get_storage(url)
+            storage = optuna.storages.get_storage(url)
+            return storage, storage
         database = optuna.storages.RDBStorage(url)
-        storage = optuna.storages.get_storage(database)
+        storage = optuna.storages.get_storage(database)  # a cache of its trials
     except Exception as error:
         raise unopened(url, error) from error
     # connections are closed with the storage, not whenever the last of them is forgotten
     weakref.finalize(storage, database.engine.dispose)
-    return storage
+    return storage, database
 
 
 @contextmanager

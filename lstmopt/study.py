@@ -56,7 +56,7 @@ class Driver:
     ) -> None:
         self.plan, self.engine, self.observer = plan, engine, observer
         self.interruption, self.overhead = Interruption(), Overhead()
-        study, view = open_view(stored.storage, stored.study.study_name)
+        study, view = open_view(stored.study, stored.storage)
         self.ledger = Ledger(
             stored, view, plan, cost_of, checkpoints, registry, observer, self.overhead
         )

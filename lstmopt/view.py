@@ -10,7 +10,16 @@ from __future__ import annotations
 import bisect
 import copy
 import itertools
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -49,31 +58,32 @@ class SamplerView(_Delegating):  # type: ignore[misc]
     Once shown, a trial needs a value whatever becomes of it: NSGA-II may have bred from it.
 
     A driver is alone in writing to its study. So trials are read once and then kept as they are
-    written: what a sampler asks for costs no storage anything, however many trials it holds. The
-    curves are left out, which are most of a trial.
+    written, without their curves, which are most of a trial. Where a sampler sees the latest only,
+    older ones are let go, and read again should one of them be asked for: what a sampler costs in
+    memory, and of a storage's time, does not grow with the study.
     """
 
-    def __init__(self, storage: BaseStorage, study_name: str) -> None:
+    def __init__(self, storage: BaseStorage, study_name: str, known: Iterable[FrozenTrial]) -> None:
         self.storage = storage
         self._study_id = storage.get_study_id_from_name(study_name)
         self._system_attrs = dict(storage.get_study_system_attrs(self._study_id))
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
         self._distributions: dict[tuple[tuple[str, BaseDistribution], ...], Distributions] = {}
-        self._trials: list[FrozenTrial] = []
-        self._numbers: dict[int, int] = {}
+        self._ids = array("q")
+        self._held: dict[int, FrozenTrial] = {}
         self._complete: list[int] = []
         self._listed: list[FrozenTrial] | None = None
         self._drawn: FrozenTrial | None = None
         self._shown: dict[int, tuple[FrozenTrial, tuple[float, ...], FrozenTrial]] = {}
-        for trial in storage.get_all_trials(self._study_id, deepcopy=False):
+        for trial in known:
             self._append(trial)
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._ids)
 
     def ended(self, trial: FrozenTrial) -> None:
         """Take note of a trial of the study that has been closed."""
-        self._trials[trial.number] = self._without_curve(trial)
+        self._held[trial.number] = self._without_curve(trial)
         if trial.state == TrialState.COMPLETE:
             bisect.insort(self._complete, trial.number)
 
@@ -89,7 +99,9 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        trials = self._shown_of(self._trials) if self._listed is None else self._listed
+        trials = self._listed
+        if trials is None:
+            trials = self._shown_of([self._trial(number) for number in range(len(self))])
         found = [t for t in trials if states is None or t.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
@@ -112,13 +124,12 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         finds a first one of what a warm start brought.
         """
         self.stand_ins = stand_ins
-        trials = self._trials
-        if sees is not None and len(trials) > sees:
-            first = len(trials) - sees
-            older = bisect.bisect_left(self._complete, first)
-            kept = set(self._complete[max(0, older - sees) : older])
-            kept |= {n for n in (*always, *self.parents(sampler)) if n < first}
-            trials = [trials[n] for n in sorted(kept)] + trials[first:]
+        first = 0 if sees is None else max(0, len(self) - sees)
+        older = bisect.bisect_left(self._complete, first)
+        kept = set(self._complete[max(0, older - (sees or 0)) : older])
+        kept |= {n for n in (*always, *self.parents(sampler)) if n < first}
+        trials = [self._trial(n) for n in (*sorted(kept), *range(first, len(self)))]
+        self._held = {trial.number: trial for trial in trials}
         shown = self._shown_of(trials)
         if stopped_per_finished is not None:
             shown = _with_latest_stopped(shown, stopped_per_finished)
@@ -142,7 +153,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
         generations = sorted(int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix))
         ids = itertools.chain.from_iterable(noted[f"{prefix}{g}"] for g in generations[-2:])
         # what a warm start only showed has a negative id, and no place in the storage
-        return {self._numbers[n] for n in ids if n >= 0}
+        return {self._number(n) for n in ids if n >= 0}
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         return self._system_attrs
@@ -230,11 +241,20 @@ class SamplerView(_Delegating):  # type: ignore[misc]
     def _known(self, trial_id: int) -> FrozenTrial:
         if trial_id == _DRAWN and self._drawn is not None:
             return self._drawn
-        return self._trials[self._numbers[trial_id]]
+        return self._trial(self._number(trial_id))
+
+    def _number(self, trial_id: int) -> int:
+        return bisect.bisect_left(self._ids, trial_id)  # they ascend
+
+    def _trial(self, number: int) -> FrozenTrial:
+        if number not in self._held:
+            trial = self.storage.get_trial(self._ids[number])
+            self._held[number] = self._without_curve(trial)
+        return self._held[number]
 
     def _append(self, trial: FrozenTrial) -> None:
-        self._numbers[trial._trial_id] = trial.number
-        self._trials.append(self._without_curve(trial))
+        self._ids.append(trial._trial_id)
+        self._held[trial.number] = self._without_curve(trial)
         if trial.state == TrialState.COMPLETE:
             self._complete.append(trial.number)
 
@@ -309,8 +329,11 @@ def is_founder(trial: FrozenTrial) -> bool:
     return trial.number < 0 or CANDIDATE in attributes or TAKEN_OVER in attributes
 
 
-def open_view(storage: BaseStorage, name: str) -> tuple[optuna.Study, SamplerView]:
-    """Return the study that a sampler is asked on, and the view that it reads."""
-    view = SamplerView(storage, name)
+def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:
+    """Return the study that a sampler is asked on, and the view that it reads.
+
+    ``storage`` is where the study's driver writes.
+    """
+    view = SamplerView(storage, study.study_name, study.get_trials(deepcopy=False))
     sampler = optuna.samplers.RandomSampler(seed=0)  # each ask sets its own
-    return optuna.load_study(study_name=name, storage=view, sampler=sampler), view
+    return optuna.load_study(study_name=study.study_name, storage=view, sampler=sampler), view

@@ -12,9 +12,9 @@ from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_
 
 from lstmopt.errors import MachineError
 from lstmopt.executors import Engine, InProcess
+from lstmopt.journal import open_journal
 from lstmopt.objectives import Limits
 from lstmopt.stand_ins import stand_ins
-from lstmopt.storage import open_journal
 from lstmopt.view import open_view
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
@@ -80,7 +80,7 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
         "sqlite": lambda: f"sqlite:///{tmp_path}/s.db",
     }[storage]()
     study = optuna.create_study(storage=place, directions=["minimize"] * 2)
-    asked, view = open_view(study._storage, study.study_name)
+    asked, view = open_view(study, study._storage)
     stopped, paused, failed = asked.ask(), asked.ask(), asked.ask()
     asked.tell(stopped, state=PRUNED)
     asked.tell(failed, state=optuna.trial.TrialState.FAIL)
@@ -107,12 +107,12 @@ def journal(tmp_path_factory):
 def test_a_view_knows_what_its_storage_holds_but_curves(journal, steps):
     study = optuna.create_study(storage=journal, directions=["minimize"] * 2)
     study.add_trial(optuna.trial.create_trial(values=[0.0, 1.0]))
-    asked, view = open_view(journal, study.study_name)
+    asked, view = open_view(study, journal)
     ends = {"C": COMPLETE, "P": PRUNED, "F": optuna.trial.TrialState.FAIL}
     for step, number in steps:
         open_trials = [t for t in asked.get_trials() if t.state == optuna.trial.TrialState.RUNNING]
         if step == "ask":
-            with view.asking({}, sees=3, always=range(len(view))):
+            with view.asking({}, sees=3, always={t.number for t in open_trials}):
                 trial = asked.ask()
                 trial.suggest_float("x", 0, 1)
                 trial.suggest_categorical("y", ["a", "b"])
@@ -216,7 +216,7 @@ def test_a_trial_that_fails_after_it_was_shown_as_paused_does_not_break_nsga2(tm
 def test_a_sampler_of_a_long_study_is_shown_the_latest_and_those_that_always_count():
     study = optuna.create_study(directions=["minimize"] * 2)
     other = optuna.create_study(storage=study._storage, directions=["minimize"])
-    asked, view = open_view(study._storage, study.study_name)
+    asked, view = open_view(study, study._storage)
     for number in range(10):
         if number in (0, 1, 3, 4, 6):
             asked.tell(asked.ask(), [number, -number])
@@ -244,7 +244,7 @@ def test_many_workers_breed_from_parents_that_are_long_stopped(tmp_path):
 
 def test_a_trial_that_another_program_begins_meanwhile_is_noticed():
     study = optuna.create_study()
-    asked, view = open_view(study._storage, study.study_name)
+    asked, view = open_view(study, study._storage)
     with view.asking({}):
         asked.ask().suggest_float("x", 0, 1)
     study.ask()
@@ -270,7 +270,7 @@ def test_no_more_stopped_trials_are_shown_than_finished_ones_allow():
             study.tell(trial, [1.0, 2.0])
         else:
             study.tell(trial, state=PRUNED)
-    asked, view = open_view(study._storage, study.study_name)
+    asked, view = open_view(study, study._storage)
     with view.asking({}, stopped_per_finished=2):
         assert [t.number for t in asked.get_trials()] == [3, 7, 8, 9, 10, 11]
     with view.asking({}):

@@ -124,9 +124,9 @@ def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     journal = RunFolder(Path("run")).journal
     code = (
-        "import os; from pathlib import Path; from lstmopt import storage\n"
+        "import os; from pathlib import Path; from lstmopt import journal\n"
         "Path('run').mkdir(); Path('run/journal.log').touch()\n"
-        "lock = storage._JournalLock(Path('run/journal.log')); lock.acquire()\n"
+        "lock = journal._Lock(Path('run/journal.log')); lock.acquire()\n"
         "os.symlink('run/journal.log', 'run/journal.log.lock')  # as Optuna's own would be left\n"
         "os._exit(9)"
     )
@@ -138,7 +138,7 @@ def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatc
 def test_processes_that_write_one_journal_lose_nothing(tmp_path):
     open_here(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from lstmopt.storage import open_journal\n"
+        "import sys; from pathlib import Path; from lstmopt.journal import open_journal\n"
         "storage = open_journal(Path(sys.argv[1]))\n"
         "for n in range(100): storage.set_study_user_attr(0, f'{sys.argv[2]}-{n}', 'x' * 5000)"
     )

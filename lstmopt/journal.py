@@ -1,0 +1,276 @@
+"""The journal in a run's folder: a file of Optuna's, as readers open it and as its driver does."""
+
+from __future__ import annotations
+
+import bisect
+import copy
+import json
+from array import array
+from collections.abc import Container, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial, TrialState
+
+Record = dict[str, Any]
+"""One line of the file: an operation on a study or on a trial, in Optuna's own words."""
+
+_LATEST = 256
+"""Trials that a driver's journal holds whole; another is read again from its lines."""
+
+
+class _Lock(JournalFileOpenLock):
+    """A lock that the system takes back when its process dies, however it dies.
+
+    Optuna's own is a file: one that a killed process leaves keeps everyone out, for ever where the
+    path to the journal was relative. A journal that has gone is an error: a lock file would make
+    its folder anew, and what is written next another journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._journal = path
+        self._lock = filelock.FileLock(path.with_name(f".{path.stem}.lock"))
+
+    def acquire(self) -> bool:
+        self._journal.stat()
+        self._lock.acquire()
+        self._journal.stat()
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def _open_file(path: Path) -> JournalFileBackend:
+    return JournalFileBackend(str(path), _Lock(path))
+
+
+def open_journal(path: Path) -> JournalStorage:
+    """Open a journal file, new or not. Optuna holds all of it in memory once it is asked."""
+    return JournalStorage(_open_file(path))
+
+
+def repair_journal(path: Path) -> bool:
+    """Cut off a torn last line, before anything is written after it. Say whether there was one."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        with path.open("r+b") as file:
+            file.truncate(end)
+        return True
+    return False
+
+
+class DriverJournal(BaseStorage):
+    """A journal file for the one process that begins, follows and ends its trials.
+
+    What is in memory of a trial is where its lines are (16 bytes each); the latest are held whole.
+    So its driver can run a study of any length, where `open_journal` takes 8 KiB a trial. Every
+    line is made and read by Optuna's own storage, of which each trial has one to itself; other
+    programs may write to the file too. Whoever asks for all trials has all of the file read, and
+    none of that is kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file, self._end = path, _open_file(path), 0
+        self._study_records: list[Record] = []
+        self._trial_of_line, self._place_of_line = array("q"), array("q")
+        self._trials_of: dict[int, array[int]] = {}
+        self._count = 0
+        self._latest: dict[int, _Lines] = {}
+
+    @cached_property
+    def _studies(self) -> JournalStorage:
+        return _Lines(self, self._study_records).storage
+
+    def append(self, records: list[Record]) -> list[tuple[int, Record]]:
+        """Write to the file; return what `read_on` does."""
+        self._file.append_logs(records)
+        return self.read_on()
+
+    def read_on(self) -> list[tuple[int, Record]]:
+        """Take in what the file holds and has not been read; return the trials begun in it."""
+        begun: list[tuple[int, Record]] = []
+        if self._path.stat().st_size > self._end:
+            with self._path.open("rb") as file:
+                file.seek(self._end)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break  # another program is writing it
+                    begun += self._take_in(json.loads(line), self._end)
+                    self._end += len(line)
+        return begun
+
+    def _take_in(self, record: Record, place: int) -> list[tuple[int, Record]]:
+        begins = "study_id" in record and "datetime_start" in record
+        if not begins and "trial_id" not in record:
+            self._study_records.append(record)
+            return []
+        trial_id = self._count if begins else record["trial_id"]
+        self._trial_of_line.append(trial_id)
+        self._place_of_line.append(place)
+        if trial_id in self._latest:
+            self._latest[trial_id].records.append(record | {"trial_id": 0})
+        if not begins:
+            return []
+        self._count += 1
+        self._trials_of.setdefault(record["study_id"], array("q")).append(trial_id)
+        return [(trial_id, record)]
+
+    def hold(self, trial_id: int, lines: _Lines) -> None:
+        """Keep what the file says of a trial up to date, as long as it is among the latest."""
+        self._latest[trial_id] = lines
+        if len(self._latest) > _LATEST:
+            del self._latest[next(iter(self._latest))]
+
+    def _trial(self, trial_id: int) -> JournalStorage:
+        """Return the storage of one trial. Raises KeyError where there is none."""
+        self.read_on()
+        lines = self._latest.pop(trial_id, None) or self._read(trial_id)
+        self.hold(trial_id, lines)
+        return lines.storage
+
+    def _read(self, trial_id: int) -> _Lines:
+        lines = _Lines(self, self._making_of_studies(), trial_id)
+        mine = np.asarray(self._trial_of_line) == trial_id
+        places = np.asarray(self._place_of_line)[mine].tolist()
+        if not places:
+            raise KeyError(f"no trial of this id in {self._path}: {trial_id}")
+        with self._path.open("rb") as file:
+            for place in places:
+                file.seek(place)
+                lines.records.append(json.loads(file.readline()) | {"trial_id": 0})
+        return lines
+
+    def _making_of_studies(self) -> list[Record]:
+        """List the lines without which no trial can be."""
+        return [r for r in self._study_records if not {"user_attr", "system_attr"} & set(r)]
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        self.read_on()
+        lines = _Lines(self, self._making_of_studies())
+        lines.storage.create_new_trial(study_id, template_trial)
+        assert lines.trial_id is not None
+        return lines.trial_id
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        storage = self._trial(trial_id)
+        storage.set_trial_param(0, param_name, param_value_internal, distribution)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        return self._trial(trial_id).set_trial_state_values(0, state, values)
+
+    def set_trial_intermediate_value(
+        self, trial_id: int, step: int, intermediate_value: float
+    ) -> None:
+        storage = self._trial(trial_id)
+        storage.set_trial_intermediate_value(0, step, intermediate_value)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self._trial(trial_id).set_trial_user_attr(0, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        self._trial(trial_id).set_trial_system_attr(0, key, value)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        trial = copy.copy(self._trial(trial_id).get_trial(0))
+        trial._trial_id, trial.number = trial_id, self.get_trial_number_from_id(trial_id)
+        return trial
+
+    def get_trial_number_from_id(self, trial_id: int) -> int:
+        self.read_on()
+        for ids in self._trials_of.values():
+            number = bisect.bisect_left(ids, trial_id)
+            if number < len(ids) and ids[number] == trial_id:
+                return number
+        raise KeyError(f"no trial of this id in {self._path}: {trial_id}")
+
+    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
+        self.read_on()
+        ids = self._trials_of.get(study_id, ())
+        if not 0 <= trial_number < len(ids):
+            raise KeyError(f"no trial of this number in {self._path}: {trial_number}")
+        return ids[trial_number]
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        return open_journal(self._path).get_all_trials(study_id, deepcopy, states)
+
+    def create_new_study(
+        self, directions: Sequence[StudyDirection], study_name: str | None = None
+    ) -> int:
+        return self._studies.create_new_study(directions, study_name)
+
+    def delete_study(self, study_id: int) -> None:
+        self._studies.delete_study(study_id)
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        self._studies.set_study_user_attr(study_id, key, value)
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self._studies.set_study_system_attr(study_id, key, value)
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        return self._studies.get_study_id_from_name(study_name)
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        return self._studies.get_study_name_from_id(study_id)
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        return self._studies.get_study_directions(study_id)
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        return self._studies.get_study_user_attrs(study_id)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return self._studies.get_study_system_attrs(study_id)
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        return self._studies.get_all_studies()
+
+
+class _Lines(BaseJournalBackend):
+    """What a journal says of its studies, or of one trial, for an Optuna storage of its own.
+
+    A trial is alone there, so it is trial 0; in the file it has the id that it got when it began.
+    """
+
+    def __init__(
+        self, journal: DriverJournal, records: list[Record], trial_id: int | None = None
+    ) -> None:
+        self._journal, self.records, self.trial_id = journal, records, trial_id
+        self.storage = JournalStorage(self)
+
+    def read_logs(self, log_number_from: int) -> list[Record]:
+        self._journal.read_on()
+        return self.records[log_number_from:]
+
+    def append_logs(self, logs: list[Record]) -> None:
+        own = [log | {"trial_id": self.trial_id} if "trial_id" in log else log for log in logs]
+        for trial_id, record in self._journal.append(own):
+            if record["worker_id"] == logs[0]["worker_id"]:  # it is this one that has begun
+                self.trial_id = trial_id
+                self.records.append(record)
+                self._journal.hold(trial_id, self)
