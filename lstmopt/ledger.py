@@ -79,7 +79,7 @@ class Ledger:
         told = tuple(decision for decision in made if judged(decision))
         end: SegmentEnd = "finished" if progress.finished else "going on"
         end = "failed" if progress.failure else end
-        segment = Segment(self._next_event(), progress.epochs, told, end)
+        segment = Segment(self._next_event(), progress.epochs, told, end, progress.peak_mib)
         self.stored.set_trial_attrs(running.number, **segment.attribute(running.segments))
         running.segments += 1
         self.checkpoints.drop_checkpoints(running.number, keep=trained)
@@ -159,5 +159,5 @@ class Ledger:
             self.trials.put(view, record.state == "complete")
 
 
-def _spent(running: Running) -> dict[str, float]:
-    return {"epochs_trained": len(running.epochs), "peak_mib": running.peak_mib}
+def _spent(running: Running) -> dict[str, int]:
+    return {"epochs_trained": len(running.epochs)}

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lstmopt.epoch import Epoch
 from lstmopt.pruning import Closing
+from lstmopt.segments import curve_of, decided_reports, read_segments
 from lstmopt.space import Candidate
+
+if TYPE_CHECKING:
+    import optuna
 
 _MOST_HANDLING = 0.01
 """Of a segment's training: what its dispatch, checkpoint and record may take."""
@@ -28,10 +33,23 @@ class Running:
     decided: int = 0
     promotions: list[tuple[int, Closing]] = field(default_factory=list)
     out_of_time: bool = False
-    peak_mib: float = 0.0
     submitted: float = 0.0
     handling: float = math.inf
     """The least seconds from a segment's dispatch to its record, less those of its training."""
+
+    @classmethod
+    def of(cls, trial: optuna.trial.FrozenTrial) -> Running:
+        """Take up a trial as its record has it."""
+        segments = read_segments(trial)
+        return cls(
+            trial.number,
+            Candidate(dict(trial.params), trial.user_attrs["seed"]),
+            trial.user_attrs["static"],
+            list(curve_of(segments)),
+            segments=len(segments),
+            decided=decided_reports(segments),
+            promotions=[(at, last) for at, last in trial.user_attrs.get("promotions", ())],
+        )
 
     @property
     def epoch_seconds(self) -> float:

@@ -30,12 +30,16 @@ class Segment:
     decisions: tuple[tuple[int, Decision], ...] = ()
     end: SegmentEnd = "going on"
     """Whether training ended in it; no pruner is asked about a failure."""
+    peak_mib: float = 0.0
+    """The most memory that the process had held when it had trained it."""
 
     def attribute(self, number: int) -> dict[str, Any]:
         """Return the trial attribute that stores the trial's segment of this number."""
         rows = [astuple(epoch) for epoch in self.epochs]
         made = [(report, d.action, d.reason, dict(d.seen)) for report, d in self.decisions]
         content = {"at": self.at, "epochs": rows, "decisions": made, "end": self.end}
+        if self.peak_mib:
+            content["peak_mib"] = self.peak_mib
         return {f"{_SEGMENT}{number:05d}": content}
 
 
@@ -56,6 +60,7 @@ def _read_segment(content: dict[str, Any]) -> Segment:
         tuple(Epoch(*row) for row in content["epochs"]),
         tuple((report, Decision(*rest)) for report, *rest in content["decisions"]),
         content["end"],
+        content.get("peak_mib", 0.0),
     )
 
 

@@ -5,9 +5,9 @@ The driver alone owns the study; workers see candidates and checkpoints.
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
@@ -26,8 +26,8 @@ from lstmopt.pruning import GO_ON, Closing, Decision, Promoter, decisions
 from lstmopt.record import INFEASIBLE, TrialRecord, closed_trials
 from lstmopt.registry import Registry
 from lstmopt.running import Running
-from lstmopt.segments import curve_of, decided_reports, last_decision, read_segments
-from lstmopt.space import Candidate, Params
+from lstmopt.segments import last_decision, read_segments
+from lstmopt.space import Params
 from lstmopt.storage import StoredStudy
 from lstmopt.training import Progress
 from lstmopt.view import open_view
@@ -35,7 +35,7 @@ from lstmopt.view import open_view
 _LOOK = 1.0
 """Seconds between two looks at whether anybody wants to go on waiting."""
 _MOST_PAUSED = 500
-"""Paused trials whose checkpoints are kept; an older one is trained again if it is promoted."""
+"""Paused trials that keep a checkpoint; an older one is trained again if it is promoted."""
 
 
 class Driver:
@@ -63,8 +63,8 @@ class Driver:
         self.proposals = Proposals(self.ledger, study, view, plan, cost_of, observer, self.overhead)
         self._running: dict[Future[Progress], Running] = {}
         self._ready: list[Running] = []
-        self._paused: dict[int, Running] = {}
-        self._kept: deque[int] = deque()
+        self._paused: list[int] = []
+        self._paused_lately: dict[int, Running] = {}
         self._trained = self.ledger.closed.epochs_trained
         self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
 
@@ -154,23 +154,29 @@ class Driver:
     def _pause(self, running: Running) -> None:
         """Keep a trial until it is promoted or the study ends; its checkpoint lies in its place.
 
-        Of many, the oldest keep none: training is pure, so they can be trained again to where they
-        were, and few ever are.
+        Of many, the oldest keep none, and are held in the storage alone: training is pure, so they
+        can be trained again to where they were, and few ever are.
         """
         running.checkpoint = None
-        self._paused[running.number] = running
-        self._kept.append(running.number)
-        if len(self._kept) > _MOST_PAUSED:
-            self.ledger.checkpoints.drop_checkpoints(self._kept.popleft())
+        bisect.insort(self._paused, running.number)
+        self._paused_lately[running.number] = running
+        if len(self._paused_lately) > _MOST_PAUSED:
+            oldest = next(iter(self._paused_lately))
+            del self._paused_lately[oldest]
+            self.ledger.checkpoints.drop_checkpoints(oldest)
+
+    def _take_paused(self, number: int) -> Running:
+        """Return a trial that is paused, and is no longer."""
+        self._paused.remove(number)
+        lately = self._paused_lately.pop(number, None)
+        return lately or Running.of(self.ledger.stored.trial(number))
 
     def _promoted(self, closing: Closing = "open") -> Running | None:
         """Take the paused trial that the pruner wants to go on."""
         number = self._promotable(closing)
         if number is None:
             return None
-        promoted = self._paused.pop(number)
-        if number in self._kept:
-            self._kept.remove(number)
+        promoted = self._take_paused(number)
         self._find_checkpoint(promoted)
         self.ledger.promoted(promoted, closing)
         return promoted
@@ -191,12 +197,12 @@ class Driver:
         if self._time_is_up or self._epochs_left() < 1:
             return None
         with self.overhead.timed("prune"):
-            return pruner.promote(sorted(self._paused), self.ledger.trials, closing)
+            return pruner.promote(tuple(self._paused), self.ledger.trials, closing)
 
     def _close_paused(self) -> None:
         """Stop what is still paused when nothing is left to begin or to promote."""
-        for number in sorted(self._paused):
-            running = self._paused.pop(number)
+        for number in tuple(self._paused):
+            running = self._take_paused(number)
             epoch = len(running.epochs)
             reason = f"paused at report {epoch}, and not promoted before the study ended"
             self.ledger.stop(running, epoch, reason, by_pruner=True)
@@ -226,17 +232,7 @@ class Driver:
 
     def _take_up(self, trial: optuna.trial.FrozenTrial) -> None:
         """Go on with an interrupted trial as its last decision says."""
-        candidate = Candidate(dict(trial.params), trial.user_attrs["seed"])
-        segments = read_segments(trial)
-        running = Running(
-            trial.number,
-            candidate,
-            trial.user_attrs["static"],
-            list(curve_of(segments)),
-            segments=len(segments),
-            decided=decided_reports(segments),
-            promotions=[(at, last) for at, last in trial.user_attrs.get("promotions", ())],
-        )
+        running, segments = Running.of(trial), read_segments(trial)
         if running.epochs:
             # what came after a stop was never shown to the pruner
             seen = running.epochs[: running.decided]
@@ -291,7 +287,6 @@ class Driver:
         progress = future.result()
         running.epochs.extend(progress.epochs)
         running.out_of_time = progress.out_of_time
-        running.peak_mib = max(running.peak_mib, progress.peak_mib)
         self._trained += len(progress.epochs)
         made = self._decide(running, progress)
         self.ledger.segment(running, progress, made)

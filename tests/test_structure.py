@@ -19,8 +19,8 @@ ORDER = [
     "stand_ins", "view", "allocator", "closed", "stored", "worker", "executors", "plan", "journal",
     "storage", "opening", "observer", "overhead", "running", "ledger", "proposals", "study",
     "traits", "past", "requires", "learned", "baselines", "choice", "forecasts", "finalists",
-    "forecaster", "local_cluster", "cluster", "engines", "preparation", "costs", "job", "audit", "loaded",
-    "importance", "comparison", "dashboard", "copying", "progress", "report", "testing",
+    "forecaster", "local_cluster", "cluster", "engines", "preparation", "costs", "job", "audit",
+    "loaded", "importance", "comparison", "dashboard", "copying", "progress", "report", "testing",
     "scaffold", "compat", "cli",
 ]  # fmt: skip
 
