@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from lstmopt.front import dominates
 from lstmopt.objectives import Goals
 from lstmopt.record import INFEASIBLE, TrialRecord, minimised
@@ -9,22 +13,31 @@ from lstmopt.space import Params
 from lstmopt.warm_start import PastTrial
 
 
+@dataclass(frozen=True)
+class WithoutValue:
+    """A trial that was infeasible or failed, and its static objectives by name."""
+
+    number: int
+    infeasible: bool
+    static: Mapping[str, float]
+
+
 class ClosedTrials:
     """Counts and finds what it has been given without going through all of it again.
 
-    No curve is kept: the storage has them.
+    The storage has the trials; here are no curves, and of a candidate 16 bytes that stand for it.
+    Those that ran to their end are kept for a warm start's adviser, where there is one.
     """
 
-    def __init__(self, goals: Goals) -> None:
-        self._goals = goals
+    def __init__(self, goals: Goals, advised: bool = True) -> None:
+        self._goals, self._advised = goals, advised
         self._count = 0
-        self._twins: dict[tuple[object, ...], int] = {}
+        self._twins: dict[bytes, int] = {}
         self._front: dict[int, list[float]] = {}
         self.spent = 0
         """How many count towards a number of trials: not what was never trained here."""
         self.epochs_trained = 0
-        self.without_value: list[TrialRecord] = []
-        """Those that were infeasible or failed."""
+        self.without_value: list[WithoutValue] = []
         self.finished: list[PastTrial] = []
         """Those that ran to their end, as a warm start's adviser sees them."""
 
@@ -46,12 +59,16 @@ class ClosedTrials:
         self.epochs_trained += record.epochs_trained
         self.spent += record.state != INFEASIBLE and not record.taken_over
         if record.state in (INFEASIBLE, "failed"):
-            self.without_value.append(record)
+            costs = {o.name: record.values[o.name] or 0.0 for o in self._goals.static}
+            infeasible = record.state == INFEASIBLE
+            self.without_value.append(WithoutValue(record.number, infeasible, costs))
         if record.state == "complete" or record.by_pruner:
             self._twins.setdefault(_key(record.params), record.number)
         if record.state == "complete":
             point = dict(zip(self._goals.names, minimised(record, self._goals), strict=True))
             self._put_on_front(record.number, list(point.values()))
+            if not self._advised:
+                return
             losses = tuple(point[o.name] for o in self._goals.learned)
             static = tuple(point[o.name] for o in self._goals.static)
             self.finished.append(PastTrial(record.number, record.params, losses, static))
@@ -64,6 +81,6 @@ class ClosedTrials:
         self._front[number] = point
 
 
-def _key(params: Params) -> tuple[object, ...]:
-    names = sorted(params)
-    return (*names, *(params[name] for name in names))
+def _key(params: Params) -> bytes:
+    """Return 16 bytes that no other candidate has."""
+    return hashlib.blake2b(repr(sorted(params.items())).encode(), digest_size=16).digest()

@@ -61,7 +61,8 @@ class Ledger:
         self._goals, self._cost_of = plan.goals, cost_of
         self._registry, self._observer, self._overhead = registry, observer, overhead
         self._events = 0
-        self.closed = ClosedTrials(self._goals)
+        advised = plan.beginning is not None and plan.beginning.adviser is not None
+        self.closed = ClosedTrials(self._goals, advised)
         static, learned = self._goals.static, self._goals.learned
         self.trials = Trials([o.name for o in static], [o.name for o in learned])
         for record in closed_trials(self.study, self._goals):

@@ -117,13 +117,14 @@ class Shown:
             worst, last = tuple(max(column) for column in costs), (1.0,) * len(goals.learned)
             self._observations = [Observation(params, last, worst) for params in drawn]
         self._made = [_unseen(n, o, beginning.space) for n, o in enumerate(self._observations, 1)]
-        self._known: tuple[int, list[FrozenTrial]] = (-1, [])
+        self._known: tuple[tuple[int, int], list[FrozenTrial]] = ((-1, -1), [])
 
     def trials(
         self, own: Sequence[PastTrial], learned: Trials, begun: int, breeds: bool = False
     ) -> list[FrozenTrial]:
         """Return what to show beside a study's ``own`` finished trials, among all in ``learned``.
 
+        Where no adviser chooses, ``own`` may be left empty.
         ``begun`` counts its trials that are not the warm start's; a sampler that ``breeds`` sees no
         background, which would be parents.
         """
@@ -132,10 +133,11 @@ class Shown:
             return [self._as_trial(n, learned) for n in range(count)]
         if not self._made:
             return []
-        if self._known[0] != len(own):
+        state = len(own), int(learned.finished.sum())
+        if self._known[0] != state:
             every = range(len(self._made))
             chosen = every if self._adviser is None else self._adviser.shown(own)
-            self._known = len(own), [self._as_trial(n, learned) for n in chosen]
+            self._known = state, [self._as_trial(n, learned) for n in chosen]
         return self._known[1]
 
     def _as_trial(self, index: int, learned: Trials) -> FrozenTrial:

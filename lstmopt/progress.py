@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -61,7 +62,8 @@ class LiveProgress(LineProgress, AbstractContextManager["LiveProgress"]):
     def __init__(self, console: Console, trials: int, goals: Goals) -> None:
         super().__init__(console, trials)
         self.goals = goals
-        self._closed: list[TrialRecord] = []
+        self._counts: Counter[str] = Counter()
+        self._front: list[TrialRecord] = []
         self._running: dict[int, tuple[Params, Mapping[str, float], Epoch | None]] = {}
         self._start, self._state = time.monotonic(), "searching"
         self._live = Live(get_renderable=self.view, console=console, refresh_per_second=4)
@@ -88,7 +90,8 @@ class LiveProgress(LineProgress, AbstractContextManager["LiveProgress"]):
 
     def told(self, record: TrialRecord) -> None:
         self._running.pop(record.number, None)
-        self._closed.append(record)
+        self._counts[record.state] += 1
+        self._front = front_of([*self._front, record], self.goals)
 
     def refitting(self, front: list[TrialRecord]) -> None:
         self._state = f"refitting the {len(front)} trials of the front with other seeds"
@@ -98,12 +101,9 @@ class LiveProgress(LineProgress, AbstractContextManager["LiveProgress"]):
         return Group(self._headline(), self._running_table(), self._front_table())
 
     def _headline(self) -> Text:
-        counts = {
-            state: sum(r.state == state for r in self._closed)
-            for state in ("complete", "pruned", "failed", INFEASIBLE)
-        }
+        counts = {s: self._counts[s] for s in ("complete", "pruned", "failed", INFEASIBLE)}
         spent = time.monotonic() - self._start
-        done = sum(r.state != INFEASIBLE for r in self._closed)
+        done = self._counts.total() - self._counts[INFEASIBLE]
         left = spent / done * max(self.trials - done, 0) if done else None
         text = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         remaining = "" if left is None else f", about {left:.0f} s left"
@@ -128,7 +128,7 @@ class LiveProgress(LineProgress, AbstractContextManager["LiveProgress"]):
 
     def _front_table(self) -> Table:
         table = Table("trial", *self.goals.names, "parameters", title="front so far")
-        for record in front_of(self._closed, self.goals):
+        for record in self._front:
             values = (record.values[name] for name in self.goals.names)
             table.add_row(
                 str(record.number), *(f"{v:.4g}" for v in values), describe_params(record.params)

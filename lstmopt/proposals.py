@@ -138,13 +138,13 @@ class Proposals:
         # a sampler ranks infeasible ones by their constraints alone, whatever loss stands there;
         # one that failed after it was shown as paused may be a parent already, and needs a value
         late = closed.without_value[-(sees or len(closed)) :]
-        bad = [record for record in late if record.state == INFEASIBLE or record.number in found]
-        bad += [record for record in closed.without_value if record.number in parents]
+        bad = [trial for trial in late if trial.infeasible or trial.number in found]
+        bad += [trial for trial in closed.without_value if trial.number in parents]
         if bad:
             worst = {o.name: o.minimised(self._worst(o.name)) for o in goals.learned}
-            for record in bad:
-                values = record.values | worst
-                found[record.number] = tuple(float(values[n] or 0.0) for n in goals.names)
+            for trial in bad:
+                values = {**trial.static, **worst}
+                found[trial.number] = tuple(values[name] for name in goals.names)
         return found
 
     def _worst(self, objective: str) -> float:

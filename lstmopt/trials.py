@@ -6,6 +6,7 @@ Everything is turned so that lower is better.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ class Trials:
         self._finished = np.zeros(_ROWS, bool)
         self._reports = np.zeros(_ROWS, int)
         self._static = np.empty((_ROWS, len(self.static_names)))
-        self._losses = {n: np.full((_ROWS, _REPORTS), np.nan) for n in self.learned_names}
+        self._reported: dict[str, list[array[float]]] = {n: [] for n in self.learned_names}
         self._best = {n: np.full((_ROWS, _REPORTS), np.nan) for n in self.learned_names}
 
     def __len__(self) -> int:
@@ -98,10 +99,6 @@ class Trials:
         """
         return self._best[objective][: len(self)]
 
-    def losses(self, objective: str) -> Floats:
-        """Values of a learned objective as reported [trials, most reports], NaN after the last."""
-        return self._losses[objective][: len(self)]
-
     def row(self, number: int) -> int:
         """Return the row of a trial."""
         return self._rows[number]
@@ -118,8 +115,8 @@ class Trials:
         done, known = trial.report, int(self._reports[row])
         self._widen(done)
         for name in self.learned_names:
-            losses, best = self._losses[name][row], self._best[name][row]
-            losses[known:done] = trial.losses[name][known:done]
+            best = self._best[name][row]
+            self._reported[name][row][known:] = array("d", trial.losses[name][known:done])
             best[known:done] = trial.curve(name)[known:done]
             if finished:
                 best[done:] = best[done - 1]
@@ -131,7 +128,7 @@ class Trials:
         return TrialView(
             number,
             dict(zip(self.static_names, self._static[row].tolist(), strict=True)),
-            {n: self._losses[n][row, : self._reports[row]].tolist() for n in self.learned_names},
+            {n: list(self._reported[n][row][: self._reports[row]]) for n in self.learned_names},
         )
 
     def __iter__(self) -> Iterator[TrialView]:
@@ -144,9 +141,10 @@ class Trials:
                 np.concatenate([column, np.zeros_like(column)])
                 for column in (self._numbers, self._finished, self._reports, self._static)
             )
-            for columns in (self._losses, self._best):
-                for name, table in columns.items():
-                    columns[name] = np.concatenate([table, np.full_like(table, np.nan)])
+            for name, table in self._best.items():
+                self._best[name] = np.concatenate([table, np.full_like(table, np.nan)])
+        for reported in self._reported.values():
+            reported.append(array("d"))
         self._rows[trial.number] = row
         self._numbers[row] = trial.number
         self._static[row] = [trial.static[name] for name in self.static_names]
@@ -159,10 +157,8 @@ class Trials:
             return
         more = max(reports - width, width)
         for name in self.learned_names:
-            losses, best = self._losses[name], self._best[name]
-            empty = np.full((len(losses), more), np.nan)
+            best = self._best[name]
             ends = np.where(self._finished, best[:, -1], np.nan)
-            self._losses[name] = np.concatenate([losses, empty], axis=1)
             self._best[name] = np.concatenate([best, np.tile(ends[:, None], more)], axis=1)
 
 

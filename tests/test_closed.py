@@ -25,7 +25,13 @@ def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
     assert len(closed) == len(records)
     assert closed.epochs_trained == sum(r.epochs_trained for r in records)
     assert closed.spent == sum(r.state != "infeasible" for r in records)
-    assert closed.without_value == [r for r in records if r.state in ("failed", "infeasible")]
+    assert [(t.number, t.infeasible, t.static) for t in closed.without_value] == [
+        (r.number, r.state == "infeasible", {"latency_ms": r.values["latency_ms"]})
+        for r in records
+        if r.state in ("failed", "infeasible")
+    ]
+    complete = [r.number for r in records if r.state == "complete"]
+    assert [trial.number for trial in closed.finished] == complete
     points = {(r.values["val_loss"], r.values["latency_ms"]) for r in front_of(records, GOALS)}
     mine = {(records[n].values["val_loss"], records[n].values["latency_ms"]) for n in closed.front}
     assert mine == points
