@@ -46,7 +46,7 @@ class ClosedTrials:
 
     @property
     def front(self) -> set[int]:
-        """The numbers of the trials that none dominates."""
+        """The numbers of the trials that none dominates; of equal ones the first."""
         return set(self._front)
 
     def twin(self, params: Params) -> int | None:
@@ -74,7 +74,7 @@ class ClosedTrials:
             self.finished.append(PastTrial(record.number, record.params, losses, static))
 
     def _put_on_front(self, number: int, point: list[float]) -> None:
-        if any(dominates(known, point) for known in self._front.values()):
+        if any(dominates(known, point) or known == point for known in self._front.values()):
             return
         for beaten in [n for n, known in self._front.items() if dominates(point, known)]:
             del self._front[beaten]

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 Record = dict[str, Any]
 """One line of the file: an operation on a study or on a trial, in Optuna's own words."""
 
-_LATEST = 256
+_LATEST = 512
 """Trials that a driver's journal holds whole; another is read again from its lines."""
 
 

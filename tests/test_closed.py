@@ -35,6 +35,7 @@ def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
     points = {(r.values["val_loss"], r.values["latency_ms"]) for r in front_of(records, GOALS)}
     mine = {(records[n].values["val_loss"], records[n].values["latency_ms"]) for n in closed.front}
     assert mine == points
+    assert len(closed.front) == len(points)  # a candidate that is proposed for ever counts once
     for record in records:
         alike = [r for r in records if r.params == record.params]
         ended = [r for r in alike if r.state == "complete" or r.by_pruner]
