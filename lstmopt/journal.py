@@ -25,6 +25,7 @@ Record = dict[str, Any]
 
 _LATEST = 512
 """Trials that a driver's journal holds whole; another is read again from its lines."""
+_NONE_YET = -1
 
 
 class _Lock(JournalFileOpenLock):
@@ -83,7 +84,10 @@ class DriverJournal(BaseStorage):
 
     def __init__(self, path: Path) -> None:
         self._path, self._file, self._end = path, _open_file(path), 0
-        self._study_records: list[Record] = []
+        self._of_studies: list[Record] = []
+        self._studies_made: list[Record] = []
+        self._names: dict[int, str] = {}
+        self._next_study = 0
         self._trial_of_line, self._place_of_line = array("q"), array("q")
         self._trials_of: dict[int, array[int]] = {}
         self._count = 0
@@ -91,7 +95,7 @@ class DriverJournal(BaseStorage):
 
     @cached_property
     def _studies(self) -> JournalStorage:
-        return _Lines(self, self._study_records).storage
+        return _Lines(self, self._of_studies).storage
 
     def append(self, records: list[Record]) -> list[tuple[int, Record]]:
         """Write to the file; return what `read_on` does."""
@@ -114,8 +118,11 @@ class DriverJournal(BaseStorage):
     def _take_in(self, record: Record, place: int) -> list[tuple[int, Record]]:
         begins = "study_id" in record and "datetime_start" in record
         if not begins and "trial_id" not in record:
-            self._study_records.append(record)
+            self._of_studies.append(record)
+            self._take_in_study(record)
             return []
+        if begins and record["study_id"] not in self._names:
+            return []  # of a study that has been deleted: no trial at all
         trial_id = self._count if begins else record["trial_id"]
         self._trial_of_line.append(trial_id)
         self._place_of_line.append(place)
@@ -126,6 +133,17 @@ class DriverJournal(BaseStorage):
         self._count += 1
         self._trials_of.setdefault(record["study_id"], array("q")).append(trial_id)
         return [(trial_id, record)]
+
+    def _take_in_study(self, record: Record) -> None:
+        """Take note of the studies that are there; a name that is taken makes none."""
+        if {"user_attr", "system_attr"} & set(record):
+            return
+        self._studies_made.append(record)
+        if "study_name" not in record:
+            self._names.pop(record["study_id"], None)
+        elif record["study_name"] not in self._names.values():
+            self._names[self._next_study] = record["study_name"]
+            self._next_study += 1
 
     def hold(self, trial_id: int, lines: _Lines) -> None:
         """Keep what the file says of a trial up to date, as long as it is among the latest."""
@@ -141,7 +159,7 @@ class DriverJournal(BaseStorage):
         return lines.storage
 
     def _read(self, trial_id: int) -> _Lines:
-        lines = _Lines(self, self._making_of_studies(), trial_id)
+        lines = _Lines(self, list(self._studies_made), trial_id)
         mine = np.asarray(self._trial_of_line) == trial_id
         places = np.asarray(self._place_of_line)[mine].tolist()
         if not places:
@@ -152,15 +170,10 @@ class DriverJournal(BaseStorage):
                 lines.records.append(json.loads(file.readline()) | {"trial_id": 0})
         return lines
 
-    def _making_of_studies(self) -> list[Record]:
-        """List the lines without which no trial can be."""
-        return [r for r in self._study_records if not {"user_attr", "system_attr"} & set(r)]
-
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         self.read_on()
-        lines = _Lines(self, self._making_of_studies())
+        lines = _Lines(self, list(self._studies_made))
         lines.storage.create_new_trial(study_id, template_trial)
-        assert lines.trial_id is not None
         return lines.trial_id
 
     def set_trial_param(
@@ -258,14 +271,17 @@ class _Lines(BaseJournalBackend):
     """
 
     def __init__(
-        self, journal: DriverJournal, records: list[Record], trial_id: int | None = None
+        self, journal: DriverJournal, records: list[Record], trial_id: int = _NONE_YET
     ) -> None:
         self._journal, self.records, self.trial_id = journal, records, trial_id
+        self._first = 0
         self.storage = JournalStorage(self)
 
     def read_logs(self, log_number_from: int) -> list[Record]:
         self._journal.read_on()
-        return self.records[log_number_from:]
+        del self.records[: log_number_from - self._first]  # the storage has them
+        self._first = log_number_from
+        return list(self.records)
 
     def append_logs(self, logs: list[Record]) -> None:
         own = [log | {"trial_id": self.trial_id} if "trial_id" in log else log for log in logs]
@@ -274,3 +290,5 @@ class _Lines(BaseJournalBackend):
                 self.trial_id = trial_id
                 self.records.append(record)
                 self._journal.hold(trial_id, self)
+        if "datetime_start" in logs[0] and self.trial_id == _NONE_YET:
+            raise KeyError(f"no study of this id to begin a trial of: {logs[0]['study_id']}")

@@ -48,6 +48,8 @@ class Proposals:
         self._waiting = {t.number for t in known if t.state == optuna.trial.TrialState.WAITING}
         self._torn: list[int] = []
         self._finite = isinstance(plan.make_sampler(0), FiniteSampler)
+        # what has not been tried follows from all that has
+        self._sees = None if self._finite else plan.sampler.sees
         beginning = plan.beginning or Beginning(plan.space)
         self._observed = Shown(beginning, plan.goals, cost_of)
         self._infeasible_in_a_row = 0
@@ -81,7 +83,7 @@ class Proposals:
             self._study.sampler = sampler
             with self._view.asking(
                 self._stand_ins(sampler),
-                self._plan.sampler.sees,
+                self._sees,
                 self._ledger.closed.front | self._waiting | set(in_training),
                 self._plan.sampler.stopped_per_finished,
                 self._observations(),

@@ -16,7 +16,7 @@ from lstmopt import journal
 from lstmopt.journal import DriverJournal, open_journal
 
 TWO = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
-WRITES = ["begin", "wait", "param", "user", "system", "step", "run", "end", "study"]
+WRITES = ["begin", "wait", "param", "user", "system", "step", "run", "end", "study", "delete"]
 STEPS = st.lists(
     st.tuples(st.sampled_from(WRITES), st.integers(0, 9), st.booleans()), min_size=1, max_size=25
 )
@@ -35,6 +35,8 @@ def write(storage, study_id, step, number):
         return storage.create_new_trial(study_id)
     if step == "wait":
         return storage.create_new_trial(study_id, template(number, TrialState.WAITING))
+    if step == "delete":
+        return storage.delete_study(study_id) if number == 9 else None
     if step == "study":
         return storage.set_study_system_attr(study_id, f"key {number}", number)
     trials = storage.get_all_trials(study_id, deepcopy=False)
@@ -79,7 +81,9 @@ def test_a_drivers_journal_is_what_optunas_own_storage_would_be(held, steps):
             pair = others if other else (mine, theirs)
             answers = [outcome(storage, study_id, step, number) for storage in pair]
             assert answers[0] == answers[1]
-        for study_id in studies[0]:
+        there = [study._study_id for study in theirs.get_all_studies()]
+        assert [study._study_id for study in mine.get_all_studies()] == there
+        for study_id in there:
             expected = theirs.get_all_trials(study_id)
             assert same(mine.get_all_trials(study_id), expected)
             assert same([mine.get_trial(t._trial_id) for t in expected], expected)

@@ -12,8 +12,9 @@ from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_
 
 from lstmopt.errors import MachineError
 from lstmopt.executors import Engine, InProcess
-from lstmopt.journal import open_journal
+from lstmopt.journal import DriverJournal, open_journal
 from lstmopt.objectives import Limits
+from lstmopt.space import parse_space
 from lstmopt.stand_ins import stand_ins
 from lstmopt.view import open_view
 
@@ -275,3 +276,18 @@ def test_no_more_stopped_trials_are_shown_than_finished_ones_allow():
         assert [t.number for t in asked.get_trials()] == [3, 7, 8, 9, 10, 11]
     with view.asking({}):
         assert len(asked.get_trials()) == 12
+
+
+def test_what_a_finite_sampler_has_left_is_known_without_a_look_into_the_storage(
+    tmp_path, monkeypatch
+):
+    read, get_trial = [], DriverJournal.get_trial
+    monkeypatch.setattr(
+        DriverJournal, "get_trial", lambda self, n: read.append(n) or get_trial(self, n)
+    )
+    space = parse_space({"hidden_size": [4, 8], "learning_rate": [n / 1000 for n in range(1, 21)]})
+    plan = make_plan(40, "grid", space)
+    plan = dataclasses.replace(plan, sampler=dataclasses.replace(plan.sampler, sees=2))
+    records = make_driver(tmp_path, plan, in_process(Scripted(losses))).search()
+    assert len({str(record.params) for record in records}) == 40
+    assert len(read) <= 2 * len(records)
