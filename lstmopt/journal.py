@@ -72,6 +72,67 @@ def repair_journal(path: Path) -> bool:
     return False
 
 
+class _Index:
+    """Which studies and trials a journal holds, and where the lines of each trial are."""
+
+    def __init__(self) -> None:
+        self.studies: list[Record] = []
+        """The lines that make and delete studies, without which no trial can be."""
+        self._names: dict[int, str] = {}
+        self._studies_so_far = self._trials_so_far = 0
+        self._trials_of: dict[int, array[int]] = {}
+        self._trial_of_line, self._place_of_line = array("q"), array("q")
+
+    def add(self, record: Record, place: int) -> int | None:
+        """Take in a line; return which trial it is about, None where it is about none."""
+        trial_id: int | None = record.get("trial_id")
+        if _begins(record) and record["study_id"] in self._names:  # else it has been deleted
+            trial_id = self._trials_so_far
+            self._trials_so_far += 1
+            self._trials_of.setdefault(record["study_id"], array("q")).append(trial_id)
+        if trial_id is not None:
+            self._trial_of_line.append(trial_id)
+            self._place_of_line.append(place)
+        elif not _begins(record) and not {"user_attr", "system_attr"} & set(record):
+            self._add_study(record)
+        return trial_id
+
+    def _add_study(self, record: Record) -> None:
+        self.studies.append(record)
+        name = record.get("study_name")
+        if name is None:
+            self._names.pop(record.get("study_id", -1), None)
+        elif name not in self._names.values():  # a name that is taken makes no study
+            self._names[self._studies_so_far] = name
+            self._studies_so_far += 1
+
+    def places(self, trial_id: int) -> list[int]:
+        """List where the lines of a trial begin."""
+        mine = np.asarray(self._trial_of_line) == trial_id
+        places: list[int] = np.asarray(self._place_of_line)[mine].tolist()
+        if not places:
+            raise KeyError(f"no trial of this id: {trial_id}")
+        return places
+
+    def trial_id(self, study_id: int, number: int) -> int:
+        ids = self._trials_of.get(study_id, ())
+        if not 0 <= number < len(ids):
+            raise KeyError(f"no trial of this number: {number}")
+        return ids[number]
+
+    def number(self, trial_id: int) -> int:
+        for ids in self._trials_of.values():
+            number = bisect.bisect_left(ids, trial_id)
+            if number < len(ids) and ids[number] == trial_id:
+                return number
+        raise KeyError(f"no trial of this id: {trial_id}")
+
+
+def _begins(record: Record) -> bool:
+    """Say whether a line begins a trial, whose id is the count of those before it."""
+    return "study_id" in record and "datetime_start" in record
+
+
 class DriverJournal(BaseStorage):
     """A journal file for the one process that begins, follows and ends its trials.
 
@@ -84,66 +145,37 @@ class DriverJournal(BaseStorage):
 
     def __init__(self, path: Path) -> None:
         self._path, self._file, self._end = path, _open_file(path), 0
-        self._of_studies: list[Record] = []
-        self._studies_made: list[Record] = []
-        self._names: dict[int, str] = {}
-        self._next_study = 0
-        self._trial_of_line, self._place_of_line = array("q"), array("q")
-        self._trials_of: dict[int, array[int]] = {}
-        self._count = 0
+        self._index, self._of_studies = _Index(), list[Record]()
         self._latest: dict[int, _Lines] = {}
 
     @cached_property
     def _studies(self) -> JournalStorage:
         return _Lines(self, self._of_studies).storage
 
-    def append(self, records: list[Record]) -> list[tuple[int, Record]]:
+    def append(self, records: list[Record]) -> list[tuple[int | None, Record]]:
         """Write to the file; return what `read_on` does."""
         self._file.append_logs(records)
         return self.read_on()
 
-    def read_on(self) -> list[tuple[int, Record]]:
-        """Take in what the file holds and has not been read; return the trials begun in it."""
-        begun: list[tuple[int, Record]] = []
-        if self._path.stat().st_size > self._end:
-            with self._path.open("rb") as file:
-                file.seek(self._end)
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        break  # another program is writing it
-                    begun += self._take_in(json.loads(line), self._end)
-                    self._end += len(line)
-        return begun
-
-    def _take_in(self, record: Record, place: int) -> list[tuple[int, Record]]:
-        begins = "study_id" in record and "datetime_start" in record
-        if not begins and "trial_id" not in record:
-            self._of_studies.append(record)
-            self._take_in_study(record)
+    def read_on(self) -> list[tuple[int | None, Record]]:
+        """Read what has been added to the file; return it with the trials that it is about."""
+        if self._path.stat().st_size <= self._end:
             return []
-        if begins and record["study_id"] not in self._names:
-            return []  # of a study that has been deleted: no trial at all
-        trial_id = self._count if begins else record["trial_id"]
-        self._trial_of_line.append(trial_id)
-        self._place_of_line.append(place)
-        if trial_id in self._latest:
-            self._latest[trial_id].records.append(record | {"trial_id": 0})
-        if not begins:
-            return []
-        self._count += 1
-        self._trials_of.setdefault(record["study_id"], array("q")).append(trial_id)
-        return [(trial_id, record)]
-
-    def _take_in_study(self, record: Record) -> None:
-        """Take note of the studies that are there; a name that is taken makes none."""
-        if {"user_attr", "system_attr"} & set(record):
-            return
-        self._studies_made.append(record)
-        if "study_name" not in record:
-            self._names.pop(record["study_id"], None)
-        elif record["study_name"] not in self._names.values():
-            self._names[self._next_study] = record["study_name"]
-            self._next_study += 1
+        added = []
+        with self._path.open("rb") as file:
+            file.seek(self._end)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # another program is writing it
+                record = json.loads(line)
+                trial_id = self._index.add(record, self._end)
+                added.append((trial_id, record))
+                self._end += len(line)
+                if trial_id is None:
+                    self._of_studies.append(record)
+                elif trial_id in self._latest:
+                    self._latest[trial_id].records.append(record | {"trial_id": 0})
+        return added
 
     def hold(self, trial_id: int, lines: _Lines) -> None:
         """Keep what the file says of a trial up to date, as long as it is among the latest."""
@@ -159,11 +191,8 @@ class DriverJournal(BaseStorage):
         return lines.storage
 
     def _read(self, trial_id: int) -> _Lines:
-        lines = _Lines(self, list(self._studies_made), trial_id)
-        mine = np.asarray(self._trial_of_line) == trial_id
-        places = np.asarray(self._place_of_line)[mine].tolist()
-        if not places:
-            raise KeyError(f"no trial of this id in {self._path}: {trial_id}")
+        lines = _Lines(self, list(self._index.studies), trial_id)
+        places = self._index.places(trial_id)
         with self._path.open("rb") as file:
             for place in places:
                 file.seek(place)
@@ -172,7 +201,7 @@ class DriverJournal(BaseStorage):
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         self.read_on()
-        lines = _Lines(self, list(self._studies_made))
+        lines = _Lines(self, list(self._index.studies))
         lines.storage.create_new_trial(study_id, template_trial)
         return lines.trial_id
 
@@ -210,18 +239,11 @@ class DriverJournal(BaseStorage):
 
     def get_trial_number_from_id(self, trial_id: int) -> int:
         self.read_on()
-        for ids in self._trials_of.values():
-            number = bisect.bisect_left(ids, trial_id)
-            if number < len(ids) and ids[number] == trial_id:
-                return number
-        raise KeyError(f"no trial of this id in {self._path}: {trial_id}")
+        return self._index.number(trial_id)
 
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
         self.read_on()
-        ids = self._trials_of.get(study_id, ())
-        if not 0 <= trial_number < len(ids):
-            raise KeyError(f"no trial of this number in {self._path}: {trial_number}")
-        return ids[trial_number]
+        return self._index.trial_id(study_id, trial_number)
 
     def get_all_trials(
         self,
@@ -285,10 +307,13 @@ class _Lines(BaseJournalBackend):
 
     def append_logs(self, logs: list[Record]) -> None:
         own = [log | {"trial_id": self.trial_id} if "trial_id" in log else log for log in logs]
-        for trial_id, record in self._journal.append(own):
-            if record["worker_id"] == logs[0]["worker_id"]:  # it is this one that has begun
-                self.trial_id = trial_id
-                self.records.append(record)
-                self._journal.hold(trial_id, self)
-        if "datetime_start" in logs[0] and self.trial_id == _NONE_YET:
+        added = self._journal.append(own)
+        if not _begins(logs[0]):
+            return
+        worker = logs[0]["worker_id"]
+        mine = [(n, r) for n, r in added if n is not None and r["worker_id"] == worker]
+        if not mine:
             raise KeyError(f"no study of this id to begin a trial of: {logs[0]['study_id']}")
+        self.trial_id, begun = mine[0]
+        self.records.append(begun)
+        self._journal.hold(self.trial_id, self)
