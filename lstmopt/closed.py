@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 from lstmopt.front import dominates
 from lstmopt.objectives import Goals
@@ -74,13 +75,18 @@ class ClosedTrials:
             self.finished.append(PastTrial(record.number, record.params, losses, static))
 
     def _put_on_front(self, number: int, point: list[float]) -> None:
-        if any(dominates(known, point) or known == point for known in self._front.values()):
+        if any(
+            dominates(known, point) or (known == point and earlier < number)
+            for earlier, known in self._front.items()
+        ):
             return
-        for beaten in [n for n, known in self._front.items() if dominates(point, known)]:
-            del self._front[beaten]
+        for beaten, known in list(self._front.items()):
+            if known == point or dominates(point, known):
+                del self._front[beaten]
         self._front[number] = point
 
 
 def _key(params: Params) -> bytes:
-    """Return 16 bytes that no other candidate has."""
-    return hashlib.blake2b(repr(sorted(params.items())).encode(), digest_size=16).digest()
+    """Return 16 bytes that stand for a candidate; a number is itself whatever its type."""
+    plain = [(n, float(v) if isinstance(v, Real) else v) for n, v in sorted(params.items())]
+    return hashlib.blake2b(repr(plain).encode(), digest_size=16).digest()

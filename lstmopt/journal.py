@@ -20,12 +20,17 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
+from lstmopt.errors import MachineError
+
 Record = dict[str, Any]
 """One line of the file: an operation on a study or on a trial, in Optuna's own words."""
 
-_LATEST = 512
-"""Trials that a driver's journal holds whole; another is read again from its lines."""
-_NONE_YET = -1
+_CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL = 0, 1, 4
+"""Operations (``op_code``) that say which studies and trials there are, as Optuna numbers them."""
+_HELD = 512
+"""Trials that a driver's journal holds whole, the last used; others are read from their lines."""
+_NOT_BEGUN = -1
+"""The id of a trial that has no line yet."""
 
 
 class _Lock(JournalFileOpenLock):
@@ -72,6 +77,20 @@ def repair_journal(path: Path) -> bool:
     return False
 
 
+def _read_record(line: bytes, path: Path) -> Record:
+    try:
+        record = json.loads(line)
+        if isinstance(record, dict) and isinstance(record.get("op_code"), int):
+            return record
+    except ValueError:
+        pass
+    found = line[:40].decode(errors="replace")
+    raise MachineError(
+        f"a line of a journal is a record of Optuna's, found {found!r} in {path}: another program "
+        "has written it; take that line out and run the same command again"
+    )
+
+
 class _Index:
     """Which studies and trials a journal holds, and where the lines of each trial are."""
 
@@ -85,26 +104,23 @@ class _Index:
 
     def add(self, record: Record, place: int) -> int | None:
         """Take in a line; return which trial it is about, None where it is about none."""
+        operation = record["op_code"]
         trial_id: int | None = record.get("trial_id")
-        if _begins(record) and record["study_id"] in self._names:  # else it has been deleted
+        if operation in (_CREATE_STUDY, _DELETE_STUDY):
+            self.studies.append(record)
+        if operation == _CREATE_STUDY and record["study_name"] not in self._names.values():
+            self._names[self._studies_so_far] = record["study_name"]
+            self._studies_so_far += 1
+        elif operation == _DELETE_STUDY:
+            self._names.pop(record["study_id"], None)
+        elif operation == _CREATE_TRIAL and record["study_id"] in self._names:
             trial_id = self._trials_so_far
             self._trials_so_far += 1
             self._trials_of.setdefault(record["study_id"], array("q")).append(trial_id)
         if trial_id is not None:
             self._trial_of_line.append(trial_id)
             self._place_of_line.append(place)
-        elif not _begins(record) and not {"user_attr", "system_attr"} & set(record):
-            self._add_study(record)
         return trial_id
-
-    def _add_study(self, record: Record) -> None:
-        self.studies.append(record)
-        name = record.get("study_name")
-        if name is None:
-            self._names.pop(record.get("study_id", -1), None)
-        elif name not in self._names.values():  # a name that is taken makes no study
-            self._names[self._studies_so_far] = name
-            self._studies_so_far += 1
 
     def places(self, trial_id: int) -> list[int]:
         """List where the lines of a trial begin."""
@@ -128,25 +144,21 @@ class _Index:
         raise KeyError(f"no trial of this id: {trial_id}")
 
 
-def _begins(record: Record) -> bool:
-    """Say whether a line begins a trial, whose id is the count of those before it."""
-    return "study_id" in record and "datetime_start" in record
-
-
 class DriverJournal(BaseStorage):
     """A journal file for the one process that begins, follows and ends its trials.
 
-    What is in memory of a trial is where its lines are (16 bytes each); the latest are held whole.
-    So its driver can run a study of any length, where `open_journal` takes 8 KiB a trial. Every
-    line is made and read by Optuna's own storage, of which each trial has one to itself; other
-    programs may write to the file too. Whoever asks for all trials has all of the file read, and
-    none of that is kept.
+    What is in memory of a trial is where its lines are (16 bytes each); those last used are held
+    whole. So its driver can run a study of any length, where `open_journal` takes 8 KiB a trial.
+    Every line is made and read by Optuna's own storage, of which each trial has one to itself: what
+    it cannot see there is a hyperparameter that is of another kind in another trial. Other programs
+    may write to the file meanwhile. For one thread at a time. Whoever asks for all trials has all
+    of the file read, and none of that is kept.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._file, self._end = path, _open_file(path), 0
         self._index, self._of_studies = _Index(), list[Record]()
-        self._latest: dict[int, _Lines] = {}
+        self._held: dict[int, _Lines] = {}
 
     @cached_property
     def _studies(self) -> JournalStorage:
@@ -158,35 +170,43 @@ class DriverJournal(BaseStorage):
         return self.read_on()
 
     def read_on(self) -> list[tuple[int | None, Record]]:
-        """Read what has been added to the file; return it with the trials that it is about."""
-        if self._path.stat().st_size <= self._end:
-            return []
+        """Read what has been added to the file; return it with the trials that it is about.
+
+        Raises MachineError for a file that has become shorter, or holds what is no record.
+        """
+        size = self._path.stat().st_size
+        if size < self._end:
+            raise MachineError(
+                f"a run's journal only grows, found {self._path} shorter than it was: another "
+                "program has changed it; bring it back and run the same command again"
+            )
         added = []
-        with self._path.open("rb") as file:
-            file.seek(self._end)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break  # another program is writing it
-                record = json.loads(line)
-                trial_id = self._index.add(record, self._end)
-                added.append((trial_id, record))
-                self._end += len(line)
-                if trial_id is None:
-                    self._of_studies.append(record)
-                elif trial_id in self._latest:
-                    self._latest[trial_id].records.append(record | {"trial_id": 0})
+        if size > self._end:
+            with self._path.open("rb") as file:
+                file.seek(self._end)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break  # another program is writing it
+                    record = _read_record(line, self._path)
+                    added.append((self._index.add(record, self._end), record))
+                    self._end += len(line)
+        for trial_id, record in added:
+            if trial_id is None:
+                self._of_studies.append(record)
+            elif trial_id in self._held:
+                self._held[trial_id].records.append(record | {"trial_id": 0})
         return added
 
     def hold(self, trial_id: int, lines: _Lines) -> None:
-        """Keep what the file says of a trial up to date, as long as it is among the latest."""
-        self._latest[trial_id] = lines
-        if len(self._latest) > _LATEST:
-            del self._latest[next(iter(self._latest))]
+        """Keep up to date what the file says of a trial, while it is among those last used."""
+        self._held[trial_id] = lines
+        if len(self._held) > _HELD:
+            del self._held[next(iter(self._held))]
 
     def _trial(self, trial_id: int) -> JournalStorage:
         """Return the storage of one trial. Raises KeyError where there is none."""
         self.read_on()
-        lines = self._latest.pop(trial_id, None) or self._read(trial_id)
+        lines = self._held.pop(trial_id, None) or self._read(trial_id)
         self.hold(trial_id, lines)
         return lines.storage
 
@@ -196,7 +216,8 @@ class DriverJournal(BaseStorage):
         with self._path.open("rb") as file:
             for place in places:
                 file.seek(place)
-                lines.records.append(json.loads(file.readline()) | {"trial_id": 0})
+                record = _read_record(file.readline(), self._path)
+                lines.records.append(record | {"trial_id": 0})
         return lines
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
@@ -293,7 +314,7 @@ class _Lines(BaseJournalBackend):
     """
 
     def __init__(
-        self, journal: DriverJournal, records: list[Record], trial_id: int = _NONE_YET
+        self, journal: DriverJournal, records: list[Record], trial_id: int = _NOT_BEGUN
     ) -> None:
         self._journal, self.records, self.trial_id = journal, records, trial_id
         self._first = 0
@@ -308,12 +329,15 @@ class _Lines(BaseJournalBackend):
     def append_logs(self, logs: list[Record]) -> None:
         own = [log | {"trial_id": self.trial_id} if "trial_id" in log else log for log in logs]
         added = self._journal.append(own)
-        if not _begins(logs[0]):
-            return
-        worker = logs[0]["worker_id"]
-        mine = [(n, r) for n, r in added if n is not None and r["worker_id"] == worker]
+        if logs[0]["op_code"] == _CREATE_TRIAL:
+            self._begin(logs[0], added)
+
+    def _begin(self, log: Record, added: list[tuple[int | None, Record]]) -> None:
+        """Find out which trial has been begun: another program may have begun one too."""
+        worker = log["worker_id"]
+        mine = [n for n, record in added if n is not None and record["worker_id"] == worker]
         if not mine:
-            raise KeyError(f"no study of this id to begin a trial of: {logs[0]['study_id']}")
-        self.trial_id, begun = mine[0]
-        self.records.append(begun)
+            raise KeyError(f"no study of this id to begin a trial of: {log['study_id']}")
+        self.trial_id = mine[0]
+        self.records += [record | {"trial_id": 0} for n, record in added if n == self.trial_id]
         self._journal.hold(self.trial_id, self)

@@ -20,6 +20,8 @@ from lstmopt.training import Progress
 from lstmopt.trials import Trials
 
 if TYPE_CHECKING:
+    import optuna
+
     from lstmopt.observer import Observer
     from lstmopt.registry import Registry
     from lstmopt.view import SamplerView
@@ -56,7 +58,7 @@ class Ledger:
         observer: Observer,
         overhead: Overhead,
     ) -> None:
-        self.stored, self.study, self.checkpoints = stored, stored.study, checkpoints
+        self.study, self.checkpoints = stored.study, checkpoints
         self._view = view
         self._goals, self._cost_of = plan.goals, cost_of
         self._registry, self._observer, self._overhead = registry, observer, overhead
@@ -67,6 +69,15 @@ class Ledger:
         self.trials = Trials([o.name for o in static], [o.name for o in learned])
         for record in closed_trials(self.study, self._goals):
             self._know(record)
+
+    def trial(self, number: int) -> optuna.trial.FrozenTrial:
+        """Read a trial as it stands; it must not be changed."""
+        return self._view.storage.get_trial(self._view.trial_id(number))
+
+    def _write(self, number: int, **attributes: Any) -> None:
+        trial_id = self._view.trial_id(number)
+        for name, value in attributes.items():
+            self._view.storage.set_trial_user_attr(trial_id, name, value)
 
     def segment(
         self, running: Running, progress: Progress, made: Sequence[tuple[int, Decision]]
@@ -81,14 +92,14 @@ class Ledger:
         end: SegmentEnd = "finished" if progress.finished else "going on"
         end = "failed" if progress.failure else end
         segment = Segment(self._next_event(), progress.epochs, told, end, progress.peak_mib)
-        self.stored.set_trial_attrs(running.number, **segment.attribute(running.segments))
+        self._write(running.number, **segment.attribute(running.segments))
         running.segments += 1
         self.checkpoints.drop_checkpoints(running.number, keep=trained)
 
     def promoted(self, running: Running, closing: Closing) -> None:
         """Record that a paused trial goes on."""
         running.promotions.append((self._next_event(), closing))
-        self.stored.set_trial_attrs(running.number, promotions=running.promotions)
+        self._write(running.number, promotions=running.promotions)
 
     def complete(self, running: Running) -> None:
         """Close a trial that was trained to its end with its values."""
@@ -116,9 +127,9 @@ class Ledger:
 
     def reuse(self, number: int, twin: int) -> None:
         """Tell a trial what its twin gave instead of training the same candidate again."""
-        earlier = trial_record(self.stored.trial(twin), self._goals)
+        earlier = trial_record(self.trial(twin), self._goals)
         segment = Segment(self._next_event(), earlier.curve).attribute(0)
-        self.stored.set_trial_attrs(number, twin=twin, **segment)
+        self._write(number, twin=twin, **segment)
         end = {"reason": f"the same candidate as trial {twin}, not trained again"}
         if earlier.state == "complete":
             values = told_values(earlier, self._goals)
@@ -140,9 +151,10 @@ class Ledger:
         state: TrialState,
         values: list[float] | None = None,
     ) -> None:
-        self.stored.set_trial_attrs(number, **{END: {"at": self._next_event(), **end}})
+        self._write(number, **{END: {"at": self._next_event(), **end}})
         with self._overhead.timed("tell"):
-            trial = self.stored.end_trial(number, state, values)
+            self._view.storage.set_trial_state_values(self._view.trial_id(number), state, values)
+            trial = self.trial(number)
         self._view.ended(trial)
         record = trial_record(trial, self._goals)
         self._know(record)

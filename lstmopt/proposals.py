@@ -114,7 +114,7 @@ class Proposals:
         if torn is None:
             return self._study.ask()
         # what has been drawn of it stays as it is
-        return optuna.Trial(self._study, self._ledger.stored.trial_id(torn))
+        return optuna.Trial(self._study, self._view.trial_id(torn))
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler anew for each trial, unless it keeps a state or draws nothing."""
@@ -133,7 +133,7 @@ class Proposals:
     def _stand_ins(self, sampler: optuna.samplers.BaseSampler) -> dict[int, tuple[float, ...]]:
         """Return the values under which the sampler sees trials that have none of their own."""
         plan, closed = self._plan, self._ledger.closed
-        goals, sees = plan.goals, plan.sampler.sees
+        goals, sees = plan.goals, self._sees
         tell = plan.tell_stopped or plan.sampler.tell_stopped
         parents = self._view.parents(sampler)
         found = stand_ins(self._ledger.trials, goals, tell, sees, parents)

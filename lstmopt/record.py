@@ -107,7 +107,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         TAKEN_OVER in attrs,
         _moment(trial.datetime_start),
         _moment(trial.datetime_complete),
-        max((segment.peak_mib for segment in segments), default=0.0),
+        max((segment.peak_mib for segment in segments), default=0.0) or end.get("peak_mib", 0.0),
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 
+from lstmopt.driver_storage import DriverStorage
 from lstmopt.errors import LstmoptError, MachineError, masked
 from lstmopt.journal import DriverJournal, open_journal, repair_journal
 from lstmopt.lock import unopened
@@ -21,8 +22,6 @@ from lstmopt.objectives import Goals
 from lstmopt.record import RunFolder
 
 IDENTITY = "lstmopt"
-_RECENT = 1000
-"""Trials whose ids are remembered: a database is not asked for each of their segments."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -31,36 +30,12 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 class StoredStudy:
     """A study, the storage that its driver writes to, and what the user should know of its opening.
 
-    Who reads the ``study`` has Optuna hold all of it in memory; ``storage`` holds next to nothing.
+    Neither holds a trial for longer than it is wanted, unless Optuna has no such storage.
     """
 
     study: optuna.Study
     storage: BaseStorage
     notices: tuple[str, ...]
-
-    @cached_property
-    def trial_id(self) -> Callable[[int], int]:
-        """What the storage knows a trial by, from its number."""
-        study_id = self.storage.get_study_id_from_name(self.study.study_name)
-        found = partial(self.storage.get_trial_id_from_study_id_trial_number, study_id)
-        return lru_cache(_RECENT)(found)
-
-    def trial(self, number: int) -> optuna.trial.FrozenTrial:
-        """Return a trial as it stands; it must not be changed."""
-        return self.storage.get_trial(self.trial_id(number))
-
-    def end_trial(
-        self, number: int, state: optuna.trial.TrialState, values: Sequence[float] | None = None
-    ) -> optuna.trial.FrozenTrial:
-        """Give a running trial its last state, and values where it is complete; return it."""
-        self.storage.set_trial_state_values(self.trial_id(number), state, values)
-        return self.trial(number)
-
-    def set_trial_attrs(self, number: int, **attributes: Any) -> None:
-        """Set user attributes of a trial by its number, whichever process began it."""
-        trial_id = self.trial_id(number)
-        for name, value in attributes.items():
-            self.storage.set_trial_user_attr(trial_id, name, value)
 
 
 def find_study(
@@ -86,7 +61,7 @@ def open_study(
     folder.path.mkdir(parents=True, exist_ok=True)
     if not url and repair_journal(folder.journal):
         notices.append("the journal's last line was torn and has been cut off")
-    storage, driven = _open_twice(url, folder)
+    storage = _open_to_drive(url, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
@@ -113,7 +88,7 @@ def open_study(
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(goals.names)
         study.set_user_attr(IDENTITY, dict(identity))
-    return StoredStudy(study, driven, tuple(notices))
+    return StoredStudy(study, storage, tuple(notices))
 
 
 def _changed(what: str, folder: RunFolder) -> str:
@@ -132,26 +107,40 @@ def is_there(url: str, folder: RunFolder) -> bool:
 
 
 def open_storage(url: str, folder: RunFolder) -> BaseStorage:
-    """Open a database, or the journal in the run's folder when ``url`` is empty."""
-    return _open_twice(url, folder)[0]
-
-
-def _open_twice(url: str, folder: RunFolder) -> tuple[BaseStorage, BaseStorage]:
-    """Open a storage for whoever reads all of it, and for a driver, who must not hold all of it."""
+    """Open a database, or the journal in the run's folder when ``url`` is empty, to be read."""
     if not url:
         folder.path.mkdir(parents=True, exist_ok=True)
-        return open_journal(folder.journal), DriverJournal(folder.journal)
+        return open_journal(folder.journal)
+    database = _open_database(url)
+    storage = optuna.storages.get_storage(database)
+    _close_with(storage, database)
+    return storage
+
+
+def _open_to_drive(url: str, folder: RunFolder) -> DriverStorage:
+    """Open a storage as `open_storage` does, for a driver."""
+    if not url:
+        journal = DriverJournal(folder.journal)
+        return DriverStorage(journal, partial(open_journal, folder.journal))
+    database = _open_database(url)
+    storage = DriverStorage(database, partial(optuna.storages.get_storage, database))
+    _close_with(storage, database)
+    return storage
+
+
+def _open_database(url: str) -> BaseStorage:
     try:
         if url.startswith("redis"):
-            storage = optuna.storages.get_storage(url)
-            return storage, storage
-        database = optuna.storages.RDBStorage(url)
-        storage = optuna.storages.get_storage(database)  # a cache of its trials
+            return optuna.storages.get_storage(url)
+        return optuna.storages.RDBStorage(url)
     except Exception as error:
         raise unopened(url, error) from error
-    # connections are closed with the storage, not whenever the last of them is forgotten
-    weakref.finalize(storage, database.engine.dispose)
-    return storage, database
+
+
+def _close_with(storage: BaseStorage, database: BaseStorage) -> None:
+    """Close a database's connections with the storage, not whenever the last one is forgotten."""
+    if isinstance(database, optuna.storages.RDBStorage):
+        weakref.finalize(storage, database.engine.dispose)
 
 
 @contextmanager

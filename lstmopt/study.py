@@ -169,7 +169,7 @@ class Driver:
         """Return a trial that is paused, and is no longer."""
         self._paused.remove(number)
         lately = self._paused_lately.pop(number, None)
-        return lately or Running.of(self.ledger.stored.trial(number))
+        return lately or Running.of(self.ledger.trial(number))
 
     def _promoted(self, closing: Closing = "open") -> Running | None:
         """Take the paused trial that the pruner wants to go on."""
@@ -239,16 +239,15 @@ class Driver:
             self.ledger.trials.put(self.plan.goals.view(running.number, running.static, seen))
         at, report, decision = last_decision(segments)
         promoted = any(event > at for event, _ in running.promotions)
-        if decision.action == "pause" and not promoted:
-            self._pause(running)
-        elif decision.action == "stop":
+        if decision.action == "stop":
             self.ledger.stop(running, report, decision.reason, by_pruner=True)
+        elif segments and segments[-1].end == "finished":
+            self.ledger.complete(running)
+        elif decision.action == "pause" and not promoted:
+            self._pause(running)
         else:
             self._find_checkpoint(running)
-            if running.epochs and segments[-1].end == "finished":
-                self.ledger.complete(running)
-            else:
-                self._ready.append(running)
+            self._ready.append(running)
         self._trained += len(running.epochs)
 
     def _go_on(self, running: Running) -> None:

@@ -116,7 +116,8 @@ class Trials:
         self._widen(done)
         for name in self.learned_names:
             best = self._best[name][row]
-            self._reported[name][row][known:] = array("d", trial.losses[name][known:done])
+            new = np.asarray(trial.losses[name][known:done], float)
+            self._reported[name][row][known:] = array("d", new)
             best[known:done] = trial.curve(name)[known:done]
             if finished:
                 best[done:] = best[done - 1]

@@ -12,7 +12,6 @@ import copy
 import itertools
 from array import array
 from collections.abc import (
-    Callable,
     Collection,
     Container,
     Iterable,
@@ -29,6 +28,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from lstmopt.driver_storage import Delegating
 from lstmopt.errors import MachineError
 from lstmopt.record import CANDIDATE, TAKEN_OVER
 from lstmopt.segments import is_segment
@@ -39,20 +39,7 @@ _DRAWN = -(2**31)
 """The id of a trial that is being drawn; what a warm start shows has small negative ones."""
 
 
-def _delegate(name: str) -> Callable[..., Any]:
-    def call(self: SamplerView, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self.storage, name)(*args, **kwargs)
-
-    call.__name__ = name
-    return call
-
-
-_Delegating: Any = type(
-    "_Delegating", (BaseStorage,), {n: _delegate(n) for n in BaseStorage.__abstractmethods__}
-)
-
-
-class SamplerView(_Delegating):  # type: ignore[misc]
+class SamplerView(Delegating):
     """A storage in which trials without values show ``stand_ins``, by trial number.
 
     Once shown, a trial needs a value whatever becomes of it: NSGA-II may have bred from it.
@@ -64,7 +51,7 @@ class SamplerView(_Delegating):  # type: ignore[misc]
     """
 
     def __init__(self, storage: BaseStorage, study_name: str, known: Iterable[FrozenTrial]) -> None:
-        self.storage = storage
+        super().__init__(storage)
         self._study_id = storage.get_study_id_from_name(study_name)
         self._system_attrs = dict(storage.get_study_system_attrs(self._study_id))
         self.stand_ins: Mapping[int, tuple[float, ...]] = {}
@@ -243,8 +230,15 @@ class SamplerView(_Delegating):  # type: ignore[misc]
             return self._drawn
         return self._trial(self._number(trial_id))
 
+    def trial_id(self, number: int) -> int:
+        """Return what the storage knows a trial by."""
+        return self._ids[number]
+
     def _number(self, trial_id: int) -> int:
-        return bisect.bisect_left(self._ids, trial_id)  # they ascend
+        number = bisect.bisect_left(self._ids, trial_id)  # they ascend
+        if number == len(self) or self._ids[number] != trial_id:
+            raise KeyError(f"no trial of this id: {trial_id}")
+        return number
 
     def _trial(self, number: int) -> FrozenTrial:
         if number not in self._held:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_study import GOALS
@@ -36,7 +38,20 @@ def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
     mine = {(records[n].values["val_loss"], records[n].values["latency_ms"]) for n in closed.front}
     assert mine == points
     assert len(closed.front) == len(points)  # a candidate that is proposed for ever counts once
+    backwards = ClosedTrials(GOALS)
+    for record in reversed(records):
+        backwards.add(record)
+    assert backwards.front == closed.front
     for record in records:
         alike = [r for r in records if r.params == record.params]
         ended = [r for r in alike if r.state == "complete" or r.by_pruner]
         assert closed.twin(record.params) == (ended[0].number if ended else None)
+
+
+@pytest.mark.parametrize("rate", [np.float64(0.5), np.float32(0.5)])
+@pytest.mark.parametrize("size", [3.0, np.int64(3)])
+def test_a_candidate_is_the_same_whatever_the_types_of_its_numbers(size, rate):
+    closed = ClosedTrials(GOALS)
+    closed.add(make_record(7, "complete", 5, 3, False))
+    assert closed.twin({"learning_rate": rate, "hidden_size": size}) == 7
+    assert closed.twin({"learning_rate": rate, "hidden_size": 4}) is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from lstmopt import journal
+from lstmopt.driver_storage import DriverStorage
+from lstmopt.errors import MachineError
 from lstmopt.journal import DriverJournal, open_journal
 
 TWO = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
@@ -70,7 +74,7 @@ def outcome(storage, study_id, step, number):
 @given(STEPS)
 def test_a_drivers_journal_is_what_optunas_own_storage_would_be(held, steps):
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "_LATEST", held)
+        patch.setattr(journal, "_HELD", held)
         paths = [Path(place) / "mine.log", Path(place) / "optuna.log"]
         mine, theirs = DriverJournal(paths[0]), open_journal(paths[1])
         others = [open_journal(path) for path in paths]
@@ -148,3 +152,65 @@ def test_a_line_that_another_program_is_writing_is_read_when_it_is_whole(tmp_pat
     assert mine.get_trial(trial_id).user_attrs == {}
     path.write_bytes(whole)
     assert mine.get_trial(trial_id).user_attrs == {"seen": 1}
+
+
+def test_what_another_program_writes_right_after_a_beginning_is_seen(tmp_path, monkeypatch):
+    path = tmp_path / "j.log"
+    mine, theirs = DriverJournal(path), open_journal(path)
+    study_id = mine.create_new_study(TWO, "s")
+    append = JournalFileBackend.append_logs
+    with monkeypatch.context() as patch:
+
+        def append_and_be_overtaken(backend, logs):
+            append(backend, logs)
+            patch.undo()
+            theirs.set_trial_user_attr(0, "seen", 1)
+
+        patch.setattr(JournalFileBackend, "append_logs", append_and_be_overtaken)
+        trial_id = mine.create_new_trial(study_id)
+    assert mine.get_trial(trial_id).user_attrs == {"seen": 1}
+
+
+@pytest.mark.parametrize("line", [b"{\n", b"null\n", b'{"study": 1}\n', b"\xff\xfe\n"])
+def test_a_line_that_is_no_record_is_named(tmp_path, line):
+    mine = DriverJournal(tmp_path / "j.log")
+    mine.create_new_study(TWO, "s")
+    with (tmp_path / "j.log").open("ab") as file:
+        file.write(line)
+    with pytest.raises(MachineError, match="a line of a journal is a record of Optuna's, found "):
+        mine.get_all_studies()
+
+
+def test_a_journal_that_became_shorter_is_no_journal(tmp_path):
+    mine = DriverJournal(tmp_path / "j.log")
+    study_id = mine.create_new_study(TWO, "s")
+    (tmp_path / "j.log").write_bytes(b"")
+    with pytest.raises(MachineError, match="a run's journal only grows"):
+        mine.create_new_trial(study_id)
+
+
+def test_a_study_is_held_as_a_whole_for_as_long_as_somebody_asks_for_it(tmp_path):
+    opened = []
+
+    def open_whole():
+        opened.append(len(opened))
+        return open_journal(tmp_path / "j.log")
+
+    storage = DriverStorage(DriverJournal(tmp_path / "j.log"), open_whole)
+    study = optuna.create_study(storage=storage)
+    for number in range(5):
+        study.tell(study.ask(), 1.0)
+        assert len(study.get_trials()) == number + 1
+    assert opened == [0]
+    for _ in range(2):
+        storage.create_new_trial(study._study_id)  # as a driver does, which does not look back
+    assert len(study.get_trials()) == 7
+    assert opened == [0, 1]
+
+
+def test_a_drivers_storage_serves_threads(tmp_path):
+    path = tmp_path / "j.log"
+    storage = DriverStorage(DriverJournal(path), partial(open_journal, path))
+    study = optuna.create_study(storage=storage)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=40, n_jobs=4)
+    assert [t.number for t in study.get_trials() if t.state == TrialState.COMPLETE] == [*range(40)]

@@ -16,11 +16,11 @@ MOMENTS = (100, 200, 300)
 class Weigher(Observer):
     """Weighs what Python holds when trials of certain numbers begin."""
 
-    def __init__(self):
-        self.held = []
+    def __init__(self, moments=MOMENTS):
+        self.moments, self.held = moments, []
 
     def started(self, number, params, static):
-        if number in MOMENTS:
+        if number in self.moments:
             gc.collect()
             self.held.append(tracemalloc.get_traced_memory()[0])
 
@@ -33,7 +33,7 @@ def losses(candidate):
     ("storage", "pruner"), [("journal", "auto"), ("journal", "median"), ("sqlite", "auto")]
 )
 def test_a_driver_holds_next_to_nothing_of_a_trial(tmp_path, monkeypatch, storage, pruner):
-    monkeypatch.setattr(journal, "_LATEST", 4)
+    monkeypatch.setattr(journal, "_HELD", 4)
     monkeypatch.setattr(study, "_MOST_PAUSED", 20)
     url = f"sqlite:///{tmp_path}/s.db" if storage == "sqlite" else ""
     weigher = Weigher()
@@ -46,3 +46,16 @@ def test_a_driver_holds_next_to_nothing_of_a_trial(tmp_path, monkeypatch, storag
     # what grows by doubling does so in one half; what is held of every trial is in both
     first, middle, last = weigher.held
     assert min(middle - first, last - middle) / 100 < 1200
+
+
+def test_a_driver_that_goes_on_lets_go_of_what_it_read_at_the_beginning(tmp_path):
+    call = in_process(Scripted(losses))
+    make_driver(tmp_path, make_plan(200), call).search()
+    weigher = Weigher((200, 205))
+    tracemalloc.start()
+    try:
+        make_driver(tmp_path, make_plan(206), call, weigher).search()
+    finally:
+        tracemalloc.stop()
+    first, later = weigher.held
+    assert later < first / 2

@@ -210,7 +210,7 @@ def test_the_storage_never_sees_an_observation(tmp_path):
     driver.search()
     assert notices == ["30 observations of other data may be shown"]
     assert [t.number for t in driver.ledger.study.get_trials()] == list(range(5))
-    assert len(optuna.load_study(study_name="s", storage=driver.ledger.stored.storage).trials) == 5
+    assert len(optuna.load_study(study_name="s", storage=driver.ledger.study._storage).trials) == 5
 
 
 def test_an_observation_has_the_loss_that_its_rank_has_here(tmp_path):

@@ -243,6 +243,16 @@ def test_many_workers_breed_from_parents_that_are_long_stopped(tmp_path):
     assert len(make_driver(tmp_path, dataclasses.replace(plan, trials=500), engine).search()) == 500
 
 
+def test_a_view_knows_no_trial_of_an_id_that_is_not_there():
+    study = optuna.create_study()
+    study.tell(study.ask(), 1.0)
+    _, view = open_view(study, study._storage)
+    assert view.get_trial(0).number == 0
+    for unknown in (-1, 1):
+        with pytest.raises(KeyError):
+            view.get_trial(unknown)
+
+
 def test_a_trial_that_another_program_begins_meanwhile_is_noticed():
     study = optuna.create_study()
     asked, view = open_view(study, study._storage)

@@ -17,11 +17,12 @@ from lstmopt import study
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.executors import Engine, InProcess, LocalProcesses, open_engine
+from lstmopt.ledger import Ledger
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.observer import Observer
 from lstmopt.options import TrainingOptions
 from lstmopt.plan import Plan, check_support, training_seed
-from lstmopt.pruning import make_pruner
+from lstmopt.pruning import Decision, make_pruner
 from lstmopt.record import RunFolder, front_of
 from lstmopt.registry import load_registry
 from lstmopt.running import Running
@@ -195,6 +196,30 @@ def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
     assert any(r.state == "complete" for r in kept)
     assert any("paused" in r.reason for r in kept)
     assert not [*(tmp_path / "dropped" / "checkpoints").rglob("*.pt")]
+
+
+def test_a_trial_that_had_been_trained_to_its_end_is_complete_whenever_the_driver_died(
+    tmp_path, monkeypatch
+):
+    class Pauses:
+        def decide(self, trial, trials):
+            return Decision("pause", "it always does")
+
+        def next_rung(self, report):
+            return None
+
+        def promote(self, paused, trials, closing):
+            return None
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    plan = dataclasses.replace(make_plan(3), pruner=Pauses())
+    call = in_process(Scripted(lambda c: [c["learning_rate"]]))
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(Ledger, "complete", die)
+        make_driver(tmp_path, plan, call).search()
+    assert [r.state for r in make_driver(tmp_path, plan, call).search()] == ["complete"] * 3
 
 
 def test_a_torn_last_line_of_the_journal_is_cut_off(tmp_path, uninterrupted):
