@@ -160,7 +160,9 @@ def _disturb(
         driver.kill()
         driver.wait()
         tally.drivers += 1
-        tally.orphans += len(psutil.wait_procs(children, timeout=30)[1])
+        for orphan in psutil.wait_procs(children, timeout=30)[1]:
+            tally.orphans += 1
+            print(f"lives on after its driver: {orphan}", orphan.cmdline(), file=sys.stderr)
     remember(run, tally)
 
 
