@@ -11,15 +11,17 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
+    CancelledError,
     Executor,
     Future,
     ThreadPoolExecutor,
-    wait,
 )
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +79,12 @@ class _WorkerContext(ForkServerContext):
 
 
 class LocalProcesses(Executor):
-    """Runs tasks in processes that live on; one that dies takes only its own task with it."""
+    """Runs tasks in processes that live on; one that dies takes only its own task with it.
+
+    Each process has a pool to itself. In one for all of them they would share a pipe and its lock:
+    who is killed while it holds that, or in the middle of an answer, would keep the others waiting
+    for minutes, and take their tasks with it.
+    """
 
     def __init__(
         self, workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
@@ -85,33 +92,82 @@ class LocalProcesses(Executor):
         context = _WorkerContext()
         context.set_forkserver_preload(MODULES)
         self._start = partial(
-            ProcessPool, workers, initializer=initializer, initargs=initargs, context=context
+            ProcessPool, 1, initializer=initializer, initargs=initargs, context=context
         )
-        self._pool = self._start()
+        self._idle = [self._start() for _ in range(workers)]
+        self._busy: dict[ProcessPool, _Task] = {}
+        self._waiting: deque[_Task] = deque()
+        self._lock = threading.RLock()
+        self._open = True
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        schedule = partial(self._schedule, fn, args, kwargs)
-        try:
-            return schedule()
-        except (RuntimeError, BrokenExecutor):
-            # pebble gives its pool up when a worker dies while none is known to be busy
-            self.shutdown(cancel_futures=True)
-            self._pool = self._start()
-            return schedule()
+        task = _Task((fn, args, kwargs))
+        with self._lock:
+            if not self._open:
+                raise RuntimeError("an executor that was shut down takes no tasks")
+            self._waiting.append(task)
+            self._hand_out()
+        return task.answer
 
-    def _schedule(
-        self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Future[T]:
-        future: Future[T] = self._pool.schedule(fn, args=list(args), kwargs=kwargs)
-        return future
+    def _hand_out(self) -> None:
+        with self._lock:
+            while self._open and self._idle and self._waiting:
+                task = self._waiting.popleft()
+                if task.answer.set_running_or_notify_cancel():
+                    self._begin(task, self._idle.pop())
+
+    def _begin(self, task: _Task, pool: ProcessPool, again: bool = False) -> None:
+        fn, args, kwargs = task.arguments
+        try:
+            future = pool.schedule(fn, args=list(args), kwargs=kwargs)
+        except (RuntimeError, BrokenExecutor):  # its process died while it was idle
+            self._forget(pool)
+            pool = self._start()
+            future = pool.schedule(fn, args=list(args), kwargs=kwargs)
+        self._busy[pool] = task
+        future.add_done_callback(partial(self._settle, task, pool, again))
+
+    def _settle(self, task: _Task, pool: ProcessPool, again: bool, done: Future[Any]) -> None:
+        error = CancelledError() if done.cancelled() else done.exception()
+        with self._lock:
+            del self._busy[pool]
+            if isinstance(error, ProcessExpired | BrokenExecutor):
+                self._forget(pool)
+                pool = self._start()
+            if isinstance(error, BrokenExecutor) and self._open and not again:
+                self._begin(task, pool, again=True)  # its process had died before it took the task
+                return
+            self._idle.append(pool)
+        if error is None:
+            task.answer.set_result(done.result())
+        else:
+            task.answer.set_exception(error)
+        self._hand_out()
+
+    def _forget(self, pool: ProcessPool) -> None:
+        """Give up a pool whose process died; this may be a thread of it, which it waits for."""
+        pool.stop()  # type: ignore[no-untyped-call]
+        threading.Thread(target=pool.join, daemon=True).start()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        if cancel_futures:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-        else:
-            self._pool.close()  # type: ignore[no-untyped-call]
+        """End all processes: at once where futures are cancelled, else when every task has ended.
+
+        What runs when futures are cancelled has no answer.
+        """
+        with self._lock:
+            tasks = [*self._busy.values(), *self._waiting]
+        if not cancel_futures:
+            wait_for([task.answer for task in tasks])
+        with self._lock:
+            self._open = False
+            for task in self._waiting:
+                task.answer.cancel()
+            pools = [*self._idle, *self._busy]
+        for pool in pools:
+            pool.stop()  # type: ignore[no-untyped-call]
         if wait:
-            self._pool.join()
+            for pool in pools:
+                pool.join()
 
 
 class Engine:
@@ -160,7 +216,7 @@ class Engine:
         """
         open_ones = {future: (key, candidate, 0) for key, (candidate, future) in begun.items()}
         while open_ones:
-            for future in wait(open_ones, return_when=FIRST_COMPLETED).done:
+            for future in wait_for(open_ones, return_when=FIRST_COMPLETED).done:
                 key, candidate, died = open_ones.pop(future)
                 error = future.exception()
                 if error is None:
@@ -276,7 +332,7 @@ class _Task:
     """What a worker is asked, and the future that will hold its answer."""
 
     arguments: tuple[Any, ...]
-    answer: Future[Progress] = field(default_factory=Future)
+    answer: Future[Any] = field(default_factory=Future)
 
 
 class WorkerLost(Exception):

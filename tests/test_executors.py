@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from conftest import SMALL, stored_parts, wave
+from pebble import ProcessExpired
 from real_cluster import real_cluster
 from test_cluster import fixed_list, losses
 from test_run import config_of
@@ -20,7 +23,7 @@ from test_run import config_of
 from lstmopt import load, run
 from lstmopt.engines import capacity, engine_of
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.executors import Engine, InProcess, WorkerLost
+from lstmopt.executors import Engine, InProcess, LocalProcesses, WorkerLost
 from lstmopt.space import Candidate
 from lstmopt.training import Progress
 from lstmopt.worker import outcome_of
@@ -192,3 +195,60 @@ def test_an_error_of_a_task_can_always_be_sent_back():
 
 def test_an_engine_returns_futures():
     assert isinstance(Engine(InProcess(), 1, lambda *_: None).submit(None, None, 1), Future)
+
+
+def _channel():
+    """Return what this process talks to its pool through."""
+    frame = sys._getframe()
+    while "channel" not in frame.f_locals:
+        frame = frame.f_back
+    return frame.f_locals["channel"]
+
+
+def die_while_it_holds_the_lock():
+    mutex = _channel().mutex
+    mutex.reader_mutex.acquire()
+    mutex.writer_mutex.acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_in_the_middle_of_an_answer():
+    os.write(_channel().writer.fileno(), (1000).to_bytes(4, "big") + b"half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("die", [die_while_it_holds_the_lock, die_in_the_middle_of_an_answer])
+def test_a_process_that_dies_at_the_worst_moment_takes_its_own_task_and_no_other(die):
+    pool = LocalProcesses(2, int, ())
+    try:
+        others = [pool.submit(abs, -n) for n in range(3)]
+        dies = pool.submit(die)
+        others += [pool.submit(abs, -n) for n in range(3, 6)]
+        with pytest.raises(ProcessExpired):
+            dies.result(timeout=50)
+        assert [other.result(timeout=50) for other in others] == [*range(6)]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def test_a_process_that_dies_while_it_is_idle_costs_no_task():
+    pool = LocalProcesses(1, int, ())
+    try:
+        for _ in range(3):
+            os.kill(pool.submit(os.getpid).result(timeout=50), signal.SIGKILL)
+            assert pool.submit(abs, -1).result(timeout=50) == 1
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def test_processes_end_what_was_submitted_unless_it_is_cancelled():
+    pool = LocalProcesses(2, int, ())
+    answers = [pool.submit(abs, -n) for n in range(9)]
+    pool.shutdown()
+    assert [answer.result(timeout=0) for answer in answers] == [*range(9)]
+    with pytest.raises(RuntimeError):
+        pool.submit(abs, -1)
+    cancelled = LocalProcesses(1, int, ())
+    answers = [cancelled.submit(time.sleep, 60) for _ in range(3)]
+    cancelled.shutdown(cancel_futures=True)
+    assert [answer.cancelled() for answer in answers] == [False, True, True]
