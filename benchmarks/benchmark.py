@@ -15,8 +15,8 @@ import msgspec
 from threadpoolctl import threadpool_limits
 
 from lstmopt.errors import LstmoptError
-from lstmopt.executors import LocalProcesses
 from lstmopt.files import write_whole
+from lstmopt.local_processes import LocalProcesses
 from lstmopt.machine import machine, versions
 from lstmopt.record import RunFolder
 from lstmopt.registry import Registry, load_registry

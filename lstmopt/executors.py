@@ -9,34 +9,28 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
-    CancelledError,
     Executor,
     Future,
     ThreadPoolExecutor,
+    wait,
 )
-from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired
 
 from lstmopt.allocator import keep_freed_memory
 from lstmopt.errors import MachineError
+from lstmopt.local_processes import LocalProcesses, Task
 from lstmopt.memory import limit_memory
 from lstmopt.options import TrainingOptions
-from lstmopt.preload import MODULES
 from lstmopt.space import Candidate
 from lstmopt.stored import load
 from lstmopt.training import Progress, Workload, advance
@@ -56,118 +50,6 @@ class InProcess(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-class _WorkerProcess(ForkServerProcess):
-    """Starts without the caller's script, which a plain start would run again in each worker.
-
-    So a script needs no ``if __name__ == "__main__"``; workers run this package's functions only.
-    """
-
-    @staticmethod
-    def _Popen(process: Any) -> Any:
-        script = sys.modules["__main__"]
-        sys.modules["__main__"] = ModuleType("__main__")
-        try:
-            return ForkServerProcess._Popen(process)
-        finally:
-            sys.modules["__main__"] = script
-
-
-class _WorkerContext(ForkServerContext):
-    Process = _WorkerProcess
-
-
-class LocalProcesses(Executor):
-    """Runs tasks in processes that live on; one that dies takes only its own task with it.
-
-    Each process has a pool to itself. In one for all of them they would share a pipe and its lock:
-    who is killed while it holds that, or in the middle of an answer, would keep the others waiting
-    for minutes, and take their tasks with it.
-    """
-
-    def __init__(
-        self, workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
-    ) -> None:
-        context = _WorkerContext()
-        context.set_forkserver_preload(MODULES)
-        self._start = partial(
-            ProcessPool, 1, initializer=initializer, initargs=initargs, context=context
-        )
-        self._idle = [self._start() for _ in range(workers)]
-        self._busy: dict[ProcessPool, _Task] = {}
-        self._waiting: deque[_Task] = deque()
-        self._lock = threading.RLock()
-        self._open = True
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        task = _Task((fn, args, kwargs))
-        with self._lock:
-            if not self._open:
-                raise RuntimeError("an executor that was shut down takes no tasks")
-            self._waiting.append(task)
-            self._hand_out()
-        return task.answer
-
-    def _hand_out(self) -> None:
-        with self._lock:
-            while self._open and self._idle and self._waiting:
-                task = self._waiting.popleft()
-                if task.answer.set_running_or_notify_cancel():
-                    self._begin(task, self._idle.pop())
-
-    def _begin(self, task: _Task, pool: ProcessPool, again: bool = False) -> None:
-        fn, args, kwargs = task.arguments
-        try:
-            future = pool.schedule(fn, args=list(args), kwargs=kwargs)
-        except (RuntimeError, BrokenExecutor):  # its process died while it was idle
-            self._forget(pool)
-            pool = self._start()
-            future = pool.schedule(fn, args=list(args), kwargs=kwargs)
-        self._busy[pool] = task
-        future.add_done_callback(partial(self._settle, task, pool, again))
-
-    def _settle(self, task: _Task, pool: ProcessPool, again: bool, done: Future[Any]) -> None:
-        error = CancelledError() if done.cancelled() else done.exception()
-        with self._lock:
-            del self._busy[pool]
-            if isinstance(error, ProcessExpired | BrokenExecutor):
-                self._forget(pool)
-                pool = self._start()
-            if isinstance(error, BrokenExecutor) and self._open and not again:
-                self._begin(task, pool, again=True)  # its process had died before it took the task
-                return
-            self._idle.append(pool)
-        if error is None:
-            task.answer.set_result(done.result())
-        else:
-            task.answer.set_exception(error)
-        self._hand_out()
-
-    def _forget(self, pool: ProcessPool) -> None:
-        """Give up a pool whose process died; this may be a thread of it, which it waits for."""
-        pool.stop()  # type: ignore[no-untyped-call]
-        threading.Thread(target=pool.join, daemon=True).start()
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End all processes: at once where futures are cancelled, else when every task has ended.
-
-        What runs when futures are cancelled has no answer.
-        """
-        with self._lock:
-            tasks = [*self._busy.values(), *self._waiting]
-        if not cancel_futures:
-            wait_for([task.answer for task in tasks])
-        with self._lock:
-            self._open = False
-            for task in self._waiting:
-                task.answer.cancel()
-            pools = [*self._idle, *self._busy]
-        for pool in pools:
-            pool.stop()  # type: ignore[no-untyped-call]
-        if wait:
-            for pool in pools:
-                pool.join()
 
 
 class Engine:
@@ -216,7 +98,7 @@ class Engine:
         """
         open_ones = {future: (key, candidate, 0) for key, (candidate, future) in begun.items()}
         while open_ones:
-            for future in wait_for(open_ones, return_when=FIRST_COMPLETED).done:
+            for future in wait(open_ones, return_when=FIRST_COMPLETED).done:
                 key, candidate, died = open_ones.pop(future)
                 error = future.exception()
                 if error is None:
@@ -245,13 +127,13 @@ class SharingEngine(Engine):
         self._work, self._parts = work, parts
         self._sender = ThreadPoolExecutor(1, "lstmopt-data")
         self._lock = threading.Lock()
-        self._sending: dict[str, list[_Task]] = {}
+        self._sending: dict[str, list[Task]] = {}
         self._unasked = 0
         self.sent = 0
         """How often the data were sent."""
 
     def _begin(self, *arguments: Any) -> Future[Progress]:
-        task = _Task(arguments)
+        task = Task(arguments)
         if self._unasked:
             self._unasked -= 1
             self.sent += 1
@@ -264,7 +146,7 @@ class SharingEngine(Engine):
         """Send no more data."""
         self._sender.shutdown(wait=False, cancel_futures=True)
 
-    def _try(self, task: _Task, call: Callable[..., Any], worker: str = "") -> None:
+    def _try(self, task: Task, call: Callable[..., Any], worker: str = "") -> None:
         # to the one that asked for data, or to another when that is gone
         where: dict[str, Any] = {"workers": [worker], "allow_other_workers": True}
         try:
@@ -278,16 +160,16 @@ class SharingEngine(Engine):
             return
         done.add_done_callback(partial(self._settle, task, worker))
 
-    def _waited_for(self, worker: str) -> list[_Task]:
+    def _waited_for(self, worker: str) -> list[Task]:
         """Take the tasks that wait until a worker has its data."""
         with self._lock:
             return self._sending.pop(worker, []) if worker else []
 
-    def _refuse(self, tasks: Sequence[_Task], why: str) -> None:
+    def _refuse(self, tasks: Sequence[Task], why: str) -> None:
         for task in tasks:
             task.answer.set_exception(MachineError(why))
 
-    def _settle(self, task: _Task, worker: str, done: Future[Progress | NoData]) -> None:
+    def _settle(self, task: Task, worker: str, done: Future[Progress | NoData]) -> None:
         for other in self._waited_for(worker):
             self._try(other, self._call)
         if done.cancelled():
@@ -299,7 +181,7 @@ class SharingEngine(Engine):
         else:
             task.answer.set_result(progress)
 
-    def _provide(self, task: _Task, worker: str) -> None:
+    def _provide(self, task: Task, worker: str) -> None:
         """Send the data with a task, unless they are on their way to its worker already."""
         with self._lock:
             if worker in self._sending:
@@ -314,7 +196,7 @@ class SharingEngine(Engine):
         # not here: this may be a thread that the executor needs for other things
         self._sender.submit(self._send, task, worker)
 
-    def _send(self, task: _Task, worker: str) -> None:
+    def _send(self, task: Task, worker: str) -> None:
         try:
             parts = self._parts.read_bytes()
         except OSError as error:
@@ -325,14 +207,6 @@ class SharingEngine(Engine):
             )
             return
         self._try(task, partial(advance_anywhere, self._work, parts), worker)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What a worker is asked, and the future that will hold its answer."""
-
-    arguments: tuple[Any, ...]
-    answer: Future[Any] = field(default_factory=Future)
 
 
 class WorkerLost(Exception):

@@ -23,7 +23,8 @@ from test_run import config_of
 from lstmopt import load, run
 from lstmopt.engines import capacity, engine_of
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.executors import Engine, InProcess, LocalProcesses, WorkerLost
+from lstmopt.executors import Engine, InProcess, WorkerLost
+from lstmopt.local_processes import LocalProcesses
 from lstmopt.space import Candidate
 from lstmopt.training import Progress
 from lstmopt.worker import outcome_of

@@ -16,12 +16,12 @@ ORDER = [
     "hookspecs", "registry", "table", "times", "data", "windows", "batches", "model", "memory",
     "onednn", "steps", "training", "trials", "pruning", "objectives", "pareto_pruner", "config",
     "latency", "warm_start", "surrogate", "advice", "lock", "segments", "record", "document",
-    "stand_ins", "driver_storage", "view", "allocator", "closed", "stored", "worker", "executors",
-    "plan", "journal", "storage", "opening", "observer", "overhead", "running", "ledger",
-    "proposals", "study", "traits", "past", "requires", "learned", "baselines", "choice",
-    "forecasts", "finalists", "forecaster", "local_cluster", "cluster", "engines", "preparation",
-    "costs", "job", "audit", "loaded", "importance", "comparison", "dashboard", "copying",
-    "progress", "report", "testing", "scaffold", "compat", "cli",
+    "stand_ins", "driver_storage", "view", "allocator", "closed", "stored", "worker",
+    "local_processes", "executors", "plan", "journal", "storage", "opening", "observer", "overhead",
+    "running", "ledger", "proposals", "study", "traits", "past", "requires", "learned", "baselines",
+    "choice", "forecasts", "finalists", "forecaster", "local_cluster", "cluster", "engines",
+    "preparation", "costs", "job", "audit", "loaded", "importance", "comparison", "dashboard",
+    "copying", "progress", "report", "testing", "scaffold", "compat", "cli",
 ]  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from conftest import make_workload, stored_parts
 from lstmopt import study
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
-from lstmopt.executors import Engine, InProcess, LocalProcesses, open_engine
+from lstmopt.executors import Engine, InProcess, open_engine
 from lstmopt.ledger import Ledger
+from lstmopt.local_processes import LocalProcesses
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.observer import Observer
 from lstmopt.options import TrainingOptions

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from lstmopt import make_config, run
-from lstmopt.executors import LocalProcesses
+from lstmopt.local_processes import LocalProcesses
 from lstmopt.observer import Observer
 
 STUDY = {
