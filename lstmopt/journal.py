@@ -20,7 +20,7 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
-from lstmopt.errors import MachineError
+from lstmopt.errors import LstmoptError, MachineError
 
 Record = dict[str, Any]
 """One line of the file: an operation on a study or on a trial, in Optuna's own words."""
@@ -60,8 +60,21 @@ def _open_file(path: Path) -> JournalFileBackend:
 
 
 def open_journal(path: Path) -> JournalStorage:
-    """Open a journal file, new or not. Optuna holds all of it in memory once it is asked."""
-    return JournalStorage(_open_file(path))
+    """Open a journal file, new or not; Optuna holds all of it in memory.
+
+    Raises LstmoptError for a file that holds what is no record.
+    """
+    try:
+        return JournalStorage(_open_file(path))
+    except (ValueError, KeyError, TypeError, AssertionError) as error:  # of Optuna's, at a line
+        raise _damaged(path, f"one that is none ({' '.join(str(error).split())})") from error
+
+
+def _damaged(path: Path, found: str) -> LstmoptError:
+    return LstmoptError(
+        f"a line of a journal is a record of Optuna's, found {found} in {path}: another program "
+        "has written it; take it out and run the same command again"
+    )
 
 
 def repair_journal(path: Path) -> bool:
@@ -84,11 +97,7 @@ def _read_record(line: bytes, path: Path) -> Record:
             return record
     except ValueError:
         pass
-    found = line[:40].decode(errors="replace")
-    raise MachineError(
-        f"a line of a journal is a record of Optuna's, found {found!r} in {path}: another program "
-        "has written it; take that line out and run the same command again"
-    )
+    raise _damaged(path, repr(line[:40].decode(errors="replace")))
 
 
 class _Index:
@@ -172,7 +181,7 @@ class DriverJournal(BaseStorage):
     def read_on(self) -> list[tuple[int | None, Record]]:
         """Read what has been added to the file; return it with the trials that it is about.
 
-        Raises MachineError for a file that has become shorter, or holds what is no record.
+        Raises MachineError for a file that has become shorter, LstmoptError for what is no record.
         """
         size = self._path.stat().st_size
         if size < self._end:

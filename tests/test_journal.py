@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from lstmopt import journal
 from lstmopt.driver_storage import DriverStorage
-from lstmopt.errors import MachineError
+from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.journal import DriverJournal, open_journal
 
 TWO = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
@@ -176,9 +176,10 @@ def test_a_line_that_is_no_record_is_named(tmp_path, line):
     mine = DriverJournal(tmp_path / "j.log")
     mine.create_new_study(TWO, "s")
     with (tmp_path / "j.log").open("ab") as file:
-        file.write(line)
-    with pytest.raises(MachineError, match="a line of a journal is a record of Optuna's, found "):
-        mine.get_all_studies()
+        file.write(line * 2)  # of the last one alone Optuna says nothing
+    for read in (mine.get_all_studies, lambda: open_journal(tmp_path / "j.log")):
+        with pytest.raises(LstmoptError, match="a line of a journal is a record of"):
+            read()
 
 
 def test_a_journal_that_became_shorter_is_no_journal(tmp_path):
