@@ -197,7 +197,7 @@ def test_of_a_whole_document_and_a_damaged_study_the_document_is_read(copied):
     copied.joinpath("journal.log").write_text("\n".join(lines) + "\n")
     assert load(copied).finished
     copied.joinpath("optimization_results.json").unlink()
-    with pytest.raises(LstmoptError, match="a line of a journal is a record of Optuna.s, found"):
+    with pytest.raises(LstmoptError, match="a line of a journal is a record of Optuna's"):
         load(copied)
 
 
