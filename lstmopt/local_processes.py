@@ -91,10 +91,14 @@ class LocalProcesses(Executor):
         fn, args, kwargs = task.arguments
         try:
             future = pool.schedule(fn, args=list(args), kwargs=kwargs)
-        except (RuntimeError, BrokenExecutor):  # its process died while it was idle
+        except (RuntimeError, BrokenExecutor) as error:
             self._forget(pool)
-            pool = self._start()
-            future = pool.schedule(fn, args=list(args), kwargs=kwargs)
+            if again:  # nor can another be started
+                self._idle.append(self._start())
+                task.answer.set_exception(error)
+            else:  # its process died while it was idle
+                self._begin(task, self._start(), again=True)
+            return
         self._busy[pool] = task
         future.add_done_callback(partial(self._settle, task, pool, again))
 

@@ -9,7 +9,13 @@ import subprocess
 import sys
 import sysconfig
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -253,3 +259,19 @@ def test_processes_end_what_was_submitted_unless_it_is_cancelled():
     answers = [cancelled.submit(time.sleep, 60) for _ in range(3)]
     cancelled.shutdown(cancel_futures=True)
     assert [answer.cancelled() for answer in answers] == [False, True, True]
+
+
+def test_a_task_is_answered_where_no_process_can_be_started():
+    class Broken:
+        def schedule(self, *_, **__):
+            raise BrokenExecutor("no process can be started")
+
+        def stop(self): ...
+
+        def join(self): ...
+
+    pool = LocalProcesses(1, int, ())
+    pool._start, pool._idle = Broken, [Broken()]
+    for answer in [pool.submit(abs, -1), pool.submit(abs, -2)]:
+        with pytest.raises(BrokenExecutor, match="no process can be started"):
+            answer.result(timeout=5)
