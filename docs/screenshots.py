@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from lstmopt import load
-from lstmopt.report.images import find_browser, write_sheets
+from lstmopt.report.png import find_browser, write_sheets
 
 HERE = Path(__file__).parent
 

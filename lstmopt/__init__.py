@@ -9,32 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lstmopt.config import Config as Config
-    from lstmopt.config import make_config as make_config
-    from lstmopt.config import read_config as read_config
+    from lstmopt.config.study_file import Config as Config
+    from lstmopt.config.study_file import make_config as make_config
+    from lstmopt.config.study_file import read_config as read_config
     from lstmopt.errors import LstmoptError as LstmoptError
-    from lstmopt.forecaster import Forecaster as Forecaster
-    from lstmopt.hookspecs import hookimpl as hookimpl
-    from lstmopt.job import run as run
-    from lstmopt.loaded import Run as Run
-    from lstmopt.loaded import load as load
-    from lstmopt.pareto_pruner import ParetoPruner as ParetoPruner
-    from lstmopt.registry import Objective as Objective
-    from lstmopt.registry import Strategy as Strategy
+    from lstmopt.forecasting.forecaster import Forecaster as Forecaster
+    from lstmopt.plugin.hookspecs import hookimpl as hookimpl
+    from lstmopt.plugin.registry import Objective as Objective
+    from lstmopt.plugin.registry import Strategy as Strategy
+    from lstmopt.pruning.pareto_pruner import ParetoPruner as ParetoPruner
+    from lstmopt.results.run import Run as Run
+    from lstmopt.results.run import load as load
+    from lstmopt.workflow.run_study import run as run
 
 _PUBLIC = {
-    "Config": "config",
-    "make_config": "config",
-    "read_config": "config",
+    "Config": "config.study_file",
+    "make_config": "config.study_file",
+    "read_config": "config.study_file",
     "LstmoptError": "errors",
-    "Forecaster": "forecaster",
-    "hookimpl": "hookspecs",
-    "Objective": "registry",
-    "load": "loaded",
-    "ParetoPruner": "pareto_pruner",
-    "Run": "loaded",
-    "Strategy": "registry",
-    "run": "job",
+    "Forecaster": "forecasting.forecaster",
+    "hookimpl": "plugin.hookspecs",
+    "Objective": "plugin.registry",
+    "load": "results.run",
+    "ParetoPruner": "pruning.pareto_pruner",
+    "Run": "results.run",
+    "Strategy": "plugin.registry",
+    "run": "workflow.run_study",
 }
 __all__ = list(_PUBLIC)
 

@@ -22,28 +22,35 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lstmopt import config as options
-from lstmopt.choice import pick_index
-from lstmopt.costs import measure_costs
+from lstmopt.config import study_file as options
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.finalists import Refit, Verdict
-from lstmopt.interruption import heeded
-from lstmopt.job import begin, finish, no_front, start_engine, write_record
-from lstmopt.journal import open_journal, repair_journal
-from lstmopt.latency import Setting, forecast_costs
-from lstmopt.loaded import Run
-from lstmopt.model import LSTMForecaster
+from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.objectives import ForecastCost, Goals
-from lstmopt.observer import Observer
-from lstmopt.plan import training_seed
-from lstmopt.preparation import Job, prepare
-from lstmopt.record import END, RunFolder, TrialRecord, closed_trials, front_of, told_values
-from lstmopt.registry import Objective
-from lstmopt.segments import Segment
-from lstmopt.space import FIXED, Architecture, Candidate, Params, parse_space
-from lstmopt.storage import open_study
-from lstmopt.training import Workload, advance, begin_from, derive_seed, read_checkpoint
+from lstmopt.plugin.registry import Objective
+from lstmopt.results.run import Run
+from lstmopt.results.selection import pick_index
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import training_seed
+from lstmopt.search_space import FIXED, Architecture, Candidate, Params, parse_space
+from lstmopt.storage.driver_journal import open_journal, repair_journal
+from lstmopt.storage.segments import Segment
+from lstmopt.storage.study_store import open_study
+from lstmopt.storage.trial_record import (
+    END,
+    RunFolder,
+    TrialRecord,
+    closed_trials,
+    front_of,
+    told_values,
+)
+from lstmopt.system.signals import heeded
+from lstmopt.training.latency import Setting, forecast_costs
+from lstmopt.training.trainer import Workload, advance, begin_from, derive_seed, read_checkpoint
+from lstmopt.workflow.finalists import Refit, Verdict
+from lstmopt.workflow.forecast_costs import measure_costs
+from lstmopt.workflow.job import Job, prepare
+from lstmopt.workflow.run_study import begin, finish, no_front, start_engine, write_record
 
 _log = logging.getLogger("lstmopt")
 _CANDIDATE = "candidate"
@@ -509,7 +516,7 @@ def _cost(job: Job, architecture: Architecture) -> dict[Architecture, ForecastCo
 
 def _draw(document: Mapping[str, Any], folder: RunFolder) -> None:
     """Draw the two pictures where there is a browser; say in one sentence where there is none."""
-    from lstmopt.report.images import write_sheets
+    from lstmopt.report.png import write_sheets
 
     if missing := write_sheets(Run(folder, document)):
         _log.warning("%s", missing)

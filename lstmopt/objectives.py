@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lstmopt.errors import LstmoptError
-from lstmopt.space import Architecture, Value
-from lstmopt.trials import TrialView
+from lstmopt.pruning.trial_curves import TrialView
+from lstmopt.search_space import Architecture, Value
 
 if TYPE_CHECKING:
     from lstmopt.epoch import Epoch
-    from lstmopt.registry import Objective
+    from lstmopt.plugin.registry import Objective
 
 
 @dataclass(frozen=True)

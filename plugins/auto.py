@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Pruner
-from lstmopt.space import Space
-from lstmopt.warm_start import Beginning, PastStudy, WarmStart
+from lstmopt.pruning.pruners import Pruner
+from lstmopt.search_space import Space
+from lstmopt.warm_start.protocols import Beginning, PastStudy, WarmStart
 
 PRUNER = "plausible_halving"
 SAME_WORK, OTHER_WORK, NO_PAST = "replay", "transfer", "shipped"

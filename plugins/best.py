@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.space import Params, Space
-from lstmopt.warm_start import Beginning, PastStudy
+from lstmopt.search_space import Params, Space
+from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class Best:

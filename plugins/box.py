@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.space import Choice, Parameter, Space, Value
-from lstmopt.warm_start import Beginning, PastStudy
+from lstmopt.search_space import Choice, Parameter, Space, Value
+from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class Box:

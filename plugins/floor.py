@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Decision, Pruner, Wrapping
-from lstmopt.trials import Trials, TrialView
+from lstmopt.pruning.pruners import Decision, Pruner, Wrapping
+from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
 class Floor(Wrapping):

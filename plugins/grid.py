@@ -9,7 +9,7 @@ from lstmopt import Strategy, hookimpl
 if TYPE_CHECKING:
     import optuna
 
-    from lstmopt.space import Space
+    from lstmopt.search_space import Space
 
 
 def make(*, space: Space) -> optuna.samplers.BaseSampler:

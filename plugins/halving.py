@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.front import Ranking, contributions
-from lstmopt.pruning import GO_ON, Closing, Decision
-from lstmopt.trials import Floats, Trials, TrialView
+from lstmopt.pareto import Ranking, contributions
+from lstmopt.pruning.pruners import GO_ON, Closing, Decision
+from lstmopt.pruning.trial_curves import Floats, Trials, TrialView
 
 _ABSENT = -1
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import NeverStop
-from lstmopt.space import Space
-from lstmopt.warm_start import Beginning, PastStudy
+from lstmopt.pruning.pruners import NeverStop
+from lstmopt.search_space import Space
+from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class BeginCold:

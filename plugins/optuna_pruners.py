@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Decision
-from lstmopt.trials import Trials, TrialView
+from lstmopt.pruning.pruners import Decision
+from lstmopt.pruning.trial_curves import Trials, TrialView
 
 if TYPE_CHECKING:
     import optuna

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import GO_ON, Decision, Pruner, Wrapping
-from lstmopt.trials import Trials, TrialView
+from lstmopt.pruning.pruners import GO_ON, Decision, Pruner, Wrapping
+from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
 class Patient(Wrapping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.trials import Floats
+from lstmopt.pruning.trial_curves import Floats
 
 
 class PercentileRule:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import GO_ON, Decision, peers_of
-from lstmopt.trials import Trials, TrialView
+from lstmopt.pruning.pruners import GO_ON, Decision, peers_of
+from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
 class Plausible:

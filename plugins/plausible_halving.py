@@ -7,8 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Closing, Decision, Pruner, Wrapping
-from lstmopt.trials import Trials, TrialView
+from lstmopt.pruning.pruners import Closing, Decision, Pruner, Wrapping
+from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
 class PlausibleHalving(Wrapping):

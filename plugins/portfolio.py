@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.advice import FEWEST, Source, Weighing, too_small
-from lstmopt.front import front_mask, hypervolume
-from lstmopt.space import Architecture, Params, Space
-from lstmopt.warm_start import Beginning, PastStudy, PastTrial
+from lstmopt.pareto import front_mask, hypervolume
+from lstmopt.search_space import Architecture, Params, Space
+from lstmopt.warm_start.advisers import FEWEST, Source, Weighing, too_small
+from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
 
 Floats = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.space import Space
-from lstmopt.warm_start import Beginning, PastStudy, PastTrial
+from lstmopt.search_space import Space
+from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
 
 
 class Replay:

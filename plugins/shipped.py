@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.advice import Source, Weighing
-from lstmopt.space import Params, Space
-from lstmopt.warm_start import Beginning, PastStudy, PastTrial
+from lstmopt.search_space import Params, Space
+from lstmopt.warm_start.advisers import Source, Weighing
+from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
 
 
 class Shipped:

@@ -17,17 +17,17 @@ import pytest
 from hypothesis import settings
 from lstmopt_benchmarks.tables import StaticRule, Table
 
-from lstmopt.document import goals_of, make_document
+from lstmopt.data.windows import Part, Shape
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
-from lstmopt.files import write_whole
-from lstmopt.loaded import Run
-from lstmopt.options import TrainingOptions
-from lstmopt.record import RunFolder, TrialRecord
-from lstmopt.space import Choice, Range, Space
-from lstmopt.stored import store
-from lstmopt.training import Workload
-from lstmopt.windows import Part, Shape
+from lstmopt.results.document import goals_of, make_document
+from lstmopt.results.run import Run
+from lstmopt.search_space import Choice, Range, Space
+from lstmopt.storage.trial_record import RunFolder, TrialRecord
+from lstmopt.system.atomic_write import write_whole
+from lstmopt.system.mmap_arrays import store
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.trainer import Workload
 
 settings.register_profile("long", max_examples=2000, deadline=None)
 

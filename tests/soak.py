@@ -25,9 +25,9 @@ import psutil
 from conftest import wave
 
 from lstmopt import LstmoptError, load
-from lstmopt.front import dominates
+from lstmopt.pareto import dominates
 
-MAIN = "from lstmopt.cli import main; main()"
+MAIN = "from lstmopt.cli.main import main; main()"
 STUDY = """
 name = "soak"
 seed = 1

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from lstmopt import allocator
+from lstmopt.system import malloc as allocator
 
 FAULTS = """
 import resource, sys
 import numpy as np
-from lstmopt.allocator import keep_freed_memory
+from lstmopt.system.malloc import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 for step in range(60):

@@ -8,15 +8,15 @@ from conftest import wave
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.audit import audit_run, gain, interval, replay
-from lstmopt.config import make_config, replace
+from lstmopt.config.study_file import make_config, replace
 from lstmopt.errors import LstmoptError
-from lstmopt.front import front_mask
-from lstmopt.job import open_stored, run
 from lstmopt.objectives import make_goals
-from lstmopt.observer import Observer
-from lstmopt.preparation import prepare
-from lstmopt.registry import load_registry
+from lstmopt.pareto import front_mask
+from lstmopt.plugin.registry import load_registry
+from lstmopt.search.observer import Observer
+from lstmopt.workflow.job import prepare
+from lstmopt.workflow.pruning_audit import audit_run, gain, interval, replay
+from lstmopt.workflow.run_study import open_stored, run
 
 STUDY = {
     "name": "audited",

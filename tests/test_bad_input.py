@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import make_run, wave
 
-from lstmopt.cli import cli
+from lstmopt.cli.main import cli
 from lstmopt.errors import LstmoptError
 
 RUN = ("run", "--data", "wave.csv", "--target", "load", "--workers", "1", "--epochs", "1")

@@ -17,13 +17,13 @@ from lstmopt_benchmarks.replay import ReplayTask
 from lstmopt_benchmarks.report import gather, summarise, write_report
 from lstmopt_benchmarks.tables import read_tables, write_table
 
-from lstmopt.cli import main
+from lstmopt.cli.main import main
 from lstmopt.errors import LstmoptError
 
 EXTREMES = '''
 import optuna
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning import Decision
+from lstmopt.pruning.pruners import Decision
 from lstmopt_benchmarks.replay import ReplayTask
 from lstmopt_benchmarks.tables import read_tables
 
@@ -292,7 +292,7 @@ def test_real_work_is_timed_and_a_device_that_is_absent_is_skipped(
 def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(tmp_path, table_file):
     out = tmp_path / "b"
     command = [
-        sys.executable, "-c", "from lstmopt.cli import main; main()",
+        sys.executable, "-c", "from lstmopt.cli.main import main; main()",
         "bench", "--replay", table_file, "--sampler", "tpe",
         "--seeds", "400", "--budget", "30", "--workers", "2", "--out", str(out),
     ]  # fmt: skip

@@ -11,8 +11,8 @@ from lstmopt_benchmarks.contenders import BASELINE, PLAIN, Contender, Named, con
 from lstmopt_benchmarks.replay import ReplayTask, advance
 
 from lstmopt.errors import LstmoptError
-from lstmopt.registry import load_registry
-from lstmopt.space import Candidate
+from lstmopt.plugin.registry import load_registry
+from lstmopt.search_space import Candidate
 
 ROOT = Path(__file__).parents[1]
 REGISTRY = load_registry()
@@ -219,7 +219,7 @@ def test_a_warm_start_without_an_earlier_study_is_refused(task):
 
 
 def test_the_classic_median_reaches_its_plugin_and_ignores_static_objectives():
-    registry = load_registry((ROOT / "benchmarks" / "classic_median.py",))
+    registry = load_registry((ROOT / "benchmarks" / "peers" / "classic_median.py",))
     task = ReplayTask(make_recorded(200), rows=True)
     blind = task.search(contender(pruner="classic_median"), 0, 999, 60, registry)
     peers = task.search(contender(pruner="median"), 0, 999, 60, registry)

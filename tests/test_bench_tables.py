@@ -11,7 +11,7 @@ from lstmopt_benchmarks.surrogate import Surrogate, rank_correlation
 from lstmopt_benchmarks.tables import read_tables, write_table
 
 from lstmopt.errors import LstmoptError
-from lstmopt.space import CLASSIC, Choice
+from lstmopt.search_space import CLASSIC, Choice
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):

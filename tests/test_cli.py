@@ -10,7 +10,7 @@ import time
 import pytest
 from conftest import make_run, wave
 
-from lstmopt.report.images import find_browser
+from lstmopt.report.png import find_browser
 
 MEDIAN = ("--pruner", "median", "--pruner-option")
 FAST = [
@@ -19,7 +19,7 @@ FAST = [
 
 
 def lstmopt(*args, **options):
-    command = [sys.executable, "-c", "from lstmopt.cli import main; main()", *map(str, args)]
+    command = [sys.executable, "-c", "from lstmopt.cli.main import main; main()", *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
@@ -298,7 +298,7 @@ def test_ctrl_c_keeps_everything_finished_and_the_same_command_goes_on(folder):
         "ctrl-c",
         "--no-report",
     ]
-    command = [sys.executable, "-c", "from lstmopt.cli import main; main()", *args]
+    command = [sys.executable, "-c", "from lstmopt.cli.main import main; main()", *args]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -321,7 +321,7 @@ def test_ctrl_c_keeps_everything_finished_and_the_same_command_goes_on(folder):
 
 def test_import_and_help_load_no_heavy_library():
     check = "import sys; sys.exit(bool({'torch', 'pandas', 'optuna'} & set(sys.modules)))"
-    show_help = "from lstmopt.cli import cli; cli(['--help'], standalone_mode=False)"
+    show_help = "from lstmopt.cli.main import cli; cli(['--help'], standalone_mode=False)"
     for statement in ("import lstmopt", show_help):
         done = subprocess.run([sys.executable, "-c", f"{statement}; {check}"], capture_output=True)
         assert done.returncode == 0, statement
@@ -330,10 +330,10 @@ def test_import_and_help_load_no_heavy_library():
 @pytest.mark.parametrize(
     "code",
     [
-        "from lstmopt.cli import cli; cli(['plugins'], standalone_mode=False)",
-        "from lstmopt.cli import cli; cli(['pareto', 'run'], standalone_mode=False)",
-        "from lstmopt.config import read_config, shipped_study; read_config(shipped_study())",
-        "from lstmopt.preload import start_forkserver",
+        "from lstmopt.cli.main import cli; cli(['plugins'], standalone_mode=False)",
+        "from lstmopt.cli.main import cli; cli(['pareto', 'run'], standalone_mode=False)",
+        "from lstmopt.config import study_file as s; s.read_config(s.shipped_study())",
+        "from lstmopt.execution.forkserver import start_forkserver",
     ],
 )
 def test_what_must_be_quick_loads_no_torch_and_no_pandas(folder, code):

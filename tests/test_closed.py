@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_study import GOALS
 
-from lstmopt.closed import ClosedTrials
-from lstmopt.record import TrialRecord, front_of
+from lstmopt.search.closed_trials import ClosedTrials
+from lstmopt.storage.trial_record import TrialRecord, front_of
 
 STATES = st.sampled_from(["complete", "pruned", "failed", "infeasible"])
 

@@ -19,17 +19,17 @@ from conftest import stored_parts, wave
 from real_cluster import Proxy, real_cluster, wait_until
 from test_run import config_of
 
-from lstmopt import cluster as cluster_module
 from lstmopt import load, run
-from lstmopt.cli import cli
-from lstmopt.cluster import open_cluster
-from lstmopt.config import replace
-from lstmopt.engines import engine_of
+from lstmopt.cli.main import cli
+from lstmopt.config.study_file import replace
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.executors import WorkerLost
-from lstmopt.local_cluster import worker_options
-from lstmopt.observer import Observer
-from lstmopt.space import Candidate
+from lstmopt.execution import dask_cluster as cluster_module
+from lstmopt.execution.dask_cluster import open_cluster
+from lstmopt.execution.dask_local import worker_options
+from lstmopt.execution.engine import WorkerLost
+from lstmopt.execution.open_engine import engine_of
+from lstmopt.search.observer import Observer
+from lstmopt.search_space import Candidate
 
 GRID = {
     "hidden_size": [4, 8],

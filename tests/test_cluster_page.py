@@ -17,7 +17,7 @@ from real_cluster import HOST, free_port, wait_until
 from real_postgresql import real_postgresql
 
 from lstmopt import load
-from lstmopt.cli import cli
+from lstmopt.cli.main import cli
 
 PAGE = (Path(__file__).parents[1] / "docs" / "clusters.md").read_text()
 STUDY = (

@@ -8,8 +8,8 @@ from conftest import make_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.comparison import compare, coverage
 from lstmopt.errors import LstmoptError
+from lstmopt.results.comparison import compare, coverage
 
 fronts = st.lists(st.tuples(*[st.integers(0, 4)] * 2), max_size=6)
 

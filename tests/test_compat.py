@@ -11,10 +11,10 @@ import torch
 
 from lstmopt import Forecaster, LstmoptError, load
 from lstmopt.compat import LSTMModel, LSTMTrainer, OptunaLSTMTuner
-from lstmopt.model import LSTMForecaster
+from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.report import images
-from lstmopt.space import Architecture, Candidate
-from lstmopt.training import evaluate
+from lstmopt.search_space import Architecture, Candidate
+from lstmopt.training.trainer import evaluate
 
 SPACE = {
     "hidden_size": [4, 8],

@@ -8,8 +8,8 @@ import optuna
 import pytest
 
 from lstmopt import Objective, Strategy
-from lstmopt.pruning import Decision
-from lstmopt.registry import load_registry
+from lstmopt.plugin.registry import load_registry
+from lstmopt.pruning.pruners import Decision
 from lstmopt.testing import (
     ObjectiveContract,
     PrunerContract,
@@ -18,7 +18,7 @@ from lstmopt.testing import (
     broken_laws,
     optuna_cases,
 )
-from lstmopt.warm_start import Beginning
+from lstmopt.warm_start.protocols import Beginning
 
 REGISTRY = load_registry()
 NEEDED = {

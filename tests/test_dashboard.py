@@ -15,7 +15,7 @@ from test_run import config_of
 
 from lstmopt import load, run
 
-MAIN = "from lstmopt.cli import main; main()"
+MAIN = "from lstmopt.cli.main import main; main()"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from conftest import wave
 
 from lstmopt import load
 
-MAIN = "from lstmopt.cli import main; main()"
+MAIN = "from lstmopt.cli.main import main; main()"
 STUDY = (
     'name = "s"\nworkers = {workers}\n[data]\npath = "../wave.csv"\ntarget = "load"\n'
     "[task]\nwindow = 12\n[training]\nepochs = 12\n[space]\nhidden_size = [8, 64]\n"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import wave
 
-from lstmopt.cli import cli
-from lstmopt.config import make_config, read_config, shipped_study
-from lstmopt.registry import load_registry
-from lstmopt.space import CLASSIC, parse_space
+from lstmopt.cli.main import cli
+from lstmopt.config.study_file import make_config, read_config, shipped_study
+from lstmopt.plugin.registry import load_registry
+from lstmopt.search_space import CLASSIC, parse_space
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

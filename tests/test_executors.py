@@ -27,13 +27,13 @@ from test_cluster import fixed_list, losses
 from test_run import config_of
 
 from lstmopt import load, run
-from lstmopt.engines import capacity, engine_of
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.executors import Engine, InProcess, WorkerLost
-from lstmopt.local_processes import LocalProcesses
-from lstmopt.space import Candidate
-from lstmopt.training import Progress
-from lstmopt.worker import outcome_of
+from lstmopt.execution.engine import Engine, InProcess, WorkerLost
+from lstmopt.execution.open_engine import capacity, engine_of
+from lstmopt.execution.process_pool import LocalProcesses
+from lstmopt.execution.remote_worker import outcome_of
+from lstmopt.search_space import Candidate
+from lstmopt.training.trainer import Progress
 
 
 @pytest.fixture(scope="module")

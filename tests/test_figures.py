@@ -10,13 +10,13 @@ import plotly.io
 import pytest
 from conftest import make_run
 
-from lstmopt.comparison import compare
-from lstmopt.front import hypervolume
 from lstmopt.objectives import REFERENCE, normalise
+from lstmopt.pareto import hypervolume
 from lstmopt.report.comparison_figure import draw_comparison
 from lstmopt.report.measures import measures
 from lstmopt.report.parameter_figures import numbers, rank_correlations
 from lstmopt.report.search_figures import MOST_CURVES
+from lstmopt.results.comparison import compare
 
 STATES = ["complete", "pruned", "complete", "failed", "infeasible", "complete"] * 4
 
@@ -256,7 +256,7 @@ def test_a_learned_measure_comes_from_the_best_epoch(made):
 
 def test_figures_import_no_plotly_before_they_are_drawn():
     code = (
-        "import sys, lstmopt.report.figures, lstmopt.report.images;"
+        "import sys, lstmopt.report.figures, lstmopt.report.png;"
         "print([m for m in ('plotly', 'kaleido', 'choreographer') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

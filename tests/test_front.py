@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.front import Ranking, contributions, dominates, front_mask, hypervolume, knee
+from lstmopt.pareto import Ranking, contributions, dominates, front_mask, hypervolume, knee
 
 coordinates = st.integers(0, 6).map(float)
 

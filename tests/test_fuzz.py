@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from test_run import config_of
 
 from lstmopt import Forecaster, load, run
-from lstmopt.config import read_config
-from lstmopt.data import read_series
-from lstmopt.options import DataOptions
-from lstmopt.past import read_studies
+from lstmopt.config.study_file import read_config
+from lstmopt.data.series import read_series
+from lstmopt.training.options import DataOptions
+from lstmopt.warm_start.past_studies import read_studies
 
 relaxed = settings(
     deadline=None,

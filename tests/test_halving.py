@@ -10,10 +10,10 @@ from lstmopt_plugins.halving import Halving
 from lstmopt_plugins.plausible import Plausible
 from test_pruning import known, studies
 
-from lstmopt.front import dominates
-from lstmopt.pruning import NeverStop, make_pruner
-from lstmopt.registry import load_registry
-from lstmopt.trials import TrialView
+from lstmopt.pareto import dominates
+from lstmopt.plugin.registry import load_registry
+from lstmopt.pruning.pruners import NeverStop, make_pruner
+from lstmopt.pruning.trial_curves import TrialView
 
 RUNGS = Halving(1, 2, False)
 HOPEFUL = make_pruner(

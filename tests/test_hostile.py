@@ -16,11 +16,11 @@ from lstmopt_benchmarks.tables import read_tables
 from test_run import config_of
 
 from lstmopt import Forecaster, load, run
+from lstmopt.data.csv_reader import without_formula
 from lstmopt.errors import LstmoptError, printable
-from lstmopt.observer import Observer
-from lstmopt.table import without_formula
+from lstmopt.search.observer import Observer
 
-MAIN = "from lstmopt.cli import main; main()"
+MAIN = "from lstmopt.cli.main import main; main()"
 
 
 class Bomb:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import make_run
 
-from lstmopt.importance import FEWEST, TRUSTED
+from lstmopt.results.importance import FEWEST, TRUSTED
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from lstmopt import journal
-from lstmopt.driver_storage import DriverStorage
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.journal import DriverJournal, open_journal
+from lstmopt.storage import driver_journal as journal
+from lstmopt.storage.driver_journal import DriverJournal, open_journal
+from lstmopt.storage.driver_storage import DriverStorage
 
 TWO = [StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE]
 WRITES = ["begin", "wait", "param", "user", "system", "step", "run", "end", "study", "delete"]

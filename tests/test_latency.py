@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from lstmopt.latency import Setting, forecast_costs
-from lstmopt.space import Architecture
+from lstmopt.search_space import Architecture
+from lstmopt.training.latency import Setting, forecast_costs
 
 SETTING = Setting(features=3, window=12, horizon=1, device="cpu")
 SMALL, LARGE = Architecture(4, 1), Architecture(128, 3)

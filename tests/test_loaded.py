@@ -11,8 +11,8 @@ from conftest import make_run, study_in_another_process, wave
 from test_run import config_of
 
 from lstmopt import load, run
+from lstmopt.data.windows import Shape, split_series
 from lstmopt.errors import LstmoptError
-from lstmopt.windows import Shape, split_series
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_forecasts_of_a_part_lie_in_it_and_give_its_scores(finished):
 
 
 def _series(loaded):
-    from lstmopt.data import read_series
+    from lstmopt.data.series import read_series
 
     return read_series(loaded.config.data.path, loaded.config.data)
 

@@ -8,7 +8,8 @@ import tracemalloc
 import pytest
 from test_study import Observer, Scripted, in_process, make_driver, make_plan
 
-from lstmopt import journal, study
+from lstmopt.search import driver as study
+from lstmopt.storage import driver_journal as journal
 
 MOMENTS = (100, 200, 300)
 

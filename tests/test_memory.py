@@ -11,20 +11,20 @@ from conftest import wave
 from test_run import config_of
 
 from lstmopt import run
-from lstmopt.config import parse_megabytes
+from lstmopt.config.study_file import parse_megabytes
 from lstmopt.errors import LstmoptError
-from lstmopt.memory import training_mb
-from lstmopt.space import Candidate
+from lstmopt.search_space import Candidate
+from lstmopt.training.memory import training_mb
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 
 PEAK = """
 import json, sys
 from conftest import make_part
-from lstmopt.memory import peak_mib
-from lstmopt.options import TrainingOptions
-from lstmopt.space import Candidate
-from lstmopt.training import Workload, advance
+from lstmopt.training.memory import peak_mib
+from lstmopt.training.options import TrainingOptions
+from lstmopt.search_space import Candidate
+from lstmopt.training.trainer import Workload, advance
 hidden, layers, batch, window = map(int, sys.argv[1:])
 options = TrainingOptions(epochs=1, targets_per_window=1)
 parts = [make_part(*rows, window, 1, 900) for rows in ((0, 800), (800, 900))]
@@ -83,7 +83,7 @@ def test_what_cannot_fit_is_never_trained(tmp_path, csv):
 
 @linux
 def test_what_takes_more_than_was_predicted_is_a_failed_candidate(tmp_path, monkeypatch):
-    monkeypatch.setattr("lstmopt.preparation.training_mb", lambda *_: 0.0)
+    monkeypatch.setattr("lstmopt.workflow.job.training_mb", lambda *_: 0.0)
     wave().to_csv(tmp_path / "wave.csv", index=False)
     config = config_of(
         tmp_path / "wave.csv",

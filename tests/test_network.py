@@ -9,7 +9,7 @@ import pytest
 from conftest import wave
 
 CUT = ["unshare", "--net", "--map-root-user"]
-MAIN = "from lstmopt.cli import main; main()"
+MAIN = "from lstmopt.cli.main import main; main()"
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lstmopt import onednn
-from lstmopt.onednn import DirectAdam, DirectLSTM
+from lstmopt.training import onednn
+from lstmopt.training.onednn import DirectAdam, DirectLSTM
 
 pytestmark = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")
 

@@ -21,15 +21,15 @@ from test_study import (
     outcome,
 )
 
-from lstmopt.audit import _events
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import Limits, cost_of
-from lstmopt.observer import Observer
-from lstmopt.opening import Shown, enter
-from lstmopt.record import RunFolder, front_of
-from lstmopt.study import Driver
-from lstmopt.trials import Trials
-from lstmopt.warm_start import Beginning, Observation, PastTrial
+from lstmopt.pruning.trial_curves import Trials
+from lstmopt.search.driver import Driver
+from lstmopt.search.initial_trials import Shown, enter
+from lstmopt.search.observer import Observer
+from lstmopt.storage.trial_record import RunFolder, front_of
+from lstmopt.warm_start.protocols import Beginning, Observation, PastTrial
+from lstmopt.workflow.pruning_audit import _events
 
 BEST_RATE = 0.05
 GOOD = [0.04 + 0.002 * n for n in range(10)]

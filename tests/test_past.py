@@ -14,11 +14,18 @@ from test_run import config_of
 from test_study import GOALS, goals_of
 
 from lstmopt import run
+from lstmopt.data.series_features import SeriesTraits
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import ForecastCost
-from lstmopt.past import Frame, RawStudy, RawTrial, put_into, read_past, read_studies
-from lstmopt.space import CLASSIC, FIXED, Space, draw, parse_space
-from lstmopt.traits import SeriesTraits
+from lstmopt.search_space import CLASSIC, FIXED, Space, draw, parse_space
+from lstmopt.warm_start.past_studies import (
+    Frame,
+    RawStudy,
+    RawTrial,
+    put_into,
+    read_past,
+    read_studies,
+)
 
 
 def cost_of(params):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lstmopt import hookspecs
-from lstmopt.cli import cli
-from lstmopt.registry import CONTEXT
+from lstmopt.cli.main import cli
+from lstmopt.plugin import hookspecs
+from lstmopt.plugin.registry import CONTEXT
 from lstmopt.scaffold import write_package
 
 PAGE = (Path(__file__).parents[1] / "plugins" / "README.md").read_text()
@@ -71,7 +71,7 @@ def test_the_observer_of_the_page_sees_every_trial(tmp_path, csv):
         [
             sys.executable,
             "-c",
-            "from lstmopt.cli import main; main()",
+            "from lstmopt.cli.main import main; main()",
             *command,
             "--epochs",
             "1",

@@ -18,9 +18,9 @@ from conftest import wave
 from test_run import config_of
 
 from lstmopt import run
-from lstmopt.cli import KINDS, cli
+from lstmopt.cli.main import KINDS, cli
 from lstmopt.errors import LstmoptError
-from lstmopt.registry import Kind, load_registry
+from lstmopt.plugin.registry import Kind, load_registry
 from lstmopt.scaffold import write_package
 from lstmopt.testing.stage import Stage
 
@@ -56,7 +56,7 @@ class Environment:
         return done.stdout + done.stderr
 
     def lstmopt(self, *arguments, cwd=None, ok=True, **environment) -> str:
-        program = "from lstmopt.cli import main; main()"
+        program = "from lstmopt.cli.main import main; main()"
         return self.call(self.python, "-c", program, *arguments, cwd=cwd, ok=ok, **environment)
 
 
@@ -133,7 +133,7 @@ def test_an_example_is_installed_used_recorded_and_missed(environment, tmp_path,
     words = f"found no {package} 0.1.0, which LSTMOPT_DISABLE_PLUGINS leaves out"
     assert words in shown
     here = subprocess.run(
-        [sys.executable, "-c", "from lstmopt.cli import main; main()", *small],
+        [sys.executable, "-c", "from lstmopt.cli.main import main; main()", *small],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -17,14 +17,14 @@ from real_postgresql import PASSWORD, real_postgresql
 from test_run import config_of
 
 from lstmopt import load, run
-from lstmopt.cli import cli
-from lstmopt.copying import copy_study
-from lstmopt.dashboard import serve
+from lstmopt.cli.main import cli
 from lstmopt.errors import LstmoptError, MachineError, masked
-from lstmopt.lock import hold_study
-from lstmopt.observer import Observer
-from lstmopt.record import RunFolder
-from lstmopt.storage import open_storage
+from lstmopt.report.dashboard import serve
+from lstmopt.search.observer import Observer
+from lstmopt.storage.copy_study import copy_study
+from lstmopt.storage.study_store import open_storage
+from lstmopt.storage.trial_record import RunFolder
+from lstmopt.system.study_lock import hold_study
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_second_driver_is_refused_by_the_first_ones_name_from_any_folder(csv, 
 
 def test_the_lock_goes_with_its_process_however_it_dies(database):
     code = (
-        "import sys, time; from lstmopt.lock import hold_study\n"
+        "import sys, time; from lstmopt.system.study_lock import hold_study\n"
         "with hold_study('s', sys.argv[1]): print('held', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, database]

@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from lstmopt_plugins.percentile import PercentileRule
 
-from lstmopt.pruning import PeersPruner, decisions, peers_of
-from lstmopt.trials import Trials, TrialView
+from lstmopt.pruning.pruners import PeersPruner, decisions, peers_of
+from lstmopt.pruning.trial_curves import Trials, TrialView
 
 losses = st.floats(0, 10, allow_nan=False)
 STATIC = ("latency_ms", "parameters")

@@ -6,7 +6,7 @@ import pytest
 
 from lstmopt import Strategy, hookimpl, hookspecs
 from lstmopt.errors import LstmoptError
-from lstmopt.registry import load_registry, make
+from lstmopt.plugin.registry import load_registry, make
 
 PLUGIN = """
 from lstmopt import Strategy, hookimpl

@@ -13,8 +13,8 @@ from conftest import make_run, wave
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from lstmopt import load, make_config, run
-from lstmopt.report.images import find_browser
 from lstmopt.report.page import SECTIONS, render
+from lstmopt.report.png import find_browser
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chrome or Chromium on this machine"

@@ -14,11 +14,11 @@ import torch
 from conftest import wave
 
 from lstmopt import Forecaster, make_config, run
+from lstmopt.data.windows import Split
 from lstmopt.errors import LstmoptError
-from lstmopt.finalists import choose
-from lstmopt.front import front_mask
-from lstmopt.preparation import prepare
-from lstmopt.windows import Split
+from lstmopt.pareto import front_mask
+from lstmopt.workflow.finalists import choose
+from lstmopt.workflow.job import prepare
 
 SPACE = {
     "hidden_size": [4, 8],
@@ -152,7 +152,7 @@ def test_the_test_part_is_opened_once_after_the_choice(csv, tmp_path, monkeypatc
         return choose(*args)
 
     monkeypatch.setattr(Split, "open_test", watched_open)
-    monkeypatch.setattr("lstmopt.job.choose", watched_choose)
+    monkeypatch.setattr("lstmopt.workflow.run_study.choose", watched_choose)
     run(config_of(csv), tmp_path / "run")
     assert events == ["choice", "test"]
 
@@ -212,7 +212,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from lstmopt import read_config, run
-from lstmopt.observer import Observer
+from lstmopt.search.observer import Observer
 class Slow(Observer):
     def advanced(self, number, epochs):
         print("epoch", flush=True)
@@ -223,7 +223,7 @@ run(read_config(Path(sys.argv[1])), Path(sys.argv[2]), observer=Slow())
 
 @pytest.mark.parametrize("after", [1, 4, 7])
 def test_a_killed_run_goes_on_bit_for_bit(csv, tmp_path, after):
-    from lstmopt.config import write_config
+    from lstmopt.config.study_file import write_config
 
     config = config_of(csv)
     (tmp_path / "study.toml").write_text(write_config(config))
@@ -261,7 +261,7 @@ run(read_config(Path(sys.argv[1])), Path(sys.argv[2]))
 
 
 def test_a_plain_script_may_use_several_workers(csv, tmp_path):
-    from lstmopt.config import write_config
+    from lstmopt.config.study_file import write_config
 
     (tmp_path / "study.toml").write_text(write_config(config_of(csv, workers=2)))
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -301,8 +301,8 @@ def test_pruning_acts_within_the_first_epoch(tmp_path, csv):
 def test_the_default_pruner_is_the_measured_winner(csv):
     from lstmopt_plugins.auto import PRUNER
 
-    from lstmopt.pruning import make_pruner
-    from lstmopt.registry import load_registry
+    from lstmopt.plugin.registry import load_registry
+    from lstmopt.pruning.pruners import make_pruner
 
     pruner = prepare(config_of(csv), csv.parent / "run").plan.pruner
     assert type(pruner) is type(make_pruner(load_registry(), PRUNER))

@@ -11,12 +11,12 @@ from test_pruning import known, studies
 from test_study import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
 
 from lstmopt.errors import MachineError
-from lstmopt.executors import Engine, InProcess
-from lstmopt.journal import DriverJournal, open_journal
+from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import Limits
-from lstmopt.space import parse_space
-from lstmopt.stand_ins import stand_ins
-from lstmopt.view import open_view
+from lstmopt.search.imputation import stand_ins
+from lstmopt.search.sampler_storage import open_view
+from lstmopt.search_space import parse_space
+from lstmopt.storage.driver_journal import DriverJournal, open_journal
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 TWO = goals_of("val_loss", "latency_ms", "parameters")
@@ -63,7 +63,7 @@ def test_an_extrapolated_loss_is_no_worse_than_the_last_and_moves_with_its_units
 
 
 def test_an_extrapolation_follows_the_line_through_finished_trials():
-    from lstmopt.trials import TrialView
+    from lstmopt.pruning.trial_curves import TrialView
 
     views = [TrialView(n, {"latency_ms": 1.0}, {"val_loss": [n, n / 2]}) for n in range(1, 5)]
     views.append(TrialView(9, {"latency_ms": 2.0}, {"val_loss": [3.0]}))

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from lstmopt.errors import LstmoptError
-from lstmopt.space import CLASSIC, Choice, Range, Space, parse_space
+from lstmopt.search_space import CLASSIC, Choice, Range, Space, parse_space
 
 
 def test_a_study_without_a_space_has_the_classic_one():

@@ -6,12 +6,12 @@ import pytest
 import torch
 from conftest import SMALL, make_part, make_workload
 
-from lstmopt import onednn
-from lstmopt.batches import DevicePart
-from lstmopt.options import TrainingOptions
-from lstmopt.space import Candidate
-from lstmopt.steps import AutogradStep, DirectStep, GraphedStep, make_step
-from lstmopt.training import Workload, advance
+from lstmopt.search_space import Candidate
+from lstmopt.training import onednn
+from lstmopt.training.batches import DevicePart
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.train_step import AutogradStep, DirectStep, GraphedStep, make_step
+from lstmopt.training.trainer import Workload, advance
 
 CANDIDATE = Candidate(SMALL | {"dropout": 0.3}, seed=3)
 needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")

@@ -5,7 +5,7 @@ import gc
 import numpy as np
 from conftest import make_part
 
-from lstmopt.stored import Scratch, load, store
+from lstmopt.system.mmap_arrays import Scratch, load, store
 
 
 def test_what_is_stored_comes_back_with_its_arrays_in_the_file(tmp_path):

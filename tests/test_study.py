@@ -14,24 +14,25 @@ import optuna
 import pytest
 from conftest import make_workload, stored_parts
 
-from lstmopt import executors, study
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
-from lstmopt.executors import Engine, InProcess, open_engine
-from lstmopt.ledger import Ledger
-from lstmopt.local_processes import LocalProcesses
+from lstmopt.execution import engine as executors
+from lstmopt.execution.engine import Engine, InProcess, open_engine
+from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
-from lstmopt.observer import Observer
-from lstmopt.options import TrainingOptions
-from lstmopt.plan import Plan, check_support, training_seed
-from lstmopt.pruning import Decision, make_pruner
-from lstmopt.record import RunFolder, front_of
-from lstmopt.registry import load_registry
-from lstmopt.running import Running
-from lstmopt.space import Candidate, parse_space
-from lstmopt.storage import open_study
-from lstmopt.study import Driver
-from lstmopt.training import Progress, advance
+from lstmopt.plugin.registry import load_registry
+from lstmopt.pruning.pruners import Decision, make_pruner
+from lstmopt.search import driver as study
+from lstmopt.search.active_trial import Running
+from lstmopt.search.driver import Driver
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import Plan, check_support, training_seed
+from lstmopt.search.telling import Ledger
+from lstmopt.search_space import Candidate, parse_space
+from lstmopt.storage.study_store import open_study
+from lstmopt.storage.trial_record import RunFolder, front_of
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.trainer import Progress, advance
 
 REGISTRY = load_registry()
 SPACE = parse_space(
@@ -127,7 +128,8 @@ def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     journal = RunFolder(Path("run")).journal
     code = (
-        "import os; from pathlib import Path; from lstmopt import journal\n"
+        "import os; from pathlib import Path\n"
+        "from lstmopt.storage import driver_journal as journal\n"
         "Path('run').mkdir(); Path('run/journal.log').touch()\n"
         "lock = journal._Lock(Path('run/journal.log')); lock.acquire()\n"
         "os.symlink('run/journal.log', 'run/journal.log.lock')  # as Optuna's own would be left\n"
@@ -141,7 +143,8 @@ def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatc
 def test_processes_that_write_one_journal_lose_nothing(tmp_path):
     open_here(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from lstmopt.journal import open_journal\n"
+        "import sys; from pathlib import Path\n"
+        "from lstmopt.storage.driver_journal import open_journal\n"
         "storage = open_journal(Path(sys.argv[1]))\n"
         "for n in range(100): storage.set_study_user_attr(0, f'{sys.argv[2]}-{n}', 'x' * 5000)"
     )

@@ -14,11 +14,11 @@ from conftest import SMALL, make_workload, wave
 from test_study import in_process, make_driver, make_plan
 
 from lstmopt import load
-from lstmopt.interruption import heeded
 from lstmopt.objectives import Limits
-from lstmopt.observer import Observer
-from lstmopt.space import Candidate
-from lstmopt.training import advance
+from lstmopt.search.observer import Observer
+from lstmopt.search_space import Candidate
+from lstmopt.system.signals import heeded
+from lstmopt.training.trainer import advance
 
 CANDIDATE = Candidate(SMALL, 5)
 
@@ -28,7 +28,7 @@ class Clock:
 
     def __init__(self, monkeypatch, tick: float) -> None:
         self.now, self.tick = 0.0, tick
-        monkeypatch.setattr("lstmopt.training.time.monotonic", self)
+        monkeypatch.setattr("lstmopt.training.trainer.time.monotonic", self)
 
     def __call__(self) -> float:
         self.now += self.tick
@@ -131,7 +131,7 @@ def test_signals_stop_a_run_with_everything_finished_kept(tmp_path, signals, wor
     wave().to_csv(tmp_path / "wave.csv", index=False)
     (tmp_path / "s.toml").write_text(STUDY.format(workers=workers))
     process = subprocess.Popen(
-        [sys.executable, "-c", "from lstmopt.cli import main; main()", "run", "s.toml"],
+        [sys.executable, "-c", "from lstmopt.cli.main import main; main()", "run", "s.toml"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,12 +10,12 @@ import pytest
 import torch
 from conftest import SMALL, make_part, make_workload
 
-from lstmopt.batches import DevicePart
-from lstmopt.model import LSTMForecaster, count_parameters
-from lstmopt.options import TrainingOptions
-from lstmopt.space import Architecture, Candidate
-from lstmopt.steps import squared_error
-from lstmopt.training import (
+from lstmopt.networks.lstm import LSTMForecaster, count_parameters
+from lstmopt.search_space import Architecture, Candidate
+from lstmopt.training.batches import DevicePart
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.train_step import squared_error
+from lstmopt.training.trainer import (
     Workload,
     advance,
     evaluate,
@@ -49,7 +49,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from conftest import make_workload
 from test_training import CANDIDATE, losses
-from lstmopt.training import advance
+from lstmopt.training.trainer import advance
 with open(sys.argv[1], "rb") as file:
     print(losses(advance(make_workload(), CANDIDATE, file.read(), 5).epochs))
 """

@@ -11,12 +11,12 @@ from test_run import SPACE as SMALL
 from test_run import config_of
 
 from lstmopt import run
-from lstmopt.advice import Source, Weighing
 from lstmopt.errors import LstmoptError
-from lstmopt.observer import Observer
-from lstmopt.registry import load_registry
-from lstmopt.space import CLASSIC, Range, Space, draw, parse_space
-from lstmopt.warm_start import (
+from lstmopt.plugin.registry import load_registry
+from lstmopt.search.observer import Observer
+from lstmopt.search_space import CLASSIC, Range, Space, draw, parse_space
+from lstmopt.warm_start.advisers import Source, Weighing
+from lstmopt.warm_start.protocols import (
     Beginning,
     Observation,
     PastStudy,
@@ -96,7 +96,7 @@ def test_a_box_holds_every_winner_of_two_studies_and_little_more():
 
 
 def volume(params_list, best):
-    from lstmopt.front import hypervolume
+    from lstmopt.pareto import hypervolume
 
     points = [[loss_of(p, best), p["hidden_size"] / 64] for p in params_list]
     return hypervolume(points, [1.0, 1.1])

@@ -8,10 +8,10 @@ from conftest import wave
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from lstmopt.data import read_series
+from lstmopt.data.series import read_series
+from lstmopt.data.windows import Shape, split_series, truncate
 from lstmopt.errors import LstmoptError
-from lstmopt.options import DataOptions
-from lstmopt.windows import Shape, split_series, truncate
+from lstmopt.training.options import DataOptions
 
 OPTIONS = DataOptions(target="load", known=("wind",))
 SERIES = read_series(wave(), OPTIONS)

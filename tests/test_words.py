@@ -9,8 +9,8 @@ from conftest import make_run
 from test_run import config_of
 
 from lstmopt import load, run
-from lstmopt.job import refit_trial
-from lstmopt.report.words import counts, fit_command, predict_command, verdict, words_of
+from lstmopt.report.narrative import counts, fit_command, predict_command, verdict, words_of
+from lstmopt.workflow.run_study import refit_trial
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from test_pruning import first_stop, known, peers_by_hand, studies
 
 from lstmopt.errors import LstmoptError
-from lstmopt.pruning import make_pruner
-from lstmopt.registry import load_registry
-from lstmopt.trials import TrialView
+from lstmopt.plugin.registry import load_registry
+from lstmopt.pruning.pruners import make_pruner
+from lstmopt.pruning.trial_curves import TrialView
 
 REGISTRY = load_registry()
 

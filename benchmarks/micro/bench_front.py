@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lstmopt.front import front_mask, hypervolume
+from lstmopt.pareto import front_mask, hypervolume
 
 POINTS = 10_000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lstmopt.model import LSTMForecaster
-from lstmopt.space import Architecture
+from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.search_space import Architecture
 
 
 @pytest.mark.parametrize(("hidden_size", "num_layers"), [(16, 1), (64, 1), (64, 2), (256, 4)])

@@ -7,10 +7,12 @@ import sys
 
 import pytest
 
-CODE = "import sys; sys.argv = sys.argv[:1] + {arguments}; from lstmopt.cli import main; main()"
+CODE = (
+    "import sys; sys.argv = sys.argv[:1] + {arguments}; from lstmopt.cli.main import main; main()"
+)
 
 
-@pytest.mark.parametrize("module", ["lstmopt", "lstmopt.study"])
+@pytest.mark.parametrize("module", ["lstmopt", "lstmopt.search.driver"])
 def bench_import(benchmark, module):
     command = [sys.executable, "-c", f"import {module}"]
     benchmark.pedantic(subprocess.run, (command,), {"check": True}, rounds=5, warmup_rounds=1)

@@ -8,10 +8,10 @@ import numpy as np
 import optuna
 import pytest
 
-from lstmopt.pruning import make_pruner
-from lstmopt.registry import load_registry, make
-from lstmopt.space import CLASSIC, Space
-from lstmopt.trials import Trials, TrialView
+from lstmopt.plugin.registry import load_registry, make
+from lstmopt.pruning.pruners import make_pruner
+from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt.search_space import CLASSIC, Space
 
 SIZES = [100, 1_000, 10_000]
 EPOCHS, RUNG = 27, 9

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lstmopt.options import TrainingOptions
-from lstmopt.space import Candidate
-from lstmopt.steps import make_step
-from lstmopt.training import Workload, advance
+from lstmopt.search_space import Candidate
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.train_step import make_step
+from lstmopt.training.trainer import Workload, advance
 
 ARCHITECTURES = [(32, 1), (64, 1), (64, 2), (128, 2)]
 

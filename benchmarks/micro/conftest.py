@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from lstmopt.config import read_config, shipped_study
-from lstmopt.data import read_series
-from lstmopt.options import TrainingOptions
-from lstmopt.training import Workload
-from lstmopt.windows import Shape, split_series
+from lstmopt.config.study_file import read_config, shipped_study
+from lstmopt.data.series import read_series
+from lstmopt.data.windows import Shape, split_series
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.trainer import Workload
 
 
 def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, Any]) -> None:

@@ -26,8 +26,8 @@ from typing import Any
 from run import CPUS, HERE, RUNS, TASK, environment
 from worth import Worth
 
-from lstmopt.latency import Setting, forecast_costs
-from lstmopt.space import Architecture
+from lstmopt.search_space import Architecture
+from lstmopt.training.latency import Setting, forecast_costs
 
 SPACE = {
     "hidden_size": [16, 32, 64, 128],

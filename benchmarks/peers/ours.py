@@ -17,7 +17,7 @@ import pandas as pd
 from task import Data, Stopwatch, Task, read_data, score_test, write_result
 
 from lstmopt import Forecaster, make_config, run
-from lstmopt.observer import Observer
+from lstmopt.search.observer import Observer
 
 
 class SearchEnd(Observer):

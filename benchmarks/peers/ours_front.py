@@ -18,8 +18,8 @@ from task import Task, read_data
 from worth import Worth
 
 from lstmopt import make_config, run
-from lstmopt.observer import Observer
-from lstmopt.record import TrialRecord
+from lstmopt.search.observer import Observer
+from lstmopt.storage.trial_record import TrialRecord
 
 
 class Race(Observer):

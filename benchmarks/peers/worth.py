@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstmopt.front import hypervolume
+from lstmopt.pareto import hypervolume
 
 
 @dataclass(frozen=True)

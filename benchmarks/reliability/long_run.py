@@ -26,19 +26,19 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 
 from engine_cost import SPACE, cost_of, train
 
-from lstmopt.executors import Engine, InProcess
+from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import make_goals
-from lstmopt.observer import Observer
-from lstmopt.plan import Plan
-from lstmopt.pruning import make_pruner
-from lstmopt.record import RunFolder
-from lstmopt.registry import load_registry
-from lstmopt.storage import open_study
-from lstmopt.study import Driver
+from lstmopt.plugin.registry import load_registry
+from lstmopt.pruning.pruners import make_pruner
+from lstmopt.search.driver import Driver
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import Plan
+from lstmopt.storage.study_store import open_study
+from lstmopt.storage.trial_record import RunFolder
 
 _ALONE = """
 import pathlib, sys, psutil
-from lstmopt.storage import RunFolder, open_storage
+from lstmopt.storage.study_store import RunFolder, open_storage
 open_storage("sqlite://", None)  # what Optuna loads for a database
 before = psutil.Process().memory_info().rss
 storage = open_storage(sys.argv[1], RunFolder(pathlib.Path(sys.argv[2])))

@@ -40,11 +40,11 @@ def measure(
     """Return what was predicted and what was taken, in megabytes; runs in a process of its own."""
     import numpy as np
 
-    from lstmopt.memory import peak_mib, training_mb
-    from lstmopt.options import TrainingOptions
-    from lstmopt.space import Candidate
-    from lstmopt.training import Workload, advance
-    from lstmopt.windows import Part, Shape
+    from lstmopt.data.windows import Part, Shape
+    from lstmopt.search_space import Candidate
+    from lstmopt.training.memory import peak_mib, training_mb
+    from lstmopt.training.options import TrainingOptions
+    from lstmopt.training.trainer import Workload, advance
 
     def workload(rows: int, shape: Shape, last: int) -> Workload:
         inputs = np.random.default_rng(0).standard_normal((rows, features)).astype(np.float32)

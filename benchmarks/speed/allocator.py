@@ -37,11 +37,11 @@ def train(how: str, hidden: int, layers: int, windows: int) -> None:
     """Print the median CPU milliseconds and the page faults of a step."""
     import torch
 
-    from lstmopt.allocator import keep_freed_memory
-    from lstmopt.batches import Batch
-    from lstmopt.model import LSTMForecaster
-    from lstmopt.space import Architecture, Candidate
-    from lstmopt.steps import make_step
+    from lstmopt.networks.lstm import LSTMForecaster
+    from lstmopt.search_space import Architecture, Candidate
+    from lstmopt.system.malloc import keep_freed_memory
+    from lstmopt.training.batches import Batch
+    from lstmopt.training.train_step import make_step
 
     if how == "kept":
         keep_freed_memory()

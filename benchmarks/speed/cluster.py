@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 from workers import STUDY, search
 
-from lstmopt.local_processes import LocalProcesses
+from lstmopt.execution.process_pool import LocalProcesses
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 from real_cluster import real_cluster

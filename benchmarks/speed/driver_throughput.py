@@ -22,16 +22,16 @@ from pathlib import Path
 
 from engine_cost import SPACE, cost_of, search, train
 
-from lstmopt.copying import copy_study
-from lstmopt.executors import Engine, InProcess
+from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import make_goals
-from lstmopt.observer import Observer
-from lstmopt.plan import Plan
-from lstmopt.pruning import make_pruner
-from lstmopt.record import RunFolder
-from lstmopt.registry import Registry, load_registry
-from lstmopt.storage import open_study
-from lstmopt.study import Driver
+from lstmopt.plugin.registry import Registry, load_registry
+from lstmopt.pruning.pruners import make_pruner
+from lstmopt.search.driver import Driver
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import Plan
+from lstmopt.storage.copy_study import copy_study
+from lstmopt.storage.study_store import open_study
+from lstmopt.storage.trial_record import RunFolder
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 from real_postgresql import RealPostgreSQL, real_postgresql

@@ -22,17 +22,17 @@ from pathlib import Path
 import numpy as np
 
 from lstmopt.epoch import Epoch
-from lstmopt.executors import Engine, InProcess
+from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import ForecastCost, make_goals
-from lstmopt.observer import Observer
-from lstmopt.plan import Plan
-from lstmopt.pruning import make_pruner
-from lstmopt.record import RunFolder
-from lstmopt.registry import Registry, load_registry
-from lstmopt.space import CLASSIC, Architecture, Candidate, Params, Space
-from lstmopt.storage import open_study
-from lstmopt.study import Driver
-from lstmopt.training import Progress
+from lstmopt.plugin.registry import Registry, load_registry
+from lstmopt.pruning.pruners import make_pruner
+from lstmopt.search.driver import Driver
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import Plan
+from lstmopt.search_space import CLASSIC, Architecture, Candidate, Params, Space
+from lstmopt.storage.study_store import open_study
+from lstmopt.storage.trial_record import RunFolder
+from lstmopt.training.trainer import Progress
 
 EPOCHS, CHECKPOINT = 27, bytes(100_000)
 SPACE = Space(dict(CLASSIC))

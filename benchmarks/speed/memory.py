@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmopt.data import read_series
-from lstmopt.executors import open_engine
-from lstmopt.options import DataOptions, TrainingOptions
-from lstmopt.space import Candidate
-from lstmopt.stored import store
-from lstmopt.windows import Shape, split_series
+from lstmopt.data.series import read_series
+from lstmopt.data.windows import Shape, split_series
+from lstmopt.execution.engine import open_engine
+from lstmopt.search_space import Candidate
+from lstmopt.system.mmap_arrays import store
+from lstmopt.training.options import DataOptions, TrainingOptions
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "peers"))
 from measure import pss_mib, tree

@@ -17,15 +17,15 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from lstmopt.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from lstmopt.cli.main import main; main()"]
 TRIAL = """
 import sys, time
-from lstmopt.preload import start_forkserver
+from lstmopt.execution.forkserver import start_forkserver
 start_forkserver()
 from pathlib import Path
-from lstmopt.config import read_config, shipped_study
-from lstmopt.job import run
-from lstmopt.observer import Observer
+from lstmopt.config.study_file import read_config, shipped_study
+from lstmopt.workflow.run_study import run
+from lstmopt.search.observer import Observer
 class First(Observer):
     def started(self, *_):
         print(time.time(), flush=True)

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from lstmopt.allocator import keep_freed_memory
-from lstmopt.config import read_config, shipped_study
-from lstmopt.data import read_series
-from lstmopt.options import TrainingOptions
-from lstmopt.space import Architecture, Candidate
-from lstmopt.steps import make_step
-from lstmopt.training import Workload
-from lstmopt.windows import Shape, split_series
+from lstmopt.config.study_file import read_config, shipped_study
+from lstmopt.data.series import read_series
+from lstmopt.data.windows import Shape, split_series
+from lstmopt.search_space import Architecture, Candidate
+from lstmopt.system.malloc import keep_freed_memory
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.train_step import make_step
+from lstmopt.training.trainer import Workload
 
 WINDOW, SECONDS, FEWEST = 24, 1.0, 8
 

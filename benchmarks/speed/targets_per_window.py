@@ -50,7 +50,7 @@ def main() -> None:
 
 def plan(options: argparse.Namespace) -> Iterator[tuple[Path, int, int, int]]:
     """Yield study, targets a window, candidate and most epochs; the longest first."""
-    from lstmopt.config import read_config
+    from lstmopt.config.study_file import read_config
 
     for path in options.studies:
         window = read_config(path).task.window
@@ -65,13 +65,13 @@ def train(path: Path, targets: int, number: int, epochs: int) -> Line:
     """Train one candidate until it does not improve; score its best epoch on the test part."""
     import torch
 
-    from lstmopt.allocator import keep_freed_memory
-    from lstmopt.batches import DevicePart
-    from lstmopt.config import read_config
-    from lstmopt.data import read_series
-    from lstmopt.options import TrainingOptions
-    from lstmopt.training import Workload, advance, evaluate, read_checkpoint
-    from lstmopt.windows import Shape, split_series
+    from lstmopt.config.study_file import read_config
+    from lstmopt.data.series import read_series
+    from lstmopt.data.windows import Shape, split_series
+    from lstmopt.system.malloc import keep_freed_memory
+    from lstmopt.training.batches import DevicePart
+    from lstmopt.training.options import TrainingOptions
+    from lstmopt.training.trainer import Workload, advance, evaluate, read_checkpoint
 
     keep_freed_memory()
     torch.set_num_threads(1)
@@ -103,7 +103,7 @@ _PATIENCE = 5
 
 def draw(number: int) -> Any:
     """Draw a candidate from a sensible space, the same for every setting."""
-    from lstmopt.space import Candidate
+    from lstmopt.search_space import Candidate
 
     rng = np.random.default_rng([7, number])
     params: dict[str, Any] = {

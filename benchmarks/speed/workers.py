@@ -18,8 +18,8 @@ from typing import Any
 import pandas as pd
 
 from lstmopt import make_config, run
-from lstmopt.local_processes import LocalProcesses
-from lstmopt.observer import Observer
+from lstmopt.execution.process_pool import LocalProcesses
+from lstmopt.search.observer import Observer
 
 STUDY = {
     "name": "workers",

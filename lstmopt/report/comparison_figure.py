@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lstmopt.comparison import Comparison
-from lstmopt.files import write_whole
-from lstmopt.report.images import write_png
 from lstmopt.report.measures import default_axes, measures, staircase
+from lstmopt.report.png import write_png
 from lstmopt.report.style import COLOURS, DASHES, SYMBOLS, figure, note, plain
+from lstmopt.results.comparison import Comparison
+from lstmopt.system.atomic_write import write_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

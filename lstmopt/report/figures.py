@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lstmopt.loaded import Run
 from lstmopt.report import measures, model_figures, parameter_figures, search_figures
 from lstmopt.report.model_figures import Part
 from lstmopt.report.search_figures import Over
 from lstmopt.report.style import plain, template
+from lstmopt.results.run import Run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.loaded import Run
-from lstmopt.space import Architecture
+from lstmopt.results.run import Run
+from lstmopt.search_space import Architecture
 
 LEARNED = ("val_loss", "val_r2", "val_mae")
 STATIC = ("latency_ms", "parameters", "model_mb")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from lstmopt.forecasts import COLUMNS
-from lstmopt.loaded import Run
+from lstmopt.forecasting.forecast_table import COLUMNS
 from lstmopt.report.style import COLOURS, DASHES, GREY, SYMBOLS, axis_of, figure, note, plain
+from lstmopt.results.run import Run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmopt.loaded import Run
-from lstmopt.record import finite
 from lstmopt.report.measures import curve_measure, measures
-from lstmopt.report.style import template
-from lstmopt.report.words import (
+from lstmopt.report.narrative import (
     SECTIONS,
     STATES,
     counts,
@@ -25,6 +22,9 @@ from lstmopt.report.words import (
     verdict,
     words_of,
 )
+from lstmopt.report.style import template
+from lstmopt.results.run import Run
+from lstmopt.storage.trial_record import finite
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

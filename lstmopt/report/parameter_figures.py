@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lstmopt.loaded import Run
 from lstmopt.report.style import COLOURS, FAR_FROM_BOTH, MARKS, axis_of, figure, note, plain
+from lstmopt.results.run import Run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

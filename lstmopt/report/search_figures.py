@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.front import dominates, hypervolume
-from lstmopt.loaded import Run
 from lstmopt.objectives import REFERENCE, normalise
+from lstmopt.pareto import dominates, hypervolume
 from lstmopt.report.measures import (
     curve_measure,
     default_axes,
@@ -20,7 +19,8 @@ from lstmopt.report.measures import (
     staircase,
 )
 from lstmopt.report.style import MARKS, OPEN, VERMILLION, figure, note, plain
-from lstmopt.space import describe_params
+from lstmopt.results.run import Run
+from lstmopt.search_space import describe_params
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

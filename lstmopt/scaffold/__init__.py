@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lstmopt.errors import LstmoptError
-from lstmopt.registry import Kind
+from lstmopt.plugin.registry import Kind
 
 _CONTRACTS: dict[Kind, str] = {
     "sampler": "SamplerContract",

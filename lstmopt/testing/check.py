@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstmopt.errors import LstmoptError, near_miss
-from lstmopt.registry import Kind, Named, Registered, Strategy, load_registry
+from lstmopt.plugin.registry import Kind, Named, Registered, Strategy, load_registry
 from lstmopt.testing.contract import Contract, broken_laws
 from lstmopt.testing.objectives import ObjectiveContract
 from lstmopt.testing.pruners import PrunerContract

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmopt.epoch import Epoch
-from lstmopt.pruning import Decision, Pruner, as_pruner, decisions, make_pruner
-from lstmopt.registry import Strategy, load_registry, make
-from lstmopt.space import draw
+from lstmopt.plugin.registry import Strategy, load_registry, make
+from lstmopt.pruning.pruners import Decision, Pruner, as_pruner, decisions, make_pruner
+from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt.search_space import draw
 from lstmopt.testing.contract import Contract
 from lstmopt.testing.stage import EPOCHS, Stage, cost_of, goals_for, losses, stage_for
-from lstmopt.trials import Trials, TrialView
 
 _STUDIES = 20
 _TRIALS = 12

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lstmopt.objectives import Limits
-from lstmopt.plan import FiniteSampler
-from lstmopt.registry import Strategy, make
-from lstmopt.space import Candidate
+from lstmopt.plugin.registry import Strategy, make
+from lstmopt.search.search_plan import FiniteSampler
+from lstmopt.search_space import Candidate
 from lstmopt.testing.contract import Contract
 from lstmopt.testing.stage import FINITE_STAGE, Stage, cost_of, stage_for, train
-from lstmopt.training import Progress
+from lstmopt.training.trainer import Progress
 
 _TRIALS = 24
 

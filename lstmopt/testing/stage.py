@@ -10,19 +10,19 @@ from typing import Any
 import optuna
 
 from lstmopt.epoch import Epoch
-from lstmopt.executors import Engine, InProcess
+from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import ForecastCost, Goals, Limits, make_goals
-from lstmopt.observer import Observer
-from lstmopt.opening import enter
-from lstmopt.plan import Plan, check_support
-from lstmopt.pruning import Pruner, make_pruner
-from lstmopt.record import TrialRecord
-from lstmopt.registry import Registry, Strategy, load_registry
-from lstmopt.space import Architecture, Candidate, Params, Space, parse_space
-from lstmopt.storage import StoredStudy
-from lstmopt.study import Driver
-from lstmopt.training import Progress
-from lstmopt.warm_start import Beginning
+from lstmopt.plugin.registry import Registry, Strategy, load_registry
+from lstmopt.pruning.pruners import Pruner, make_pruner
+from lstmopt.search.driver import Driver
+from lstmopt.search.initial_trials import enter
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import Plan, check_support
+from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
+from lstmopt.storage.study_store import StoredStudy
+from lstmopt.storage.trial_record import TrialRecord
+from lstmopt.training.trainer import Progress
+from lstmopt.warm_start.protocols import Beginning
 
 EPOCHS = 9
 

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lstmopt.registry import Strategy, load_registry
-from lstmopt.space import Params, Space, draw
+from lstmopt.plugin.registry import Strategy, load_registry
+from lstmopt.search_space import Params, Space, draw
 from lstmopt.testing.contract import Contract
 from lstmopt.testing.stage import CLASSIC_STAGE, FINITE_STAGE, Stage, cost_of, losses
-from lstmopt.warm_start import Beginning, PastStudy, PastTrial, begin_from, make_strategy
+from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial, begin_from, make_strategy
 
 
 class WarmStartContract(Contract):

@@ -21,7 +21,7 @@ from optuna.distributions import (
 from scipy.stats import qmc
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.space import Space
+from lstmopt.search_space import Space
 
 
 class SobolSampler(optuna.samplers.BaseSampler):

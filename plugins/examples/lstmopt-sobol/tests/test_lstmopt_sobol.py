@@ -1,7 +1,7 @@
 import numpy as np
 from lstmopt_sobol import lstmopt_samplers, make, place
 
-from lstmopt.space import Space, parse_space
+from lstmopt.search_space import Space, parse_space
 from lstmopt.testing import SamplerContract
 
 (STRATEGY,) = lstmopt_samplers()

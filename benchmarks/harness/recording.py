@@ -1,0 +1,72 @@
+"""``bench record``: a study whose every candidate is trained to its end becomes a table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from lstmopt.config.study_file import Config, replace
+from lstmopt.errors import LstmoptError, MachineError
+from lstmopt.search.observer import Observer
+from lstmopt.search_space import Architecture
+from lstmopt.storage.trial_record import TrialRecord, closed_trials
+from lstmopt.workflow.job import prepare
+from lstmopt.workflow.run_study import begin, no_front, start_engine
+
+from .tables import StaticRule, Table
+
+_ARCHITECTURE = ("hidden_size", "num_layers")
+
+
+def record(config: Config, folder: Path, observer: Observer) -> Table:
+    """Train random candidates of a study to their end and return their curves.
+
+    The study lives in ``folder`` like any run: what was interrupted goes on. Its strategies and
+    patience are set here, since a curve that ends early says nothing of what came after.
+    """
+    training = replace(config.training, patience=config.training.epochs)
+    config = replace(
+        config,
+        sampler={"name": "random"},
+        pruner={"name": "none"},
+        warm_start={"name": "none"},
+        training=training,
+    )
+    job = prepare(config, folder)
+    if extra := [o.name for o in job.goals.learned if o.name != "val_loss"]:
+        raise LstmoptError(
+            f"a table records val_loss alone of what is learned, found {extra[0]}: leave it out"
+        )
+    with job.lock():
+        begun = begin(job, observer)
+        with start_engine(job) as engine:
+            begun.driver(engine, observer).search()
+        trials = [t for t in closed_trials(begun.stored.study, job.goals) if t.curve]
+    if not any(t.state == "complete" for t in trials):
+        raise MachineError(no_front(trials))
+    row_costs = [begun.costs[Architecture.of(trial.params)] for trial in trials]
+    static = {
+        o.name: np.array([o.minimised(o.measure(cost)) for cost in row_costs])
+        for o in job.goals.static
+    }
+    decides = tuple(name for name in _ARCHITECTURE if name in job.plan.space.parameters)
+    return Table(
+        config.name.removeprefix("recorded_"),
+        np.array([_padded(t, "val_loss", config.training.epochs) for t in trials]),
+        np.array([_padded(t, "seconds", config.training.epochs) for t in trials]),
+        static,
+        job.plan.space,
+        tuple(t.params for t in trials),
+        {name: StaticRule("lookup", decides) for name in static},
+        f"lstmopt bench record, {Path(config.data.path).name}",
+    )
+
+
+def _padded(trial: TrialRecord, name: str, length: int) -> list[float]:
+    """Return a curve of one length; NaN from where the candidate failed."""
+    values = [float(getattr(epoch, name)) for epoch in trial.curve]
+    if name == "val_loss":
+        values = [value if math.isfinite(value) else math.nan for value in values]
+    return values + [math.nan] * (length - len(values))

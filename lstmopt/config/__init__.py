@@ -1,0 +1,1 @@
+"""A study file and the command line -> one Config."""

@@ -1,0 +1,1 @@
+"""A table -> a regular series, its windows and its split."""

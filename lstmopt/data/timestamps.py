@@ -1,0 +1,285 @@
+"""Finds and parses the time column of a table, and infers its step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lstmopt.data.csv_reader import place
+from lstmopt.errors import LstmoptError
+
+_NAMES = ("timestamp", "datetime", "date", "time", "ds", "dteday", "date_time")
+_HOURS = ("hr", "hour")
+_FORMATS = (
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y",
+    "%d-%m-%Y %H:%M",
+    "%m-%d-%Y %H:%M",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d",
+)
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the one or two columns that hold the time; () when there are none.
+
+    By name first; a date with an hour column beside it takes both; then year with quarter or
+    month; then a first column that parses.
+    """
+    by_name = {str(name).lower(): str(name) for name in frame.columns}
+    for name in _NAMES:
+        if name in by_name:
+            hour = next((by_name[h] for h in _HOURS if h in by_name), None)
+            repeats = frame[by_name[name]].duplicated().any()
+            return (by_name[name], hour) if hour and repeats else (by_name[name],)
+    if "year" in by_name:
+        part = next((by_name[p] for p in ("quarter", "month") if p in by_name), None)
+        return (by_name["year"], part) if part else (by_name["year"],)
+    if len(frame.columns) and not pd.api.types.is_numeric_dtype(first := frame.iloc[:, 0]):
+        parsed = _candidates(first.head(50).astype(str), None)
+        if parsed and max(p.notna().mean() for p in parsed) == 1:
+            return (str(frame.columns[0]),)
+    return ()
+
+
+def parse_times(
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    day_first: bool | None,
+    notices: list[str] | None = None,
+) -> pd.DatetimeIndex:
+    """Parse one or two columns to times [rows] without a zone; those with one become UTC.
+
+    Raises LstmoptError that gives the row and the cell which is no time.
+    """
+    if len(columns) > 2:
+        raise LstmoptError(
+            f"a time is one or two columns, found {len(columns)} ({', '.join(columns)}): "
+            "name a date and an hour at most"
+        )
+    notices = [] if notices is None else notices
+    first = frame[columns[0]]
+    if len(columns) == 1:
+        return _parse_column(first, day_first, notices)
+    second = frame[columns[1]]
+    if not pd.api.types.is_numeric_dtype(second):
+        return _parse_column(first.astype(str) + " " + second.astype(str), day_first, notices)
+    _require_whole(second, columns[1])
+    kind = columns[1].lower()
+    if kind in ("quarter", "month"):
+        most = 4 if kind == "quarter" else 12
+        _require_range(second, columns[1], 1, most)
+        month = (second - 1) * (12 // most) + 1
+        parts = {"year": first, "month": month, "day": 1}
+        return pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(parts)))
+    _require_range(second, columns[1], 0, 23)
+    return _parse_column(first, day_first, notices) + pd.to_timedelta(second.to_numpy(), unit="h")
+
+
+def _require_whole(values: pd.Series, name: str) -> None:
+    if values.isna().any() or (values % 1 != 0).any():
+        row = int(np.flatnonzero(values.isna() | (values % 1 != 0))[0])
+        raise LstmoptError(
+            f"time column {name!r} holds whole numbers, found {values.iloc[row]} in "
+            f"{place(values, row)}: mend that row"
+        )
+
+
+def _require_range(values: pd.Series, name: str, low: int, high: int) -> None:
+    outside = (values < low) | (values > high)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise LstmoptError(
+            f"time column {name!r} lies within {low} and {high}, found {values.iloc[row]} in "
+            f"{place(values, row)}: mend that row or name other time columns"
+        )
+
+
+def _parse_column(
+    column: pd.Series, day_first: bool | None, notices: list[str]
+) -> pd.DatetimeIndex:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        candidates = [column]
+    elif pd.api.types.is_numeric_dtype(column):
+        _require_whole(column, str(column.name))
+        candidates = [_parse_numbers(column)]
+    else:
+        candidates = _candidates(column.astype(str), day_first)
+    most = max(int(c.notna().sum()) for c in candidates)
+    whole = [c for c in candidates if int(c.notna().sum()) == most]
+    best = max(whole, key=_regularity)
+    if best.isna().any():
+        row = int(np.flatnonzero(best.isna())[0])
+        raise LstmoptError(
+            f"every row of a time column holds a time, found {str(column.iloc[row])!r} in "
+            f"{place(column, row)} ({int(best.isna().sum())} such rows): mend them or name "
+            "another column"
+        )
+    index = pd.DatetimeIndex(best)
+    _note_reading(column, whole, best, notices)
+    return index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
+
+
+_ZONE = r"\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
+
+
+def _note_reading(
+    column: pd.Series, whole: list[pd.Series], best: pd.Series, notices: list[str]
+) -> None:
+    """Say where a time was moved to UTC, or where another order of day and month fits too."""
+    zoned = getattr(column.dtype, "tz", None) is not None
+    if not zoned and not pd.api.types.is_numeric_dtype(column):
+        zoned = bool(column.astype(str).str.contains(_ZONE).any())
+    if zoned:
+        notices.append(
+            f"{len(column)} times with a zone, the first {column.iloc[0]}, were turned into UTC"
+        )
+    if any(not other.equals(best) for other in whole):
+        notices.append(
+            f"day and month fit in either order in all {len(column)} times, the first "
+            f"{column.iloc[0]}: read as {best.iloc[0]:%Y-%m-%d}, as that gives the steadier step"
+        )
+
+
+def _parse_numbers(column: pd.Series) -> pd.Series:
+    """Read numbers such as 19580329, 195803 or 1958 by how many digits they have."""
+    formats = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
+    digits = column.astype("int64").astype(str)
+    form = formats.get(len(digits.iloc[0]), "%Y%m%d")
+    return pd.to_datetime(digits, format=form, errors="coerce")
+
+
+def _candidates(text: pd.Series, day_first: bool | None) -> list[pd.Series]:
+    """Read text in every format that fits it at all."""
+    readings = [pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)]
+    if readings[0].notna().all():
+        return readings
+    wanted = {True: "%d", False: "%m"}.get(day_first) if day_first is not None else None
+    for form in _FORMATS:
+        if wanted and form[:2] in ("%d", "%m") and form[:2] != wanted and "." not in form:
+            continue
+        reading = pd.to_datetime(text, format=form, errors="coerce", utc=True)
+        if reading.notna().any():
+            readings.append(reading)
+    return readings
+
+
+def _regularity(times: pd.Series) -> float:
+    """Return the share of steps that equal the most common one, which must not be zero.
+
+    Times on one day of the month are counted in months, so that 01/02 after 01/01 can be a month.
+    """
+    given = times.dropna()
+    steps = given.diff().dropna()
+    if steps.empty:
+        return 0.0
+    if (given.dt.day == given.dt.day.iloc[0]).all() and (
+        steps.abs() >= pd.Timedelta(days=28)
+    ).all():
+        months = (given.dt.year * 12 + given.dt.month).diff().dropna()
+        return float(months.value_counts().iloc[0]) / len(steps)
+    counts = steps.value_counts()
+    share = float(counts.iloc[0]) / len(steps)
+    return share if counts.index[0] != pd.Timedelta(0) else share - 1
+
+
+def infer_step(times: pd.DatetimeIndex) -> str:
+    """Return the step of ascending times as a pandas offset alias.
+
+    The most common difference, or months, quarters and years where every time is the first or
+    the last of a month. A quarter has one alias wherever the series starts, as a saved model
+    compares steps. Raises LstmoptError where fewer than half of the differences are that step.
+    """
+    steps = np.diff(times.to_numpy())
+    values, counts = np.unique(steps, return_counts=True)
+    common = pd.Timedelta(values[counts.argmax()])
+    midnights = bool((times == times.normalize()).all())
+    ends = bool(times.is_month_end.all())
+    if midnights and (ends or (times.day == 1).all()) and common >= pd.Timedelta(days=28):
+        months = np.diff(times.year * 12 + times.month)
+        kinds, counts = np.unique(months, return_counts=True)
+        length = int(kinds[counts.argmax()])
+        alias = _month_alias(length, int(times[0].month), ends)
+    elif common == pd.Timedelta(days=7):
+        alias = f"W-{_DAYS[int(times[0].weekday())]}"
+    elif common % pd.Timedelta(days=1) == pd.Timedelta(0):
+        days = common // pd.Timedelta(days=1)
+        alias = "D" if days == 1 else f"{days}D"  # pandas would say 24h
+    else:
+        alias = pd.tseries.frequencies.to_offset(common).freqstr
+    if counts.max() * 2 < len(steps):
+        raise LstmoptError(
+            f"times follow one step, found {len(values)} different differences, the most common "
+            f"one ({alias}) in {counts.max()} of {len(steps)}: resample the series first"
+        )
+    return alias
+
+
+def _month_alias(length: int, month: int, ends: bool) -> str:
+    """Name a step of ``length`` months; quarters by the first month of their year that matches."""
+    edge = "E" if ends else "S"
+    quarter = _MONTHS[(month - 1) % 3 + (9 if ends else 0)]
+    named = {1: f"M{edge}", 3: f"Q{edge}-{quarter}", 12: f"Y{edge}-{_MONTHS[month - 1]}"}
+    return named.get(length, f"{length}M{edge}")
+
+
+def season_lengths(step: str) -> tuple[int, ...]:
+    """Return plausible seasons in rows: a day and a week, a week and a year, or a year."""
+    name = step.split("-")[0]
+    calendar = {"MS": (12,), "ME": (12,), "QS": (4,), "QE": (4,), "YS": (), "YE": (), "W": (52,)}
+    if name in calendar:
+        return calendar[name]
+    length = _fixed_length(step)
+    if length is None:
+        return ()
+    rows, rest = divmod(86400, length)
+    if rows == 1 and not rest:
+        return (7, 365)
+    return (int(rows), int(rows) * 7) if rows > 1 and not rest else ()
+
+
+def _fixed_length(step: str) -> float | None:
+    """Return a step's length in seconds, None for months, quarters and years."""
+    start = pd.Timestamp("2024-01-01")
+    offset = pd.tseries.frequencies.to_offset(step)
+    fixed = isinstance(offset, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
+    return (start + offset - start).total_seconds() if fixed else None
+
+
+def calendar_features(times: pd.DatetimeIndex, step: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return names and values [rows, features] in -1 … 1 of the cycles that the step resolves.
+
+    Sine and cosine of the time of day, the day of the week and the day of the year.
+    """
+    name = step.split("-")[0]
+    if name in ("YS", "YE"):
+        return (), np.empty((len(times), 0))
+    cycles = {"year": (times.day_of_year.to_numpy() - 1) / 365.25}
+    length = _fixed_length(step)
+    if name != "W" and length is not None:
+        seconds = (times - times.normalize()).total_seconds().to_numpy()
+        if length <= 86400:
+            cycles["week"] = (times.day_of_week.to_numpy() + seconds / 86400) / 7
+        if length < 86400:
+            cycles["day"] = seconds / 86400
+    waves = {"sin": np.sin, "cos": np.cos}
+    table = {
+        f"{cycle}_{wave}": f(2 * np.pi * phase)
+        for cycle, phase in cycles.items()
+        for wave, f in waves.items()
+    }
+    return tuple(table), np.column_stack(list(table.values()))

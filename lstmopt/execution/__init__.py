@@ -1,0 +1,1 @@
+"""Where candidates train: this process, others, a cluster."""

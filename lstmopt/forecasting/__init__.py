@@ -1,0 +1,1 @@
+"""Forecasts in the target's own units: the model, baselines, tables."""

@@ -1,0 +1,170 @@
+"""A fitted model: save, load, predict."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import torch
+
+from lstmopt.data.series import Series, read_series
+from lstmopt.data.timestamps import calendar_features
+from lstmopt.data.windows import Scaling, Shape, last_observed, next_times, scaled_inputs, truncate
+from lstmopt.errors import LstmoptError
+from lstmopt.networks.lstm import LSTMForecaster, read_tensors
+from lstmopt.search_space import Architecture
+from lstmopt.training.options import DataOptions
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Weights with everything needed to forecast in the target's own units."""
+
+    weights: dict[str, torch.Tensor]
+    architecture: Architecture
+    features: int
+    shape: Shape
+    scaling: Scaling
+    step: str
+    calendar: tuple[str, ...]
+    data: DataOptions
+
+    def network(self) -> LSTMForecaster:
+        """Build the network with its weights, in eval mode."""
+        model = LSTMForecaster(self.architecture, self.features, self.shape.horizon)
+        model.load_state_dict(self.weights)
+        return model.eval()
+
+    def forecast(self, inputs: np.ndarray) -> np.ndarray:
+        """Map scaled inputs [windows, window, features] to forecasts [windows, horizon].
+
+        The forecasts are in the target's own units.
+        """
+        with torch.inference_mode():
+            scaled = self.network()(torch.as_tensor(inputs, dtype=torch.float32))[:, -1]
+        own: np.ndarray = scaled.numpy() * self.scaling.target_std + self.scaling.target_mean
+        return own
+
+    def predict(self, source: str | Path | pd.DataFrame) -> pd.DataFrame:
+        """Forecast the ``horizon`` rows after the last observed target of a table.
+
+        Returns columns ``time`` and the target's name. Columns known in advance must be filled
+        for those rows. Raises LstmoptError where the table lacks what the model was fitted on.
+        """
+        series = read_series(source, self.data, fitted=True)
+        series = replace(series, calendar=self.calendar)
+        if series.step != self.step:
+            raise LstmoptError(
+                f"a model forecasts at its own step, {self.step}, found {series.step}: "
+                "give a series of that step"
+            )
+        origin = last_observed(series) - 1
+        inputs = self._inputs_until(series, origin)
+        times = next_times(truncate(series, origin + 1), self.shape.horizon)
+        return pd.DataFrame({"time": times, series.target: self.forecast(inputs[None])[0]})
+
+    def _inputs_until(self, series: Series, origin: int) -> np.ndarray:
+        """Return the scaled inputs [window, features] of the forecast from ``origin``."""
+        window = self.shape.window
+        if origin + 1 < window:
+            raise LstmoptError(
+                f"this model reads {window} rows before its forecast, found {origin + 1}: "
+                "give a longer series"
+            )
+        inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
+        inputs = inputs[origin - window + 1 : origin + 1]
+        if not np.isfinite(inputs).all():
+            known = f" (known in advance: {', '.join(series.known)})" if series.known else ""
+            raise LstmoptError(
+                f"the last {window} rows must be free of long gaps and the next "
+                f"{self.shape.horizon} must hold the columns known in advance, found "
+                f"{int(np.isnan(inputs).sum())} missing values{known}: fill them or end the table "
+                "before the gap"
+            )
+        return inputs
+
+    def _check(self) -> None:
+        """Raise ValueError where the parts of a description do not belong together."""
+        past, known = 1 + len(self.data.features or ()), len(self.data.known)
+        for name, moments in (("mean", self.scaling.mean), ("std", self.scaling.std)):
+            if moments.shape != (past + known,) or not np.isfinite(moments).all():
+                raise ValueError(f"{name} must hold {past + known} numbers")
+        known_cycles = calendar_features(pd.DatetimeIndex(["2000-01-01"]), self.step)[0]
+        if strangers := set(self.calendar) - set(known_cycles):
+            raise ValueError(f"no calendar feature is called {', '.join(strangers)}")
+        features = past + len(self.calendar) + known * self.shape.horizon
+        if self.features != features or min(self.shape.window, self.shape.horizon) < 1:
+            raise ValueError(f"the columns give {features} inputs, found {self.features}")
+        self.network()
+
+    def save(self, weights: Path) -> None:
+        """Write the weights (``.pth``, a plain state dict) and beside them the description."""
+        from lstmopt.system.atomic_write import write_whole
+
+        buffer = io.BytesIO()
+        torch.save(self.weights, buffer)
+        write_whole(weights, buffer.getvalue())
+        description = {
+            "schema": SCHEMA,
+            "architecture": asdict(self.architecture),
+            "features": self.features,
+            **asdict(self.shape),
+            "mean": self.scaling.mean.tolist(),
+            "std": self.scaling.std.tolist(),
+            "step": self.step,
+            "calendar": self.calendar,
+            "data": msgspec.to_builtins(self.data),
+        }
+        write_whole(weights.with_suffix(".json"), json.dumps(description, indent=2))
+
+    @classmethod
+    def load(cls, path: Path) -> Forecaster:
+        """Read a saved model from its ``.pth`` file or the run's folder; runs no code from it."""
+        weights = path / "best_optimized_lstm_model.pth" if path.is_dir() else path
+        try:
+            state = read_tensors(weights)
+            content: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text("utf-8"))
+            loaded = cls(
+                state,
+                Architecture(**content["architecture"]),
+                content["features"],
+                Shape(content["window"], content["horizon"]),
+                Scaling(np.array(content["mean"]), np.array(content["std"])),
+                content["step"],
+                tuple(content["calendar"]),
+                msgspec.convert(content["data"], DataOptions),
+            )
+            loaded._check()
+            return loaded
+        except FileNotFoundError:
+            raise LstmoptError(
+                f"a model is a .pth file with its .json, or the folder of a finished run, found "
+                f"none at {path}: mend the path or run the study to its end"
+            ) from None
+        except Exception as error:
+            line = (str(error) or repr(error)).splitlines()[0]
+            raise LstmoptError(
+                f"a model is what lstmopt saved, found {weights} unreadable ({line}): "
+                "save it again with lstmopt fit"
+            ) from error
+
+
+def describe_inputs(series: Series, options: DataOptions) -> DataOptions:
+    """Pin what a study found out about its data, so that a prediction reads the same columns."""
+    return msgspec.structs.replace(
+        options,
+        path="",
+        target=series.target,
+        features=series.past[1:],
+        known=series.known,
+        calendar=bool(series.calendar),
+        drop=(),
+    )

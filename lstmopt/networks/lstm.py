@@ -1,0 +1,67 @@
+"""The network, and reading its weights."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor, nn
+
+from lstmopt.errors import LstmoptError
+from lstmopt.search_space import Architecture
+
+
+class LSTMForecaster(nn.Module):
+    """A stacked LSTM with a linear head that forecasts all leads at once.
+
+    The forget gate's bias starts at 1 (Jozefowicz, Zaremba and Sutskever, 2015); dropout acts
+    between layers only (Zaremba, Sutskever and Vinyals, 2014).
+    """
+
+    def __init__(
+        self, architecture: Architecture, features: int, horizon: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        hidden, layers = architecture.hidden_size, architecture.num_layers
+        self.lstm = nn.LSTM(
+            features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
+        )
+        self.head = nn.Linear(hidden, horizon)
+        with torch.no_grad():
+            for layer in range(layers):
+                for bias, value in (("bias_ih", 1.0), ("bias_hh", 0.0)):
+                    # gates are stacked as input, forget, cell, output
+                    getattr(self.lstm, f"{bias}_l{layer}")[hidden : 2 * hidden].fill_(value)
+
+    def forward(self, x: Tensor, last: int = 1) -> Tensor:
+        """Map inputs [batch, steps, features] to forecasts [batch, last, horizon].
+
+        A forecast is made at each of the ``last`` steps.
+        """
+        states, _ = self.lstm(x)  # [batch, steps, hidden]
+        forecasts: Tensor = self.head(states[:, -last:])
+        return forecasts
+
+
+def count_parameters(architecture: Architecture, features: int, horizon: int) -> int:
+    """Count the weights without allocating them."""
+    with torch.device("meta"):
+        model = LSTMForecaster(architecture, features, horizon)
+    return sum(p.numel() for p in model.parameters())
+
+
+def read_tensors(source: BinaryIO | Path, device: str = "cpu") -> Any:
+    """Read tensors and plain values that torch saved; whatever else a file holds is never run.
+
+    Raises LstmoptError for such a file.
+    """
+    try:
+        return torch.load(source, map_location=device, weights_only=True)
+    except pickle.UnpicklingError:
+        # torch's own words advise to run it
+        raise LstmoptError(
+            "weights and checkpoints are tensors and plain values, found something else: it was "
+            "not read; bring back the file that lstmopt wrote"
+        ) from None

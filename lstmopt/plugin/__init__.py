@@ -1,0 +1,1 @@
+"""The seam: hooks, strategies and the registry that finds them."""

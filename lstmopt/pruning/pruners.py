@@ -1,0 +1,182 @@
+"""Who a trial may be compared with, and what the votes mean.
+
+A trial is compared only with peers: finished trials that are no worse on every static objective.
+With several learned objectives it is stopped only if the rule says stop for every one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt.plugin.registry import Named, Registry, make
+from lstmopt.pruning.trial_curves import Floats, Trials, TrialView
+
+Action = Literal["go on", "pause", "stop"]
+
+Closing = Literal["open", "front", "everyone"]
+"""Whether other trials will still begin (``open``), and who may go on when none will.
+
+``front``: who is better than all its peers, for whoever is not promoted now is stopped.
+``everyone``: a budget in epochs has room left, so whoever comes next best.
+"""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens to a trial, why in words, and what was seen in figures.
+
+    ``seen`` holds plain values that JSON can say, such as the number of peers and the threshold.
+    """
+
+    action: Action
+    reason: str = ""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+
+
+GO_ON = Decision("go on")
+
+
+@runtime_checkable
+class Pruner(Protocol):
+    """Sees a trial and every trial of the study."""
+
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Decide about ``trial`` as it stands at its last report; ``trials`` holds it too."""
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """Sees one curve and those of its peers, and knows nothing of objectives."""
+
+    def should_stop(self, curve: Floats, peers: Floats) -> bool:
+        """Say whether a trial with this ``curve`` [reports] is hopeless among ``peers``.
+
+        ``peers`` [peers, reports] hold the best values so far at the same reports, lower is better.
+        """
+
+
+@runtime_checkable
+class Threshold(Protocol):
+    """A rule that compares the curve's end with one number, which is recorded."""
+
+    def threshold(self, curve: Floats, peers: Floats) -> float | None:
+        """Return the highest end of ``curve`` that may go on, None where nothing is stopped."""
+
+
+def peers_of(trial: TrialView, trials: Trials) -> NDArray[np.int_]:
+    """List the rows of finished trials that are no worse than ``trial`` on every static objective.
+
+    The trial itself is none of them.
+    """
+    limits = [trial.static[name] for name in trials.static_names]
+    fit = trials.finished & (trials.numbers != trial.number)
+    return np.flatnonzero(fit & (trials.static <= limits).all(1))
+
+
+@dataclass(frozen=True)
+class PeersPruner:
+    """Applies a rule among peers, objective by objective; every vote must say stop."""
+
+    rule: Rule
+    name: str
+
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        rows = peers_of(trial, trials)
+        seen: dict[str, Any] = {"peers": len(rows)}
+        stop = True
+        for objective in trial.losses:
+            curve = trial.curve(objective)
+            peers = trials.best(objective)[rows, : len(curve)]
+            stop &= self.rule.should_stop(curve, peers)
+            seen[objective] = float(curve[-1])
+            if isinstance(self.rule, Threshold):
+                seen[f"{objective} threshold"] = self.rule.threshold(curve, peers)
+        if not stop:
+            return Decision("go on", seen=seen)
+        values = ", ".join(f"{name} {seen[name]:.4g}" for name in trial.losses)
+        words = f"{values} among {len(rows)} peers no worse before training"
+        return Decision("stop", f"{self.name} at report {trial.report}: {words}", seen)
+
+
+@runtime_checkable
+class Promoter(Protocol):
+    """A pruner that pauses trials at rungs and lets some of them go on later."""
+
+    def next_rung(self, report: int) -> int | None:
+        """Return the first rung after ``report``, so that no trial is trained past it unasked."""
+
+    def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        """Return the number of the ``paused`` trial that goes on next, None when none should."""
+
+
+class Wrapping:
+    """Begins a pruner that wraps another: rungs and promotions, if any, are the other's."""
+
+    def __init__(self, wrapped: Pruner) -> None:
+        self.wrapped = wrapped
+
+    def next_rung(self, report: int) -> int | None:
+        return self.wrapped.next_rung(report) if isinstance(self.wrapped, Promoter) else None
+
+    def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        if not isinstance(self.wrapped, Promoter):
+            return None
+        return self.wrapped.promote(paused, trials, closing)
+
+
+class NeverStop:
+    """Lets every trial run to its end."""
+
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        return GO_ON
+
+
+def as_pruner(made: Pruner | Rule, name: str) -> Pruner:
+    """Turn what a pruner strategy made into a pruner."""
+    if isinstance(made, Pruner):
+        return made
+    if isinstance(made, Rule):
+        return PeersPruner(made, name)
+    raise TypeError(f"pruner {name!r} made {type(made).__name__}, without decide or should_stop")
+
+
+def make_pruner(
+    registry: Registry,
+    choice: str | Mapping[str, Any],
+    naive: Callable[[], Mapping[str, float]] | None = None,
+) -> Pruner:
+    """Make a pruner from ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+
+    ``naive`` gives what the naive forecast scores, by learned objective, lower is better; None
+    where the work knows no such forecast. Raises LstmoptError for what the strategy cannot take.
+    """
+    named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
+    strategy = registry.strategy("pruner", named.name)
+    wrap = partial(make_pruner, registry, naive=naive)
+    made = make(strategy, "pruner", named.options, naive=naive, make_pruner=wrap)
+    return as_pruner(made, named.name)
+
+
+def decisions(
+    pruner: Pruner, trial: TrialView, trials: Trials, from_report: int
+) -> list[tuple[int, Decision]]:
+    """Put the reports from ``from_report`` on into ``trials`` and ask the pruner at each.
+
+    Ends with the first decision that is not to go on. Reports come one by one, so that a decision
+    does not depend on how many of them a segment of training happened to hold.
+    """
+    made = []
+    for report in range(from_report, trial.report + 1):
+        seen = trial.until(report)
+        trials.put(seen)
+        decision = pruner.decide(seen, trials)
+        made.append((report, decision))
+        if decision.action != "go on":
+            break
+    return made

@@ -1,0 +1,240 @@
+"""The result document -> tables for a terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lstmopt.errors import printable
+from lstmopt.plugin.registry import Objective
+from lstmopt.results.document import front_rows, goals_of
+from lstmopt.search_space import describe_params
+
+if TYPE_CHECKING:
+    from lstmopt.results.comparison import Comparison
+    from lstmopt.results.importance import Importance, Importances
+
+
+def print_result(document: dict[str, Any], console: Console, folder: str) -> None:
+    """Print the verdict, the front, and the test table of a finished run."""
+    console.print(verdict_line(document), markup=False, highlight=False, soft_wrap=True)
+    print_front(document, console)
+    print_test(document, console)
+    budget = document["budget"]
+    refused = f", {budget['infeasible']} more never trained" if budget["infeasible"] else ""
+    taken = f", {budget['taken_over']} more taken over" if budget["taken_over"] else ""
+    console.print(
+        f"{budget['trials']} trials{refused}{taken}, {budget['epochs_trained']} epochs trained, "
+        f"{budget['epochs_saved']} saved by pruning, {budget['seconds']:.0f} s; all in {folder}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def verdict_line(document: dict[str, Any]) -> str:
+    """Say in one sentence whether the chosen network is worth deploying."""
+    chosen = document["chosen"]
+    if chosen is None:
+        return "The study was interrupted before a model was chosen: run the same command again."
+    error = chosen["test"]["scaled"]["mse"]["mean"]
+    rivals = {
+        name: scores["scaled"]["mse"]["mean"]
+        for name, scores in document["baselines"].items()
+        if scores is not None and scores["scaled"]["mse"]["mean"] is not None
+    }
+    if error is None or not rivals:
+        return f"Trial {chosen['trial']} was chosen; its test error has no number to compare."
+    better = [name for name, mse in rivals.items() if mse <= error]
+    if better:
+        return (
+            f"The LSTM does not beat {' and '.join(better)} on the test part: "
+            f"its error is {error:.4f}, theirs {', '.join(f'{rivals[n]:.4f}' for n in better)}."
+        )
+    best = min(rivals, key=lambda name: rivals[name])
+    return (
+        f"Deploy trial {chosen['trial']}: test error {error:.4f} against {rivals[best]:.4f} of "
+        f"{best}, the best of {len(rivals)} baselines, at {chosen['latency_ms']:.2f} ms a forecast."
+    )
+
+
+def print_front(document: dict[str, Any], console: Console) -> None:
+    """Print the front, the chosen trial marked."""
+    names = [entry["name"] for entry in document["objectives"]]
+    trials = {trial["number"]: trial for trial in document["trials"]}
+    chosen = (document["chosen"] or {}).get("trial")
+    table = Table("trial", *names, "parameters", title="Pareto front (validation)")
+    for number in document["front"]:
+        trial = trials[number]
+        mark = f"{number} *" if number == chosen else str(number)
+        values = (f"{trial['values'][name]:.4g}" for name in names)
+        table.add_row(mark, *values, _text(describe_params(trial["params"])))
+    console.print(table)
+
+
+def front_plot(document: dict[str, Any], console: Console, picked: int | None = None) -> str:
+    """Draw the complete trials by a learned objective and another, in characters.
+
+    The front as ○ and what was picked from it as ●. Empty where there is one objective or nothing
+    is complete.
+    """
+    goals = goals_of(document)
+    complete = [t["values"] for t in document["trials"] if t["state"] == "complete"]
+    others = [o for o in goals.objectives if o is not goals.learned[0]]
+    if not (complete and others):
+        return ""
+    rows = front_rows(document)
+    groups = {
+        "·": complete,
+        "○": [row["values"] for row in rows],
+        "●": [row["values"] for row in rows if row["trial"] == picked],
+    }
+    return scatter_plot(groups, others[0], goals.learned[0], console)
+
+
+def scatter_plot(
+    groups: Mapping[str, Sequence[Mapping[str, float]]],
+    across: Objective,
+    up: Objective,
+    console: Console,
+) -> str:
+    """Draw groups of values by two objectives in characters, each group by its own."""
+    from uniplot import plot_to_string
+
+    def log(objective: Objective) -> bool:
+        values = [row[objective.name] for rows in groups.values() for row in rows]
+        return objective.scale == "log" and min(values) > 0
+
+    groups = {mark: rows for mark, rows in groups.items() if rows}
+    width = max(20, min(60, console.width - 12))
+    drawn: str = plot_to_string(
+        [[row[up.name] for row in rows] for rows in groups.values()],
+        [[row[across.name] for row in rows] for rows in groups.values()],
+        x_as_log=log(across),
+        y_as_log=log(up),
+        character_set="ascii",
+        force_ascii_characters=list(groups),
+        color=False,
+        width=width,
+        height=12,
+    )
+    return f"{up.name}\n{_POWER.sub(_plain_number, drawn)}\n{across.name:>{width}}"
+
+
+_POWER = re.compile(r"10\^(-?[\d.]+) *")
+
+
+def _plain_number(power: re.Match[str]) -> str:
+    """Write a tick of a logarithmic axis as the number it stands for, in the same room."""
+    return f"{10 ** float(power[1]):.3g}".ljust(len(power[0]))
+
+
+def print_importance(judged: Sequence[Importances], console: Console) -> None:
+    """Print the shares of each hyperparameter by objective, with their intervals."""
+    names = list(dict.fromkeys(row.parameter for found in judged for row in found.rows))
+    table = Table("hyperparameter", *(found.objective for found in judged), title="importance")
+    shares = [{row.parameter: row for row in found.rows} for found in judged]
+    for name in names:
+        table.add_row(name, *(_share(rows.get(name)) for rows in shares))
+    if names:
+        console.print(table)
+    for found in judged:
+        console.print(f"{found.objective}: {found.note}", markup=False, highlight=False)
+
+
+def _share(row: Importance | None) -> str:
+    return "–" if row is None else f"{row.share:.0%} ({row.low:.0%} to {row.high:.0%})"
+
+
+def print_comparison(compared: Comparison, console: Console) -> None:
+    """Print the fronts of runs in one plot, their hypervolumes and how they cover each other."""
+    marks = [string.ascii_uppercase[n % 26] for n in range(len(compared.runs))]
+    goals, fronts = compared.goals, [front_rows(run.document) for run in compared.runs]
+    others = [o for o in goals.objectives if o is not goals.learned[0]]
+    if others and any(fronts):
+        groups: dict[str, list[dict[str, float]]] = {}
+        for mark, rows in zip(marks, fronts, strict=True):
+            groups.setdefault(mark, []).extend(row["values"] for row in rows)
+        print(scatter_plot(groups, others[0], goals.learned[0], console), file=console.file)
+    covers = [f"covers {mark}" for mark in marks]
+    table = Table("run", "trials", "front", "hypervolume", *covers, title="fronts on validation")
+    for n, (mark, name) in enumerate(zip(marks, compared.names, strict=True)):
+        table.add_row(
+            _text(f"{mark} {name}"),
+            str(compared.runs[n].document["budget"]["trials"]),
+            str(len(fronts[n])),
+            f"{compared.hypervolumes[n]:.1%}",
+            *("–" if n == k else _percent(compared.coverage[n][k]) for k in range(len(covers))),
+        )
+    console.print(table)
+    for notice in compared.notices:
+        console.print(f"note: {printable(notice)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _text(words: str) -> str:
+    """Return words that rich and the terminal show as they stand."""
+    return escape(printable(words))
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.0%}"
+
+
+def print_test(document: dict[str, Any], console: Console) -> None:
+    """Print the chosen model's test errors beside the baselines'."""
+    if document["chosen"] is None:
+        return
+    target = document["study"]["target"]
+    table = Table(
+        "forecast",
+        "MSE (scaled)",
+        "MAE (scaled)",
+        _text(f"MAE ({target})"),
+        "R²",
+        title="test part, opened once",
+    )
+    rows = {f"LSTM, trial {document['chosen']['trial']}": document["chosen"]["test"]}
+    for name, test in (rows | document["baselines"]).items():
+        if test is None:
+            table.add_row(name, *["no such season"] * 4)
+            continue
+        cells = (test["scaled"]["mse"], test["scaled"]["mae"], test["own"]["mae"], test["r2"])
+        table.add_row(name, *(_cell(cell) for cell in cells))
+    console.print(table)
+
+
+def audit_lines(document: dict[str, Any]) -> list[str]:
+    """Say in sentences what an audit found."""
+    replayed, different = document["decisions_replayed"], document["decisions_different"]
+    low, high = document["interval"]
+    lost, sampled = len(document["lost"]), document["sampled"]
+    whole = sampled == document["stopped"]
+    again = sum(trial["repeated"] for trial in document["trials"])
+    lines = [
+        f"{replayed} decisions were made again from the record, "
+        + (f"{len(different)} of them otherwise ({different[0]})" if different else "all the same")
+        + ".",
+        f"{sampled} of {document['stopped']} stopped trials were trained to their end ({again} "
+        f"with the recorded losses bit for bit), {lost} of them to the front.",
+        f"False-prune rate: {lost / sampled:.0%}"
+        + ("." if whole else f" (95 % interval {low:.0%} to {high:.0%})."),
+    ]
+    if document["front_gain"] is not None:
+        lines.append(
+            f"With them the front's hypervolume would have been {document['front_gain']:.1%} "
+            f"larger; pruning saved {document['epochs_saved']:.0f} epochs."
+        )
+    return lines
+
+
+def _cell(cell: dict[str, float | None]) -> str:
+    if cell["mean"] is None:
+        return "undefined"
+    return f"{cell['mean']:.4g}" + (f" ± {cell['std']:.2g}" if cell["std"] else "")

@@ -1,0 +1,128 @@
+"""Fronts of several runs beside each other: hypervolume and coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt.errors import LstmoptError
+from lstmopt.objectives import REFERENCE, Goals, normalise
+from lstmopt.pareto import Floats, dominates, hypervolume
+from lstmopt.results.document import front_points, front_rows
+from lstmopt.results.run import Run
+from lstmopt.storage.trial_record import finite
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of the same objectives.
+
+    ``names`` [runs] tell them apart. ``hypervolumes`` [runs] are shares of that of the joint front,
+    objectives from 0 to 1 over all fronts, on the logarithm where they are best read so, and
+    reference 1.1. ``coverage`` [runs, runs] is the share of the column's front that the row's front
+    dominates or equals (set coverage: Zitzler and Thiele, IEEE TEC 3(4), 1999). ``notices`` say
+    what makes the runs hard to compare.
+    """
+
+    names: tuple[str, ...]
+    runs: tuple[Run, ...]
+    hypervolumes: tuple[float, ...]
+    coverage: NDArray[np.float64]
+    notices: tuple[str, ...]
+
+    @property
+    def goals(self) -> Goals:
+        return self.runs[0].goals
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values, the coverage by the names of both runs."""
+        rows = zip(self.names, self.runs, self.hypervolumes, self.coverage.tolist(), strict=True)
+        content: dict[str, Any] = finite(
+            {
+                "objectives": self.goals.names,
+                "runs": [
+                    {
+                        "name": name,
+                        "folder": str(run.path),
+                        "trials": run.document["budget"]["trials"],
+                        "front": front_rows(run.document),
+                        "hypervolume": volume,
+                        "covers": dict(zip(self.names, covered, strict=True)),
+                    }
+                    for name, run, volume, covered in rows
+                ],
+                "notices": self.notices,
+            }
+        )
+        return content
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Compare the fronts of runs. Raises LstmoptError where their objectives differ."""
+    if len(runs) < 2:
+        raise LstmoptError(f"a comparison needs two runs or more, found {len(runs)}: name another")
+    goals = runs[0].goals
+    for run in runs[1:]:
+        if (run.goals.names, run.goals.directions) != (goals.names, goals.directions):
+            raise LstmoptError(
+                f"fronts are compared over the same objectives, found {', '.join(goals.names)} in "
+                f"{runs[0].path} and {', '.join(run.goals.names)} in {run.path}: choose other runs"
+            )
+    fronts = [front_points(run.document) for run in runs]
+    return Comparison(
+        _names(runs),
+        tuple(runs),
+        _hypervolumes(fronts, goals),
+        np.array([[coverage(a, b) for b in fronts] for a in fronts]),
+        _notices(runs),
+    )
+
+
+def coverage(front: Floats, other: Floats) -> float:
+    """Return the share of ``other`` [n, objectives] that ``front`` dominates or equals.
+
+    NaN where ``other`` is empty.
+    """
+    if len(other) == 0:
+        return float("nan")
+    covered = [any(dominates(p, q) or (p == q).all() for p in front) for q in other]
+    return float(np.mean(covered))
+
+
+def _hypervolumes(fronts: Sequence[Floats], goals: Goals) -> tuple[float, ...]:
+    joint = np.concatenate(fronts)
+    if len(joint) == 0:
+        return (0.0,) * len(fronts)
+    scaled = np.split(normalise(joint, goals), np.cumsum([len(front) for front in fronts])[:-1])
+    reference = [REFERENCE] * len(goals.objectives)
+    whole = hypervolume(np.concatenate(scaled), reference)
+    return tuple(hypervolume(points, reference) / whole for points in scaled)
+
+
+def _names(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Name runs by their study, then by their folder, then by their place, until none is alike."""
+    by_study = [run.name for run in runs]
+    by_folder = [f"{run.name} ({run.path})" for run in runs]
+    by_place = [f"{name} #{n + 1}" for n, name in enumerate(by_folder)]
+    ways = (by_study, by_folder, by_place)
+    return tuple(next(way[n] for way in ways if way.count(way[n]) == 1) for n in range(len(runs)))
+
+
+def _notices(runs: Sequence[Run]) -> tuple[str, ...]:
+    notices = []
+    for what, key in (("data", "data"), ("tasks, splits or training", "work")):
+        values = [run.document["study"].get(key) for run in runs]
+        if any(value != values[0] for value in values[1:]):
+            notices.append(
+                f"the runs have different {what}: learned objectives are on other scales"
+            )
+            break
+    machines = {run.document["study"].get("machine") for run in runs}
+    if runs[0].goals.static and len(machines) > 1:
+        notices.append("the runs are of different machines: their latencies are not the same thing")
+    notices += [f"{run.path} is not finished" for run in runs if not run.finished]
+    return tuple(notices)

@@ -1,0 +1,329 @@
+"""A run read back from its folder, finished or not: tables, figures, study, model.
+
+What a command need not load (pandas, optuna, torch) is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmopt.epoch import Epoch
+from lstmopt.errors import LstmoptError, masked
+from lstmopt.objectives import Goals
+from lstmopt.results.document import document_so_far, goals_of
+from lstmopt.storage.trial_record import RunFolder, read_document
+
+if TYPE_CHECKING:
+    import optuna
+    import pandas as pd
+
+    from lstmopt.config.study_file import Config
+    from lstmopt.forecasting.forecaster import Forecaster
+    from lstmopt.report.figures import Figures
+    from lstmopt.results.importance import Importances
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it stands: its result document, and everything that can be made of it.
+
+    ``document`` is what ``optimization_results.json`` holds, or the same of a study that has no
+    such file yet or has gone on since it was written.
+    """
+
+    folder: RunFolder
+    document: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def name(self) -> str:
+        name: str = self.document["study"]["name"]
+        return name
+
+    @property
+    def finished(self) -> bool:
+        """Whether a model was chosen and nothing has gone on since."""
+        return self.document["chosen"] is not None
+
+    @cached_property
+    def goals(self) -> Goals:
+        """The objectives, with their directions."""
+        return goals_of(self.document)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a trial, indexed by its number, also those that run.
+
+        ``state`` (complete, pruned, failed, infeasible, running, interrupted), a column an
+        objective (missing where a trial has no such value), a column a hyperparameter (``params_``
+        before its name where another column has that name), ``epochs`` (reports that the
+        pruner saw), ``epochs_trained``, ``seconds``, ``reason``, ``by_pruner``, ``began``,
+        ``ended``, and ``front``.
+        """
+        import pandas as pd
+
+        front = set(self.document["front"])
+        rows = [
+            {
+                "trial": entry["number"],
+                "state": entry["state"],
+                **entry["values"],
+                **{self.column(name): value for name, value in entry["params"].items()},
+                **{name: entry.get(name) for name in _TRIAL_COLUMNS},
+                "front": entry["number"] in front,
+            }
+            for entry in self.entries
+        ]
+        hyperparameters = [self.column(name) for name in self.parameters]
+        columns = ["trial", "state", *self.goals.names, *hyperparameters, *_TRIAL_COLUMNS, "front"]
+        table = pd.DataFrame(rows, columns=columns).set_index("trial")
+        times = {name: pd.to_datetime(table[name]) for name in ("began", "ended")}
+        numbers = {name: table[name].astype(float) for name in self.goals.names}
+        return table.assign(**times, **numbers)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The document's trials, those that run at the end."""
+        return [*self.document["trials"], *self.document.get("running", ())]
+
+    @property
+    def parameters(self) -> list[str]:
+        """The hyperparameters that vary, in the order of the study file."""
+        space: Mapping[str, Any] = self.document["study"].get("space") or {}
+        used = (name for entry in self.document["trials"] for name in entry["params"])
+        return list(dict.fromkeys([*space, *used]))
+
+    def column(self, parameter: str) -> str:
+        """Return the column of ``trials`` and ``front`` that holds a hyperparameter."""
+        taken = {"trial", "state", "front", *_TRIAL_COLUMNS, *self.goals.names}
+        return f"params_{parameter}" if parameter in taken else parameter
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """The trials of the front, best first objective first, with values and hyperparameters."""
+        hyperparameters = [self.column(name) for name in self.parameters]
+        columns = [*self.goals.names, *hyperparameters]
+        front: pd.DataFrame = self.trials.loc[self.document["front"], columns]
+        return front
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """A row a report of each trial, by trial and epoch: losses, R², MAE and seconds."""
+        import pandas as pd
+
+        rows = [
+            {"trial": entry["number"], **epoch}
+            for entry in self.entries
+            for epoch in entry["curve"]
+        ]
+        columns = ["trial", *Epoch.__dataclass_fields__]
+        table = pd.DataFrame(rows, columns=columns).rename(columns={"number": "epoch"})
+        return table.astype({"trial": int, "epoch": int}).set_index(["trial", "epoch"])
+
+    @cached_property
+    def importances(self) -> list[Importances]:
+        """How much each hyperparameter matters, objective by objective."""
+        from lstmopt.results.importance import importances
+
+        return importances(self.document)
+
+    @cached_property
+    def forecasts(self) -> pd.DataFrame:
+        """The last forecasts on the validation and the test part, in the target's own units.
+
+        Columns ``part``, ``origin``, ``lead``, ``time``, ``truth``, one a baseline, and one a
+        finalist (``trial N``); on the test part only of the trial that was chosen. Empty where the
+        run has chosen none.
+        """
+        import pandas as pd
+
+        from lstmopt.forecasting.forecast_table import COLUMNS
+
+        if not self.finished or not self.folder.forecasts.is_file():
+            return pd.DataFrame(columns=list(COLUMNS))
+        try:
+            table = pd.read_csv(self.folder.forecasts)
+            return table.assign(
+                origin=pd.to_datetime(table["origin"]),
+                time=pd.to_datetime(table["time"]),
+                truth=table["truth"].astype(float),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LstmoptError(
+                f"forecasts are a table that lstmopt wrote, found {self.folder.forecasts} damaged "
+                f"({' '.join(str(error).split())}): remove it, or write it again with lstmopt fit"
+            ) from error
+
+    @property
+    def audit(self) -> dict[str, Any] | None:
+        """What ``lstmopt audit`` found, where it was run to its end."""
+        try:
+            content: dict[str, Any] = json.loads(self.folder.audit.read_text("utf-8"))
+            return content if set(content) >= _AUDIT else None
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @cached_property
+    def config(self) -> Config | None:
+        """The study file in force, where the run has one."""
+        return _config_of(self.folder)
+
+    @cached_property
+    def study(self) -> optuna.Study:
+        """The study in its storage. Raises LstmoptError where that is gone."""
+        study = stored_study(self.folder, self.config)
+        if study is None:
+            raise LstmoptError(
+                f"a run keeps its study in a storage, found none for {self.path}: give the folder "
+                "with its journal.log, or bring its database back"
+            )
+        return study
+
+    @cached_property
+    def model(self) -> Forecaster:
+        """The chosen model. Raises LstmoptError where none was chosen yet."""
+        from lstmopt.forecasting.forecaster import Forecaster
+
+        return Forecaster.load(self.path)
+
+    @property
+    def figures(self) -> Figures:
+        """Every figure of the report, as plotly figures."""
+        from lstmopt.report.figures import Figures
+
+        return Figures(self)
+
+    def write_report(self) -> Path:
+        """Write ``report.html`` into the run's folder and return its path."""
+        from lstmopt.report.page import write_report
+
+        return write_report(self)
+
+    def _repr_html_(self) -> str:
+        from lstmopt.report.page import notebook_summary
+
+        return notebook_summary(self)
+
+
+_AUDIT = {
+    "stopped",
+    "sampled",
+    "lost",
+    "interval",
+    "false_prune_rate",
+    "front_gain",
+    "epochs_saved",
+    "decisions_replayed",
+    "decisions_different",
+    "trials",
+}
+_TRIAL_COLUMNS = (
+    "epochs",
+    "epochs_trained",
+    "seconds",
+    "reason",
+    "by_pruner",
+    "began",
+    "ended",
+)
+
+
+def load(path: str | Path) -> Run:
+    """Read the run in a folder, finished or not.
+
+    Raises LstmoptError where there is none, or where neither its document nor its study can be
+    read.
+    """
+    folder = RunFolder(Path(path))
+    written, damage = None, None
+    if folder.results.is_file():
+        try:
+            written = read_document(folder.results)
+        except LstmoptError as error:
+            damage = error
+    if written and not _is_newer(folder.journal, folder.results):
+        return Run(folder, written)
+    try:
+        so_far = _so_far(folder)
+    except LstmoptError as error:
+        # what was written is there, whatever became of its storage
+        so_far, damage = None, damage or error
+    if written and (so_far is None or _same_trials(written, so_far)):
+        return Run(folder, written)
+    if so_far is None:
+        raise damage or LstmoptError(
+            f"a run is a folder with {folder.results.name} or {folder.journal.name}, found neither "
+            f"in {folder.path}: name the folder that lstmopt run wrote"
+        )
+    return Run(folder, so_far)
+
+
+def _so_far(folder: RunFolder) -> dict[str, Any] | None:
+    """Read what a study's storage holds of it; None where there is no storage."""
+    config = _config_of(folder)
+    try:
+        study = stored_study(folder, config)
+        if study is None:
+            return None
+        document = document_so_far(study)
+    except LstmoptError:
+        raise
+    except Exception as error:  # whatever a damaged storage makes Optuna say
+        raise LstmoptError(
+            f"a study is read from a storage that is whole, found that of {folder.path} damaged "
+            f"({type(error).__name__}: {' '.join(str(error).split())}): bring back a copy"
+        ) from error
+    if document is None:
+        raise LstmoptError(
+            "an unfinished run is read from what its study says of itself, found nothing in "
+            f"{folder.path}: run the same command again, to its end"
+        )
+    if not folder.is_driven():
+        for entry in document["running"]:
+            entry["state"] = "interrupted"
+    return document
+
+
+def _is_newer(path: Path, other: Path) -> bool:
+    """Say whether a file was written after another; a storage elsewhere is no file here."""
+    return not path.is_file() or path.stat().st_mtime_ns > other.stat().st_mtime_ns
+
+
+def _same_trials(written: Mapping[str, Any], so_far: Mapping[str, Any]) -> bool:
+    """Say whether nothing went on since a document was written."""
+    closed = {entry["number"] for entry in so_far["trials"]}
+    return not so_far["running"] and closed == {entry["number"] for entry in written["trials"]}
+
+
+def _config_of(folder: RunFolder) -> Config | None:
+    from lstmopt.config.study_file import read_config
+
+    return read_config(folder.study_file) if folder.study_file.is_file() else None
+
+
+def stored_study(folder: RunFolder, config: Config | None) -> optuna.Study | None:
+    """Open the study of a run in its storage, to be read; None where there is none."""
+    import optuna
+
+    from lstmopt.storage.study_store import is_there, open_storage
+
+    url = config.storage if config else ""
+    if not is_there(url, folder):
+        if url:
+            raise LstmoptError(
+                f"the study of {folder.path} lies in {masked(url)}, found nothing there: bring the "
+                "database back, or go to the folder from which the study was run"
+            )
+        return None
+    storage = open_storage(url, folder)
+    names = optuna.get_all_study_names(storage)
+    wanted = config.name if config else next(iter(names), "")
+    return optuna.load_study(study_name=wanted, storage=storage) if wanted in names else None

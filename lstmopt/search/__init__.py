@@ -1,0 +1,1 @@
+"""The driver: ask, train, decide, tell."""

@@ -1,0 +1,1 @@
+"""A candidate -> weights, scores and what a forecast costs; knows nothing of search."""

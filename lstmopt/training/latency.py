@@ -1,0 +1,149 @@
+"""What one forecast costs, per architecture and device, measured once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+
+from lstmopt.networks.lstm import LSTMForecaster, count_parameters
+from lstmopt.objectives import ForecastCost
+from lstmopt.search_space import Architecture
+from lstmopt.system.host import processor
+from lstmopt.training.trainer import one_thread
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything beside the architecture that changes a forecast's cost."""
+
+    features: int
+    window: int
+    horizon: int
+    device: str
+    batch: int = 1
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds a forecast: median and interquartile range over ``repeats``."""
+
+    median_ms: float
+    spread_ms: float
+    repeats: int
+
+
+def forecast_costs(
+    architectures: Iterable[Architecture],
+    setting: Setting,
+    cache: Path | None = None,
+    measured: Callable[[Architecture, Latency], None] = lambda *_: None,
+) -> dict[Architecture, ForecastCost]:
+    """Return the cost of each architecture, measuring those that the cache lacks.
+
+    ``cache`` is a JSON file, the user's own by default; ``measured`` is told of each new figure.
+    """
+    path = cache or default_cache()
+    kept = _read_cache(path)
+    costs = {}
+    for architecture in architectures:
+        key = _key(architecture, setting)
+        if key not in kept:
+            latency = measure(architecture, setting)
+            kept[key] = asdict(latency)
+            _write_cache(path, kept)
+            measured(architecture, latency)
+        latency = Latency(**kept[key])
+        size = count_parameters(architecture, setting.features, setting.horizon)
+        costs[architecture] = ForecastCost(
+            architecture.hidden_size,
+            architecture.num_layers,
+            latency.median_ms,
+            latency.spread_ms,
+            size,
+            setting.features,
+            setting.window,
+            setting.horizon,
+        )
+    return costs
+
+
+_WARM_UP, _FEWEST, _SECONDS, _NARROW = 10, 50, 0.4, 0.02
+
+
+def measure(architecture: Architecture, setting: Setting) -> Latency:
+    """Time forecasts one by one until the median is known well.
+
+    Eval mode, one CPU thread, after a warm-up; stops when the interquartile range divided by the
+    square root of the repeats is below 2 % of the median, or after 0.4 s, with at least 50 repeats.
+    """
+    model = LSTMForecaster(architecture, setting.features, setting.horizon)
+    model = model.to(setting.device).eval()
+    inputs = torch.zeros(setting.batch, setting.window, setting.features, device=setting.device)
+    times: list[float] = []
+    with torch.inference_mode(), one_thread():
+        for _ in range(_WARM_UP):
+            model(inputs)
+        _synchronize(setting.device)
+        begin = time.perf_counter()
+        while True:
+            start = time.perf_counter()
+            model(inputs)
+            _synchronize(setting.device)
+            times.append((time.perf_counter() - start) * 1000)
+            if len(times) % _FEWEST:
+                continue
+            latency = _summarise(times)
+            narrow = latency.spread_ms / len(times) ** 0.5 < _NARROW * latency.median_ms
+            if (narrow and len(times) >= 2 * _FEWEST) or time.perf_counter() - begin > _SECONDS:
+                return latency
+
+
+def _synchronize(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def _summarise(times: list[float]) -> Latency:
+    low, median, high = statistics.quantiles(times, n=4)
+    return Latency(median, high - low, len(times))
+
+
+def default_cache() -> Path:
+    """Return the user's cache file; LSTMOPT_CACHE_DIR names another folder."""
+    folder = os.environ.get("LSTMOPT_CACHE_DIR") or platformdirs.user_cache_dir("lstmopt")
+    return Path(folder) / "latency.json"
+
+
+def _key(architecture: Architecture, setting: Setting) -> str:
+    machine = (
+        torch.cuda.get_device_name(setting.device)
+        if setting.device.startswith("cuda")
+        else processor()
+    )
+    parts = [asdict(architecture), asdict(setting), torch.__version__, machine]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        return content
+    except (OSError, ValueError):
+        return {}  # a cache that cannot be read is measured again
+
+
+def _write_cache(path: Path, content: dict[str, dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content), "utf-8")
+    temporary.replace(path)

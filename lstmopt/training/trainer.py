@@ -1,0 +1,332 @@
+"""advance(candidate, checkpoint, epochs) -> progress; knows nothing of search.
+
+Training is a pure function: all randomness of an epoch is drawn from (candidate.seed, epoch), and
+the checkpoint holds everything else, so two segments of five epochs give exactly one of ten.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lstmopt.data.windows import Part
+from lstmopt.epoch import Epoch
+from lstmopt.networks.lstm import LSTMForecaster, read_tensors
+from lstmopt.search_space import Candidate
+from lstmopt.training.batches import SCORED, DevicePart
+from lstmopt.training.memory import peak_mib
+from lstmopt.training.options import TrainingOptions
+from lstmopt.training.train_step import make_step
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a segment of training gave.
+
+    ``finished`` says that nothing is left to train; ``failure`` why the candidate has no value;
+    ``out_of_time`` that an epoch was given up because time was up. ``peak_mib`` is the most memory
+    that the process has held so far.
+    """
+
+    checkpoint: bytes
+    epochs: tuple[Epoch, ...]
+    finished: bool
+    failure: str | None = None
+    out_of_time: bool = False
+    peak_mib: float = 0.0
+
+
+class Workload:
+    """Everything that candidates of one study share, on one device.
+
+    ``reports`` is how often an epoch is scored on the validation part; a candidate's epochs are
+    then counted in such shares.
+    """
+
+    def __init__(
+        self,
+        train: Part,
+        validation: Part,
+        options: TrainingOptions,
+        device: str,
+        reports: int = 1,
+    ) -> None:
+        self.reports = reports
+        self.train, self.validation = DevicePart(train, device), DevicePart(validation, device)
+        self.options, self.device = options, device
+        self.features, self.horizon = train.inputs.shape[1], train.shape.horizon
+        self.targets = targets_per_window(train, options)
+        self.train_origins = self.train.origins(train.shape.window + self.targets - 1)
+        self.validation_origins = self.validation.origins(train.shape.window)
+
+    def build(self, candidate: Candidate) -> LSTMForecaster:
+        model = LSTMForecaster(
+            candidate.architecture, self.features, self.horizon, float(candidate["dropout"])
+        )
+        return model.to(self.device)
+
+
+def targets_per_window(train: Part, options: TrainingOptions) -> int:
+    """Return how many of a window's last steps forecast: as asked for, or 6 on a long series.
+
+    An epoch then costs a fifth, and the network that is chosen is better; on short series it leaves
+    too few steps an epoch, and it is worse. Measured on ten series: benchmarks/README.md.
+    """
+    if options.targets_per_window is not None:
+        return options.targets_per_window
+    return _SEVERAL if len(train.origins()) >= _LONG else 1
+
+
+_SEVERAL, _LONG = 6, 5_000
+"""Targets a window, from so many training windows on."""
+
+
+def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int) -> int:
+    """Return how often an epoch is scored so that a report comes every ``report_every`` steps.
+
+    Steps of ``largest_batch``: candidates of smaller batches take more steps to a report, so that
+    all have seen as many windows at the same report and may be compared there.
+    """
+    if options.report_every is None:
+        return 1
+    targets = targets_per_window(train, options)
+    phases = train.origins(train.shape.window + targets - 1) % targets
+    windows = int(np.bincount(phases, minlength=targets).min())
+    return max(1, windows // (options.report_every * largest_batch))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one CPU thread, so that results do not depend on the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def advance(
+    workload: Workload,
+    candidate: Candidate,
+    checkpoint: bytes | None,
+    epochs: int,
+    seconds: float = math.inf,
+) -> Progress:
+    """Train ``candidate`` for up to ``epochs`` more epochs from ``checkpoint`` (None: anew).
+
+    An epoch here is what lies between two reports: a share of one where ``workload.reports`` is
+    more than one. Stops early after ``patience`` whole epochs without a better validation loss, or
+    with a failure when a loss is not finite. Pure: the same arguments give bit for bit the same
+    answer on one device. After ``seconds`` it gives up within one step; an epoch that was begun
+    then counts for nothing.
+    """
+    end = time.monotonic() + seconds
+    with torch.random.fork_rng(_devices(workload)), one_thread():
+        state = _State.begin(workload, candidate, checkpoint, end)
+        done: list[Epoch] = []
+        kept, count = checkpoint, 0
+        try:
+            while len(done) < epochs and not state.finished:
+                if done and time.monotonic() + _SPARE * done[-1].seconds > end:
+                    kept, count = state.save(), len(done)
+                done.append(state.run_epoch())
+        except _OutOfTime:
+            whole = kept or _State.begin(workload, candidate, None).save()
+            return Progress(whole, tuple(done[:count]), False, None, True, peak_mib())
+        ended = state.save(), tuple(done), state.finished, state.failure
+        return Progress(*ended, peak_mib=peak_mib())
+
+
+class _OutOfTime(Exception):
+    """Training was to end by now."""
+
+
+_SPARE = 3.0
+"""How many epochs of time are left when each is saved before it begins: the last may not end."""
+
+
+class _State:
+    """A candidate in training: what a checkpoint holds."""
+
+    def __init__(self, workload: Workload, candidate: Candidate, end: float = math.inf) -> None:
+        torch.manual_seed(derive_seed(candidate.seed, 0))
+        self.workload, self.candidate, self._end = workload, candidate, end
+        self.model = workload.build(candidate)
+        options = workload.options
+        self.step = make_step(
+            self.model, candidate, options.clip_norm, options.precision, options.cuda_graph
+        )
+        self.epoch, self.best_epoch = 0, 0
+        self.best_loss = math.inf
+        self.best_weights = copy_weights(self.model)
+        self.failure: str | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        workload: Workload,
+        candidate: Candidate,
+        checkpoint: bytes | None,
+        end: float = math.inf,
+    ) -> _State:
+        state = cls(workload, candidate, end)
+        if checkpoint is not None:
+            saved = read_checkpoint(checkpoint, workload.device)
+            state.model.load_state_dict(saved["model"])
+            state.step.load_state_dict(saved["optimizer"])
+            state.best_weights = saved["best_weights"]
+            state.best_loss, state.best_epoch = saved["best_loss"], saved["best_epoch"]
+            state.epoch, state.failure = saved["epoch"], saved["failure"]
+        return state
+
+    def save(self) -> bytes:
+        buffer = io.BytesIO()
+        names = ("best_weights", "best_loss", "best_epoch", "epoch", "failure")
+        content = {name: getattr(self, name) for name in names}
+        content |= {"model": self.model.state_dict(), "optimizer": self.step.state_dict()}
+        torch.save(content, buffer)
+        return buffer.getvalue()
+
+    @property
+    def finished(self) -> bool:
+        options, reports = self.workload.options, self.workload.reports
+        stale = self.epoch - self.best_epoch >= options.patience * reports
+        return self.failure is not None or stale or self.epoch >= options.epochs * reports
+
+    def run_epoch(self) -> Epoch:
+        start = time.perf_counter()
+        self.epoch += 1
+        train_loss = self._train()
+        validation, origins = self.workload.validation, self.workload.validation_origins
+        scores = evaluate(self.model, validation, origins, self._check_time)
+        if not (math.isfinite(train_loss) and math.isfinite(scores.mse)):
+            whole = (self.epoch - 1) // self.workload.reports + 1
+            self.failure = f"the loss was no longer finite in epoch {whole}"
+        elif scores.mse < self.best_loss:
+            self.best_loss, self.best_epoch = scores.mse, self.epoch
+            self.best_weights = copy_weights(self.model)
+        seconds = time.perf_counter() - start
+        return Epoch(self.epoch, train_loss, scores.mse, scores.mae, scores.r2, seconds)
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._end:
+            raise _OutOfTime
+
+    def _train(self) -> float:
+        """Run one pass over the training part, or its next share; return its mean squared error."""
+        workload = self.workload
+        whole, share = divmod(self.epoch - 1, workload.reports)
+        torch.manual_seed(derive_seed(self.candidate.seed, whole + 1))
+        forecasts = workload.targets
+        # windows of several targets start at another phase each epoch, so that every row serves
+        phase = int(torch.randint(forecasts, ()))
+        origins = workload.train_origins
+        origins = origins[origins % forecasts == phase] if forecasts > 1 else origins
+        order = torch.randperm(len(origins)).to(origins.device)
+        size = int(self.candidate["batch_size"])
+        steps = math.ceil(len(order) / size)
+        first, end = (steps * n // workload.reports for n in (share, share + 1))
+        chosen = origins[order[first * size : end * size]]
+        if share:  # the order is the epoch's; what is drawn from here on is the share's own
+            torch.manual_seed(derive_seed(self.candidate.seed, whole + 1, share))
+        squares = torch.zeros((), device=workload.device)
+        count = torch.zeros((), device=workload.device)
+        self.model.train()
+        for batch in workload.train.batches(chosen, size, forecasts):
+            self._check_time()
+            squares += self.step(batch)
+            count += batch.observed
+        return float(squares / count)
+
+
+def copy_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Copy the weights: a state_dict alone would go on changing with the model."""
+    return copy.deepcopy(model.state_dict())
+
+
+def read_checkpoint(checkpoint: bytes, device: str = "cpu") -> Mapping[str, Any]:
+    """Read a checkpoint's tensors and plain values; never runs code from it."""
+    content: Mapping[str, Any] = read_tensors(io.BytesIO(checkpoint), device)
+    return content
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Errors over every observed target of a part, in the units of its targets."""
+
+    mse: float
+    mae: float
+    r2: float
+
+
+def evaluate(
+    model: nn.Module,
+    part: DevicePart,
+    origins: Tensor,
+    between: Callable[[], object] = lambda: None,
+) -> Scores:
+    """Score forecasts at ``origins`` on exactly one window of context each.
+
+    Weighted by target, so that the answer does not depend on any batch size. ``between`` is called
+    between batches.
+    """
+    forecasts = predict(model, part, origins, between)  # [windows, horizon]
+    return score(forecasts.cpu().numpy(), *part.part.gather_targets(origins.cpu().numpy()))
+
+
+def score(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Scores:
+    """Score forecasts against targets, both [windows, horizon], where ``mask`` is true.
+
+    R² compares with the mean of the scored targets; it is NaN where they do not vary.
+    """
+    if not forecasts.shape == targets.shape == mask.shape:
+        raise ValueError(f"shapes differ: {forecasts.shape}, {targets.shape}, {mask.shape}")
+    truth = targets[mask].astype(np.float64)
+    errors = forecasts[mask].astype(np.float64) - truth
+    mse, variance = float(np.mean(errors**2)), float(truth.var())
+    r2 = 1 - mse / variance if variance > 0 else math.nan
+    return Scores(mse, float(np.mean(np.abs(errors))), r2)
+
+
+def predict(
+    model: nn.Module,
+    part: DevicePart,
+    origins: Tensor,
+    between: Callable[[], object] = lambda: None,
+) -> Tensor:
+    """Forecast [windows, horizon] at ``origins``, in eval mode; see `evaluate`."""
+    model.eval()
+    chunks = []
+    with torch.inference_mode():
+        for batch in part.batches(origins, SCORED):
+            between()
+            chunks.append(model(batch.inputs.transpose(0, 1))[:, -1])
+    return torch.cat(chunks)
+
+
+def derive_seed(seed: int, *path: int) -> int:
+    """Derive a 31-bit seed from a study's seed and a path such as (trial number, purpose)."""
+    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0] >> 1)
+
+
+def begin_from(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:
+    """Return the checkpoint before the first epoch, with the weights of ``model``."""
+    with torch.random.fork_rng(_devices(workload)):
+        state = _State(workload, candidate)
+        state.model.load_state_dict(model.state_dict())
+        return state.save()
+
+
+def _devices(workload: Workload) -> list[str]:
+    return [workload.device] if workload.device != "cpu" else []

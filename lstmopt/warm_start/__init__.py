@@ -1,0 +1,1 @@
+"""What earlier studies give to one that begins."""

@@ -1,0 +1,177 @@
+"""What a study may take from earlier ones before its first trial, and while it runs.
+
+Everything here has been put into the space and the objectives of the study that begins: see `past`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from lstmopt.epoch import Epoch
+from lstmopt.errors import LstmoptError
+from lstmopt.pareto import front_mask, spread
+from lstmopt.plugin.registry import Named, Registry, Strategy, make
+from lstmopt.search_space import Params, Space
+
+
+@dataclass(frozen=True)
+class PastTrial:
+    """A finished trial of an earlier study.
+
+    ``params`` lie inside the space of the study that begins; what varies there and did not in the
+    earlier study may be missing. ``losses`` are the learned objectives as they were recorded and
+    ``static`` the others as they are on this machine, lower is better, each in the goals' order.
+    ``exact`` says that the same candidate, trained here, is the one that was trained there.
+    """
+
+    number: int
+    params: Params
+    losses: tuple[float, ...]
+    static: tuple[float, ...] = ()
+    exact: bool = True
+    curve: tuple[Epoch, ...] = ()
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """All objectives, the learned ones first; lower is better."""
+        return self.losses + self.static
+
+
+@dataclass(frozen=True)
+class PastStudy:
+    """An earlier study's finished trials.
+
+    ``same_work`` says that a loss there is a loss here: the same data, windows, split and training.
+    ``similarity`` compares the two series, from 0 to 1; None where one of them is not known.
+    """
+
+    name: str
+    trials: tuple[PastTrial, ...]
+    same_work: bool = False
+    similarity: float | None = None
+
+    @property
+    def front(self) -> list[PastTrial]:
+        """The trials that none dominates, ordered so that the first few stand for all of them.
+
+        The most accurate comes first (see `front.spread`); equals count once.
+        """
+        mask = front_mask([trial.values for trial in self.trials])
+        unique = {t.values: t for t, kept in zip(self.trials, mask, strict=True) if kept}
+        front = list(unique.values())
+        return [front[n] for n in spread([trial.values for trial in front])]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a sampler is shown of a candidate that this study has not trained.
+
+    ``ranks`` are the learned objectives as shares of its own study's trials that were better, from
+    0 for the best to 1: raw losses of other data mean nothing here. One rank stands for all of
+    them. ``static`` are the others, measured on this machine where none are given.
+    """
+
+    params: Params
+    ranks: tuple[float, ...]
+    static: tuple[float, ...] = ()
+
+
+class Adviser(Protocol):
+    """Decides, before each proposal, which observations are worth showing."""
+
+    def shown(self, own: Sequence[PastTrial]) -> Sequence[int]:
+        """Return indices of the observations to show, from the study's ``own`` finished trials.
+
+        It must depend on them alone, so that an interrupted study goes on as it would have.
+        """
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a study begins with.
+
+    ``candidates`` are tried first, in this order; a sampler draws what they leave open. ``space``
+    may be narrower than the study's. ``finished`` trials are taken over as they are, which only
+    those of the same work can be. ``observations`` are shown to the sampler and count for nothing
+    else, all of them unless an ``adviser`` chooses. ``notices`` are told to the user.
+    """
+
+    space: Space
+    candidates: tuple[Params, ...] = ()
+    finished: tuple[PastTrial, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    adviser: Adviser | None = None
+    notices: tuple[str, ...] = ()
+
+
+class WarmStart(Protocol):
+    """Learns from earlier studies."""
+
+    def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return the beginning of a study over ``space``.
+
+        The same arguments must give the same beginning: a study that goes on asks again. What lies
+        outside the space is dropped, with a notice.
+        """
+
+
+def make_warm_start(registry: Registry, choice: str | Mapping[str, object]) -> WarmStart:
+    """Make a warm start from ``NAME:KEY=VALUE,…`` or a table with its name and options."""
+    named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
+    return make_strategy(registry, registry.strategy("warm-start", named.name), named.options)
+
+
+def make_strategy(
+    registry: Registry, strategy: Strategy, options: Mapping[str, object]
+) -> WarmStart:
+    """Make what a strategy stands for; it may wrap others of the registry."""
+    wrap: Callable[..., WarmStart] = partial(make_warm_start, registry)
+    made: WarmStart = make(strategy, "warm-start", options, make_warm_start=wrap)
+    return made
+
+
+def begin_from(
+    warm_start: WarmStart, name: str, space: Space, past: Sequence[PastStudy]
+) -> Beginning:
+    """Ask a warm start for a beginning and hold it to what it may give."""
+    beginning = warm_start.begin(space, past)
+    if reason := space.excludes(beginning.space):
+        raise LstmoptError(
+            f"a warm start may narrow a space and no more, found that {name!r} gave one in which "
+            f"{reason}: mend the plug-in"
+        )
+    same_work = {id(trial) for study in past if study.same_work for trial in study.trials}
+    if not all(id(trial) in same_work and trial.exact for trial in beginning.finished):
+        raise LstmoptError(
+            f"only trials of the same data and training can be taken over, found that {name!r} "
+            "gave others: mend the plug-in"
+        )
+    finished = [t for t in beginning.finished if not beginning.space.rejects(t.params)]
+    kept: list[Params] = []
+    dropped = len(beginning.finished) - len(finished)
+    for params in beginning.candidates:
+        if beginning.space.rejects(params, partly=True):
+            dropped += 1
+        elif params not in kept:
+            kept.append(params)
+    notices = beginning.notices
+    if dropped:
+        notices += (f"warm start {name}: {dropped} candidates outside the space were dropped",)
+    inside = tuple(
+        o for o in beginning.observations if not beginning.space.rejects(o.params, partly=True)
+    )
+    if len(inside) < len(beginning.observations) and beginning.adviser:
+        raise LstmoptError(
+            f"an adviser's observations lie inside the space, found that {name!r} gave others: "
+            "mend the plug-in"
+        )
+    return replace(
+        beginning,
+        candidates=tuple(kept),
+        finished=tuple(finished),
+        observations=inside,
+        notices=notices,
+    )

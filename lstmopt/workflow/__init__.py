@@ -1,0 +1,1 @@
+"""The main job and what is done with a finished run."""

@@ -1,0 +1,267 @@
+"""Refit the front over seeds, choose on validation, open the test part once."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from lstmopt.data.windows import Part, Split
+from lstmopt.epoch import Epoch
+from lstmopt.errors import MachineError
+from lstmopt.execution.engine import Engine
+from lstmopt.forecasting.baselines import Forecast, score_part
+from lstmopt.forecasting.forecast_table import last_origins, tabulate
+from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.results.selection import pick_index
+from lstmopt.search.search_plan import refit_seed
+from lstmopt.search_space import Architecture, Candidate
+from lstmopt.storage.trial_record import TrialRecord
+from lstmopt.training.batches import DevicePart
+from lstmopt.training.trainer import Progress, Scores, one_thread, predict, read_checkpoint, score
+
+
+@dataclass(frozen=True)
+class Refit:
+    """One candidate trained anew with one seed."""
+
+    candidate: Candidate
+    weights: dict[str, torch.Tensor]
+    curve: tuple[Epoch, ...]
+
+    @property
+    def best(self) -> Epoch:
+        return min(self.curve, key=lambda epoch: epoch.val_loss)
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A trial of the front with its refits and the mean of each objective over them."""
+
+    trial: TrialRecord
+    refits: tuple[Refit, ...]
+    values: dict[str, float]
+    spread: dict[str, float]
+    """The standard deviation of each objective over the refits."""
+
+    @property
+    def best(self) -> Refit:
+        """The refit that is best on validation."""
+        return min(self.refits, key=lambda refit: refit.best.val_loss)
+
+
+Refits = dict[tuple[int, int], tuple[Candidate, Future[Progress]]]
+"""Candidates in training again, by trial number and repeat."""
+
+
+def begin_refits(
+    trials: Sequence[TrialRecord], engine: Engine, study_seed: int, seeds: int, reports: int
+) -> Refits:
+    """Train each trial's candidate anew with ``seeds`` seeds of their own, the longest first."""
+    begun: Refits = {}
+    for trial in sorted(trials, key=_report_seconds, reverse=True):
+        for repeat in range(seeds):
+            candidate = Candidate(trial.params, refit_seed(study_seed, trial.number, repeat))
+            begun[trial.number, repeat] = candidate, engine.submit(candidate, None, reports)
+    return begun
+
+
+def _report_seconds(trial: TrialRecord) -> float:
+    return trial.seconds / max(1, len(trial.curve))
+
+
+def end_refits(
+    trials: Sequence[TrialRecord],
+    goals: Goals,
+    costs: Mapping[Architecture, ForecastCost],
+    begun: Refits,
+    engine: Engine,
+    reports: int,
+) -> list[Finalist]:
+    """Wait for the refits of ``trials``.
+
+    A refit that fails is left out; a trial without any is no finalist.
+    """
+    finalists, reasons = [], []
+    ended = dict(engine.finish(begun, reports))
+    for trial in trials:
+        refits = []
+        for (number, repeat), (candidate, _) in begun.items():
+            if number != trial.number:
+                continue
+            progress = ended[number, repeat]
+            if progress.failure is not None:
+                reasons.append(progress.failure)
+                continue
+            weights = read_checkpoint(progress.checkpoint)["best_weights"]
+            refits.append(Refit(candidate, weights, progress.epochs))
+        if refits:
+            cost = costs[Architecture.of(trial.params)]
+            each = [goals.values(cost, r.curve) for r in refits]
+            columns = {name: [values[name] for values in each] for name in goals.names}
+            means = {name: statistics.fmean(column) for name, column in columns.items()}
+            spread = {name: _deviation(column) for name, column in columns.items()}
+            finalists.append(Finalist(trial, tuple(refits), means, spread))
+    if not finalists:
+        raise MachineError(
+            f"a chosen candidate must train again with other seeds, found that all "
+            f"{len(begun)} refits failed, the first because {reasons[0]}: mend that, or narrow the "
+            "learning rate in [space]"
+        )
+    return finalists
+
+
+def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
+    """Choose among finalists by their means on validation.
+
+    ``knee`` weighs every objective (see ``front.knee``), ``best`` takes the first learned one,
+    ``fastest`` the first static one (the first objective where there is none).
+    """
+    index = pick_index([f.values for f in finalists], goals, pick)
+    return finalists[index]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the test part said, after the choice was made.
+
+    ``forecasts`` holds the last ones row by row (see ``forecasts.tabulate``): on the validation
+    part every finalist's, on the test part those of the network to deploy; the baselines' on both.
+    """
+
+    chosen: Finalist
+    finalists: tuple[Finalist, ...]
+    test: tuple[Scores, ...]
+    baselines: dict[str, Scores | None]
+    forecasts: pd.DataFrame
+
+    @property
+    def deployed(self) -> Refit:
+        return self.chosen.best
+
+
+def open_test(
+    chosen: Finalist,
+    finalists: Sequence[Finalist],
+    split: Split,
+    baselines: Mapping[str, Forecast | None],
+) -> Verdict:
+    """Score the chosen candidate's refits and the fitted baselines on the test part.
+
+    Of the refits, the one that is best on validation is to be deployed.
+    """
+    test = split.open_test()
+    usable = {name: forecast for name, forecast in baselines.items() if forecast}
+    networks = {f.trial.number: _network(f.best) for f in finalists}
+    seen = _tabulate_last(split, split.validation, "validation", usable, networks)
+    kept = {chosen.trial.number: networks[chosen.trial.number]}
+    shown = _tabulate_last(split, test, "test", usable, kept)
+    return Verdict(
+        chosen,
+        tuple(finalists),
+        tuple(_score(_network(r), test) for r in chosen.refits),
+        {n: None if f is None else score_part(f, test) for n, f in baselines.items()},
+        pd.concat([seen, shown], ignore_index=True),
+    )
+
+
+Network = Callable[[Part, NDArray[np.int64]], NDArray[np.float32]]
+"""Maps a part and origins to forecasts [windows, horizon] of its scaled target."""
+
+
+def _network(refit: Refit) -> Network:
+    def forecast(part: Part, origins: NDArray[np.int64]) -> NDArray[np.float32]:
+        shape, features = part.shape, part.inputs.shape[1]
+        model = LSTMForecaster(refit.candidate.architecture, features, shape.horizon)
+        model.load_state_dict(refit.weights)
+        with one_thread():
+            forecasts = predict(model, DevicePart(part, "cpu"), torch.from_numpy(origins))
+        answer: NDArray[np.float32] = forecasts.numpy()
+        return answer
+
+    return forecast
+
+
+def _score(network: Network, part: Part) -> Scores:
+    origins = part.origins()
+    return score(network(part, origins), *part.gather_targets(origins))
+
+
+def _tabulate_last(
+    split: Split,
+    part: Part,
+    name: str,
+    baselines: Mapping[str, Forecast],
+    networks: Mapping[int, Network],
+) -> pd.DataFrame:
+    """Tabulate a part's last forecasts, networks by the number of their trial."""
+    origins = last_origins(part, name)
+    predicted = {b: forecast(part)[-len(origins) :] for b, forecast in baselines.items()}
+    predicted |= {f"trial {n}": network(part, origins) for n, network in networks.items()}
+    return tabulate(split, part, name, predicted)
+
+
+def describe(verdict: Verdict, latency_ms: float, target_std: float) -> dict[str, Any]:
+    """Say a verdict as plain values, for the record.
+
+    ``latency_ms`` is what a forecast of the chosen architecture takes, ``target_std`` the standard
+    deviation of the target in its own units.
+    """
+    chosen = verdict.chosen
+    return {
+        "chosen": {
+            "trial": chosen.trial.number,
+            "params": chosen.trial.params,
+            "validation": chosen.values,
+            "test": summarise(verdict.test, target_std),
+            "latency_ms": latency_ms,
+        },
+        "finalists": [
+            {
+                "trial": finalist.trial.number,
+                "seeds": len(finalist.refits),
+                "validation": {
+                    name: {"mean": mean, "std": finalist.spread[name]}
+                    for name, mean in finalist.values.items()
+                },
+            }
+            for finalist in verdict.finalists
+        ],
+        "baselines": {
+            name: None if scores is None else summarise([scores], target_std)
+            for name, scores in verdict.baselines.items()
+        },
+    }
+
+
+def summarise(scores: Sequence[Scores], target_std: float) -> dict[str, Any]:
+    """Give mean and standard deviation over seeds, in the scaled and the target's own units."""
+
+    def spread(values: list[float]) -> dict[str, float]:
+        return {"mean": statistics.fmean(values), "std": _deviation(values)}
+
+    mse, mae = [s.mse for s in scores], [s.mae for s in scores]
+    return {
+        "scaled": {"mse": spread(mse), "mae": spread(mae)},
+        "own": {
+            "mse": spread([v * target_std**2 for v in mse]),
+            "mae": spread([v * target_std for v in mae]),
+        },
+        "r2": spread([s.r2 for s in scores]),
+    }
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation, which is no number where a value is none."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    return statistics.stdev(values) if len(values) > 1 else 0.0

@@ -1,0 +1,264 @@
+"""A checked study with its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pandas as pd
+import torch
+
+from lstmopt.config.study_file import Config, replace
+from lstmopt.data.series import Series, read_series
+from lstmopt.data.series_features import SeriesTraits, series_traits
+from lstmopt.data.windows import Shape, Split, split_series
+from lstmopt.epoch import Epoch
+from lstmopt.errors import LstmoptError, masked
+from lstmopt.execution.engine import default_workers
+from lstmopt.forecasting.baselines import repeat, score_part
+from lstmopt.objectives import ForecastCost, Goals, cost_table, make_goals
+from lstmopt.plugin.registry import Named, Registry, load_registry
+from lstmopt.pruning.pruners import make_pruner
+from lstmopt.results.document import describe_goals
+from lstmopt.search.search_plan import Plan, check_support
+from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
+from lstmopt.storage.trial_record import FORMAT, RunFolder
+from lstmopt.system.host import machine, versions
+from lstmopt.system.mmap_arrays import Scratch, store
+from lstmopt.system.study_lock import hold_study
+from lstmopt.training.memory import training_mb
+from lstmopt.training.trainer import reports_per_epoch, targets_per_window
+from lstmopt.warm_start.past_studies import WORK
+from lstmopt.warm_start.protocols import make_warm_start
+from lstmopt.workflow.required_packages import with_packages
+
+
+@dataclass(frozen=True)
+class Job:
+    """A checked study with its data: everything that a run, or a refit of one, needs."""
+
+    config: Config
+    registry: Registry
+    plan: Plan
+    split: Split
+    parts: Path
+    """The file from which workers read the training and the validation part."""
+    device: str
+    workers: int
+    folder: RunFolder
+    scratch: Scratch
+    """Holds ``parts`` and the series for as long as the job is there."""
+    own_objective: bool = False
+    """Whether a user's own objective suggests the hyperparameters, whatever the space."""
+    executor: Executor | None = None
+    """A user's own, on which candidates are trained in place of what the study file names."""
+    latency_on: str = ""
+    """Where forecasts were timed."""
+
+    @property
+    def series(self) -> Series:
+        return self.split.series
+
+    @property
+    def goals(self) -> Goals:
+        return self.plan.goals
+
+    @property
+    def reports(self) -> int:
+        """How many reports a trial gives that runs to its last epoch."""
+        return self.config.training.epochs * self.plan.reports_per_epoch
+
+    @property
+    def engine(self) -> str:
+        """Name where candidates are trained."""
+        return type(self.executor).__name__ if self.executor else self.config.engine.url or "local"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for one driver, in its folder and in its storage."""
+        with self.folder.lock(), hold_study(self.config.name, self.config.storage):
+            yield
+
+    def epochs(self, reports: int) -> float:
+        """Return how many epochs so many reports are."""
+        each = self.plan.reports_per_epoch
+        return reports / each if each > 1 else reports
+
+    def work(self) -> dict[str, Any]:
+        """Return what of the identity a loss depends on."""
+        return {key: value for key, value in self.identity().items() if key in WORK}
+
+    @cached_property
+    def traits(self) -> SeriesTraits:
+        """What the target is like in the training part."""
+        target = self.series.values[: self.split.ends[0], 0]
+        return series_traits(target, self.series.season)
+
+    def _warm_start_without_passwords(self) -> dict[str, Any]:
+        table = dict(self.config.warm_start)
+        return table | {"runs": [masked(run) for run in table.get("runs", ())]}
+
+    def identity(self) -> dict[str, Any]:
+        """Say what must not change between calls of one run, by a user's words."""
+        config = self.config
+        # reports count steps of the space's largest batch
+        reports = {"reports an epoch": self.plan.reports_per_epoch}
+        return (reports if config.training.report_every else {}) | {
+            "data file": self.series.fingerprint,
+            "objectives": list(config.objectives),
+            "space": msgspec.to_builtins(_plain_space(self.plan.space)),
+            "task or split": msgspec.to_builtins([config.task, config.split]),
+            "training": msgspec.to_builtins(config.training),
+            "limits": msgspec.to_builtins(config.limits),
+            "pruner": dict(config.pruner),
+            "tell_stopped": config.tell_stopped,
+            "seed": config.seed,
+            "record's format": FORMAT,
+        }
+
+    def about(self, costs: Mapping[Architecture, ForecastCost]) -> dict[str, Any]:
+        """Return what is known of the study before its first trial, as plain values."""
+        series, options = self.series, self.config.training
+        return {
+            "study": {
+                "name": self.config.name,
+                "sampler": self.plan.sampler.name,
+                "pruner": self.config.pruner["name"],
+                "seed": self.config.seed,
+                "device": self.device,
+                "workers": self.workers,
+                "engine": self.engine,
+                "latency_on": self.latency_on,
+                "machine": machine(),
+                "versions": versions(),
+                "plugins": self.registry.third_parties,
+                "space": {} if self.own_objective else self.plan.space.table(),
+                "window": self.config.task.window,
+                "horizon": self.config.task.horizon,
+                "epochs": options.epochs,
+                "targets_per_window": options.targets_per_window,
+                "target": series.target,
+                "inputs": [*series.past, *series.known, *series.calendar],
+                "step": series.step,
+                "rows": len(series.times),
+                "parts": list(self.split.ends),
+                "times": [str(series.times[0]), str(series.times[-1])],
+                "data": series.fingerprint,
+                "warm_start": self._warm_start_without_passwords(),
+                "work": self.work(),
+            },
+            "objectives": describe_goals(self.goals),
+            "architectures": cost_table(costs),
+            "budget": {"reports": self.reports, "reports_per_epoch": self.plan.reports_per_epoch},
+            "warnings": [*series.notices, *self.goals.notices()],
+        }
+
+
+def prepare(
+    config: Config,
+    out: Path,
+    source: pd.DataFrame | None = None,
+    executor: Executor | None = None,
+) -> Job:
+    """Check everything that can be wrong before any work is done."""
+    registry = load_registry(tuple(Path(p) for p in config.plugins))
+    config = with_packages(config, registry, RunFolder(out))
+    goals = make_goals([registry.objective(name) for name in config.objectives])
+    space = parse_space(config.space)
+    named = Named.of(config.sampler)
+    sampler = registry.strategy("sampler", named.name)
+    check_support(sampler, space, goals)
+    device = choose_device(config.device, config.engine.url, executor)
+    if source is None and not config.data.path:
+        raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
+    series = read_series(config.data.path if source is None else source, config.data)
+    shape = Shape(config.task.window, config.task.horizon)
+    split = split_series(series, shape, (config.split.train, config.split.validation))
+    training = replace(
+        config.training, targets_per_window=targets_per_window(split.train, config.training)
+    )
+    config = replace(config, training=training)
+    _check_training_windows(split, config)
+    reports = reports_per_epoch(split.train, config.training, space.largest("batch_size"))
+    plan = Plan(
+        config.seed,
+        space,
+        goals,
+        sampler,
+        named.options,
+        make_pruner(registry, config.pruner, partial(naive_losses, split, goals)),
+        config.budget.trials,
+        config.budget.seconds,
+        config.budget.epochs,
+        config.limits,
+        config.tell_stopped,
+        reports,
+        config.training.epochs * reports,
+        memory_mb=_memory_of(split, shape, targets_per_window(split.train, config.training)),
+    )
+    plan.make_sampler(0)
+    make_warm_start(registry, config.warm_start_strategy)
+    workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
+    scratch = Scratch()
+    parts = scratch.path / "parts"
+    train, validation = store((split.train, split.validation), parts)
+    series = store(series, scratch.path / "series")
+    split = Split(train, validation, split.scaling, split.ends, series)
+    folder = RunFolder(out)
+    return Job(
+        config, registry, plan, split, parts, device, workers, folder, scratch, executor=executor
+    )
+
+
+def _memory_of(split: Split, shape: Shape, targets: int) -> Callable[[Params], float]:
+    features = split.train.inputs.shape[1]
+
+    def memory_mb(params: Params) -> float:
+        return training_mb(Candidate(params, 0), shape.window, targets, features, shape.horizon)
+
+    return memory_mb
+
+
+def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
+    """Return what repeating the last value scores on the validation part, by learned objective.
+
+    Turned so that lower is better.
+    """
+    scores = score_part(repeat, split.validation)
+    epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0)
+    return {o.name: o.minimised(o.measure(epoch)) for o in goals.learned}
+
+
+def choose_device(name: str, engine: str = "", executor: Executor | None = None) -> str:
+    """Turn ``auto`` into ``cuda`` where there is one; refuse a device that is not there.
+
+    What workers elsewhere have is not known here: a cluster is asked for GPUs by naming ``cuda``.
+    """
+    if engine or executor:
+        return "cpu" if name == "auto" else name
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise LstmoptError(
+            "device cuda needs a GPU that torch can use, found none: use cpu or auto"
+        )
+    return name
+
+
+def _plain_space(space: Space) -> dict[str, list[Any]]:
+    return {name: [repr(parameter)] for name, parameter in space.parameters.items()}
+
+
+def _check_training_windows(split: Split, config: Config) -> None:
+    wanted = targets_per_window(split.train, config.training)
+    if not len(split.train.origins(config.task.window + wanted - 1)) >= wanted:
+        raise LstmoptError(
+            f"the training part needs windows of {config.task.window} + {wanted - 1} rows without "
+            f"a long gap, found fewer than {wanted}: lower training.targets_per_window"
+        )

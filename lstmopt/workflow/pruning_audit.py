@@ -1,0 +1,297 @@
+"""How often pruning was wrong: its decisions replayed, stopped trials trained to their end."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import msgspec
+import numpy as np
+import optuna
+
+from lstmopt.config.study_file import Config
+from lstmopt.epoch import Epoch
+from lstmopt.errors import LstmoptError
+from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
+from lstmopt.pareto import front_mask, hypervolume
+from lstmopt.pruning.pruners import Closing, Decision, Promoter, Pruner, decisions
+from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt.search.observer import Observer
+from lstmopt.search.search_plan import training_seed
+from lstmopt.search_space import Candidate
+from lstmopt.storage.segments import Segment, judged, read_segments
+from lstmopt.storage.study_store import spoken_errors
+from lstmopt.storage.trial_record import (
+    END,
+    TAKEN_OVER,
+    TrialRecord,
+    closed_trials,
+    finite,
+    minimised,
+    trial_record,
+)
+from lstmopt.workflow.forecast_costs import with_costs
+from lstmopt.workflow.job import Job, prepare
+from lstmopt.workflow.run_study import open_stored, start_engine
+
+SCHEMA = 1
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A stopped trial that was trained to its end.
+
+    ``values`` by objective, None where it failed; ``repeated`` says whether training it again gave
+    bit for bit the losses of the record.
+    """
+
+    trial: int
+    stopped_at: int
+    reports: int
+    values: dict[str, float] | None
+    repeated: bool
+
+
+def audit_run(
+    config: Config, out: Path, sample: int, seed: int = 0, observer: Observer | None = None
+) -> dict[str, Any]:
+    """Replay a run's decisions, train a random ``sample`` of its stopped trials to their end.
+
+    Returns what is also written to ``audit.json``; a larger sample of the same ``seed`` goes on
+    with the trials that an earlier audit trained. Raises LstmoptError where nothing was stopped.
+    """
+    observer = observer or Observer()
+    job = prepare(config, out)
+    with job.lock(), spoken_errors(config.storage):
+        stored = open_stored(job)
+        job, known = with_costs(job, stored, observer)
+        costs = cost_of(known)
+        records = closed_trials(stored.study, job.goals)
+        stopped = [record for record in records if record.by_pruner]
+        if not stopped:
+            raise LstmoptError(
+                f"an audit needs trials that the pruner stopped, found none of {len(records)} in "
+                f"{out}: there is nothing to audit"
+            )
+        replayed = list(replay(stored.study.get_trials(deepcopy=False), job))
+        order = np.random.default_rng(seed).permutation(len(stopped))[:sample]
+        chosen = [stopped[n] for n in sorted(order.tolist())]
+        audited = _train(job, chosen, costs, observer)
+        document = summarise(job, records, audited, replayed)
+        _write(job, document)
+        return document
+
+
+def _write(job: Job, document: dict[str, Any]) -> None:
+    job.folder.write(job.folder.audit, msgspec.json.format(msgspec.json.encode(finite(document))))
+
+
+def _train(
+    job: Job, chosen: Sequence[TrialRecord], costs: Any, observer: Observer
+) -> list[Audited]:
+    """Train trials to their end, but those that an earlier audit trained."""
+    known = {entry.trial: entry for entry in _read(job)}
+    missing = [record for record in chosen if record.number not in known]
+    with start_engine(job, observer) as engine:
+        futures = {}
+        for record in missing:
+            candidate = Candidate(record.params, training_seed(job.config.seed, record.number))
+            futures[record.number] = candidate, engine.submit(candidate, None, job.reports)
+        records = {record.number: record for record in missing}
+        for number, progress in engine.finish(futures, job.reports):
+            record = records[number]
+            values = None
+            if progress.failure is None:
+                values = job.goals.values(costs(record.params), progress.epochs)
+            again = [epoch.val_loss for epoch in progress.epochs[: len(record.curve)]]
+            entry = Audited(
+                record.number,
+                len(record.curve),
+                len(progress.epochs),
+                values,
+                again == [epoch.val_loss for epoch in record.curve],
+            )
+            known[record.number] = entry
+            _write(job, {"schema": SCHEMA, "trials": [asdict(e) for e in known.values()]})
+            observer.notice(f"trial {record.number} trained to its end: {values or 'it failed'}")
+    return [known[record.number] for record in chosen]
+
+
+def _read(job: Job) -> list[Audited]:
+    """Read what an earlier audit trained."""
+    if not job.folder.audit.is_file():
+        return []
+    try:
+        document = json.loads(job.folder.audit.read_bytes())
+        entries = document["trials"] if document["schema"] == SCHEMA else []
+        return [msgspec.convert(entry, Audited) for entry in entries]
+    except (ValueError, KeyError, TypeError, msgspec.ValidationError):
+        return []
+
+
+def summarise(
+    job: Job,
+    records: Sequence[TrialRecord],
+    audited: Sequence[Audited],
+    replayed: Sequence[Replayed],
+) -> dict[str, Any]:
+    """Say how many of the audited trials the front lost, and what it would have gained."""
+    goals = job.goals
+    stopped = [record for record in records if record.by_pruner]
+    complete = [minimised(record, goals) for record in records if record.state == "complete"]
+    ends = {
+        entry.trial: [o.minimised(entry.values[o.name]) for o in goals.objectives]
+        for entry in audited
+        if entry.values is not None
+    }
+    values = list(ends.values())
+    on_front = front_mask([*complete, *values])[len(complete) :]
+    lost = [number for number, kept in zip(ends, on_front, strict=True) if kept]
+    different = [decision.where for decision in replayed if not decision.same]
+    document: dict[str, Any] = finite(
+        {
+            "schema": SCHEMA,
+            "stopped": len(stopped),
+            "sampled": len(audited),
+            "lost": lost,
+            "false_prune_rate": len(lost) / len(audited),
+            "interval": interval(len(lost), len(audited), len(stopped)),
+            "front_gain": gain(complete, values, goals),
+            "epochs_saved": job.epochs(sum(job.reports - r.epochs_trained for r in stopped)),
+            "decisions_replayed": len(replayed),
+            "decisions_different": different,
+            "trials": [asdict(entry) for entry in audited],
+        }
+    )
+    return document
+
+
+def interval(lost: int, sampled: int, population: int) -> list[float]:
+    """Return Wilson's interval of a share at 95 %; the share itself when all were sampled.
+
+    Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science
+    16(2), 2001.
+    """
+    share = lost / sampled
+    if sampled == population:
+        return [share, share]
+    z2 = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2) ** 2
+    middle = (share + z2 / (2 * sampled)) / (1 + z2 / sampled)
+    half = math.sqrt(z2 * (share * (1 - share) + z2 / (4 * sampled)) / sampled)
+    half /= 1 + z2 / sampled
+    # the bounds hold the share itself whatever the rounding
+    return [max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))]
+
+
+def gain(
+    complete: Sequence[Sequence[float]], audited: Sequence[Sequence[float]], goals: Goals
+) -> float | None:
+    """Return by which share the hypervolume of the complete trials grows with the audited ones.
+
+    Objectives run from 0 to 1 over all of them, on the logarithm where they are best read so;
+    reference 1.1. None where nothing is complete.
+    """
+    if not complete:
+        return None
+    scaled = normalise([*complete, *audited], goals)
+    reference = [REFERENCE] * scaled.shape[1]
+    before = hypervolume(scaled[: len(complete)], reference)
+    return hypervolume(scaled, reference) / before - 1
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A decision made again from the record: where it was made, and whether it was the same."""
+
+    where: str
+    same: bool
+
+
+@dataclass(frozen=True)
+class _Event:
+    """Something the driver did: a segment came, a paused trial was promoted, a trial closed."""
+
+    at: int
+    trial: optuna.trial.FrozenTrial
+    segment: Segment | None = None
+    promoted: Closing | None = None
+
+
+def replay(trials: Sequence[optuna.trial.FrozenTrial], job: Job) -> Iterator[Replayed]:
+    """Make every decision of a study again, each knowing what was known when it was made."""
+    return _Replay(job.goals, job.plan.pruner).run(_events(trials))
+
+
+def _events(trials: Sequence[optuna.trial.FrozenTrial]) -> list[_Event]:
+    events = []
+    for trial in trials:
+        attributes = trial.user_attrs
+        if "twin" in attributes:
+            continue
+        if TAKEN_OVER in attributes:
+            events.append(_Event(0, trial))
+            continue
+        events += [_Event(s.at, trial, segment=s) for s in read_segments(trial)]
+        events += [_Event(at, trial, promoted=c) for at, c in attributes.get("promotions", ())]
+        if END in attributes:
+            events.append(_Event(attributes[END]["at"], trial))
+    return sorted(events, key=lambda event: event.at)
+
+
+class _Replay:
+    """What the driver knew, put together again event by event."""
+
+    def __init__(self, goals: Goals, pruner: Pruner) -> None:
+        self.goals, self.pruner = goals, pruner
+        self.trials = Trials([o.name for o in goals.static], [o.name for o in goals.learned])
+        self.curves: dict[int, dict[int, Epoch]] = {}
+        self.decided: dict[int, int] = {}
+        self.paused: set[int] = set()
+
+    def run(self, events: Sequence[_Event]) -> Iterator[Replayed]:
+        for event in events:
+            number = event.trial.number
+            if event.segment is not None:
+                yield from self._segment(event.trial, event.segment)
+            elif event.promoted is None:
+                self.paused.discard(number)
+                record = trial_record(event.trial, self.goals)
+                if record.curve:
+                    view = self._view(event.trial, record.curve)
+                    self.trials.put(view, record.state == "complete")
+            elif isinstance(self.pruner, Promoter):
+                again = self.pruner.promote(sorted(self.paused), self.trials, event.promoted)
+                self.paused.discard(number)
+                yield Replayed(f"promotion of trial {number}", again == number)
+
+    def _segment(self, trial: optuna.trial.FrozenTrial, segment: Segment) -> Iterator[Replayed]:
+        number = trial.number
+        curve = self.curves.setdefault(number, {})
+        curve |= {epoch.number: epoch for epoch in segment.epochs}
+        view = self._view(trial, tuple(curve[n] for n in sorted(curve)))
+        if segment.end == "failed":
+            self.trials.put(view)
+            return
+        made = decisions(self.pruner, view, self.trials, self.decided.get(number, 0) + 1)
+        if made:
+            report, decision = made[-1]
+            self.decided[number] = report
+            if decision.action == "pause":
+                self.paused.add(number)
+        again, recorded = dict(filter(judged, made)), dict(segment.decisions)
+        for report in sorted(again | recorded):
+            same = _plain(again.get(report)) == _plain(recorded.get(report))
+            yield Replayed(f"trial {number} at report {report}", same)
+
+    def _view(self, trial: optuna.trial.FrozenTrial, curve: tuple[Epoch, ...]) -> TrialView:
+        return self.goals.view(trial.number, trial.user_attrs["static"], curve)
+
+
+def _plain(decision: Decision | None) -> str:
+    return json.dumps(decision and [decision.action, dict(decision.seen)], sort_keys=True)
