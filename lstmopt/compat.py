@@ -26,6 +26,7 @@ from lstmopt.config import study_file as options
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plugin.registry import Objective
 from lstmopt.results.run import Run
@@ -33,20 +34,15 @@ from lstmopt.results.selection import pick_index
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import training_seed
 from lstmopt.search_space import FIXED, Architecture, Candidate, Params, parse_space
+from lstmopt.seeds import derive_seed
 from lstmopt.storage.driver_journal import open_journal, repair_journal
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.segments import Segment
 from lstmopt.storage.study_store import open_study
-from lstmopt.storage.trial_record import (
-    END,
-    RunFolder,
-    TrialRecord,
-    closed_trials,
-    front_of,
-    told_values,
-)
+from lstmopt.storage.trial_record import END, TrialRecord, closed_trials, front_of, told_values
 from lstmopt.system.signals import heeded
 from lstmopt.training.latency import Setting, forecast_costs
-from lstmopt.training.trainer import Workload, advance, begin_from, derive_seed, read_checkpoint
+from lstmopt.training.trainer import Workload, advance, begin_from
 from lstmopt.workflow.finalists import Refit, Verdict
 from lstmopt.workflow.forecast_costs import measure_costs
 from lstmopt.workflow.job import Job, prepare

@@ -23,7 +23,8 @@ from lstmopt.errors import LstmoptError
 from lstmopt.results.document import goals_of, make_document
 from lstmopt.results.run import Run
 from lstmopt.search_space import Choice, Range, Space
-from lstmopt.storage.trial_record import RunFolder, TrialRecord
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.atomic_write import write_whole
 from lstmopt.system.mmap_arrays import store
 from lstmopt.training.options import TrainingOptions

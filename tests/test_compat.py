@@ -14,7 +14,7 @@ from lstmopt.compat import LSTMModel, LSTMTrainer, OptunaLSTMTuner
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.report import images
 from lstmopt.search_space import Architecture, Candidate
-from lstmopt.training.trainer import evaluate
+from lstmopt.training.scores import evaluate
 
 SPACE = {
     "hidden_size": [4, 8],

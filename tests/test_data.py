@@ -10,10 +10,10 @@ from conftest import wave
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lstmopt.data.series import read_series
-from lstmopt.data.timestamps import calendar_features, infer_step
+from lstmopt.data.calendar import calendar_features, infer_step
+from lstmopt.data.options import DataOptions
+from lstmopt.data.read_series import read_series
 from lstmopt.errors import LstmoptError
-from lstmopt.training.options import DataOptions
 
 SATURDAYS = pd.date_range("1958-03-29", periods=30, freq="W-SAT")
 LOAD = DataOptions(target="load")

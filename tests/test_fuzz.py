@@ -17,8 +17,8 @@ from test_run import config_of
 
 from lstmopt import Forecaster, load, run
 from lstmopt.config.study_file import read_config
-from lstmopt.data.series import read_series
-from lstmopt.training.options import DataOptions
+from lstmopt.data.options import DataOptions
+from lstmopt.data.read_series import read_series
 from lstmopt.warm_start.past_studies import read_studies
 
 relaxed = settings(

@@ -11,7 +11,8 @@ from conftest import make_run, study_in_another_process, wave
 from test_run import config_of
 
 from lstmopt import load, run
-from lstmopt.data.windows import Shape, split_series
+from lstmopt.data.split import split_series
+from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
 
 
@@ -97,7 +98,7 @@ def test_forecasts_of_a_part_lie_in_it_and_give_its_scores(finished):
 
 
 def _series(loaded):
-    from lstmopt.data.series import read_series
+    from lstmopt.data.read_series import read_series
 
     return read_series(loaded.config.data.path, loaded.config.data)
 

@@ -14,14 +14,14 @@ from lstmopt import run
 from lstmopt.config.study_file import parse_megabytes
 from lstmopt.errors import LstmoptError
 from lstmopt.search_space import Candidate
-from lstmopt.training.memory import training_mb
+from lstmopt.training.memory_estimate import training_mb
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 
 PEAK = """
 import json, sys
 from conftest import make_part
-from lstmopt.training.memory import peak_mib
+from lstmopt.system.memory_limit import peak_mib
 from lstmopt.training.options import TrainingOptions
 from lstmopt.search_space import Candidate
 from lstmopt.training.trainer import Workload, advance

@@ -27,7 +27,8 @@ from lstmopt.pruning.trial_curves import Trials
 from lstmopt.search.driver import Driver
 from lstmopt.search.initial_trials import Shown, enter
 from lstmopt.search.observer import Observer
-from lstmopt.storage.trial_record import RunFolder, front_of
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.trial_record import front_of
 from lstmopt.warm_start.protocols import Beginning, Observation, PastTrial
 from lstmopt.workflow.pruning_audit import _events
 

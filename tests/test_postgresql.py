@@ -22,8 +22,8 @@ from lstmopt.errors import LstmoptError, MachineError, masked
 from lstmopt.report.dashboard import serve
 from lstmopt.search.observer import Observer
 from lstmopt.storage.copy_study import copy_study
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_storage
-from lstmopt.storage.trial_record import RunFolder
 from lstmopt.system.study_lock import hold_study
 
 

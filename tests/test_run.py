@@ -14,7 +14,7 @@ import torch
 from conftest import wave
 
 from lstmopt import Forecaster, make_config, run
-from lstmopt.data.windows import Split
+from lstmopt.data.split import Split
 from lstmopt.errors import LstmoptError
 from lstmopt.pareto import front_mask
 from lstmopt.workflow.finalists import choose

@@ -29,8 +29,9 @@ from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan, check_support, training_seed
 from lstmopt.search.telling import Ledger
 from lstmopt.search_space import Candidate, parse_space
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_study
-from lstmopt.storage.trial_record import RunFolder, front_of
+from lstmopt.storage.trial_record import front_of
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Progress, advance
 

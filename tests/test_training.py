@@ -11,19 +11,13 @@ import torch
 from conftest import SMALL, make_part, make_workload
 
 from lstmopt.networks.lstm import LSTMForecaster, count_parameters
+from lstmopt.networks.weights import read_checkpoint
 from lstmopt.search_space import Architecture, Candidate
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.options import TrainingOptions
+from lstmopt.training.scores import evaluate, score
 from lstmopt.training.train_step import squared_error
-from lstmopt.training.trainer import (
-    Workload,
-    advance,
-    evaluate,
-    read_checkpoint,
-    reports_per_epoch,
-    score,
-    targets_per_window,
-)
+from lstmopt.training.trainer import Workload, advance, reports_per_epoch, targets_per_window
 
 CANDIDATE = Candidate(SMALL, seed=7)
 

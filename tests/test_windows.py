@@ -8,10 +8,12 @@ from conftest import wave
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from lstmopt.data.series import read_series
-from lstmopt.data.windows import Shape, split_series, truncate
+from lstmopt.data.options import DataOptions
+from lstmopt.data.read_series import read_series
+from lstmopt.data.series import truncate
+from lstmopt.data.split import split_series
+from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
-from lstmopt.training.options import DataOptions
 
 OPTIONS = DataOptions(target="load", known=("wind",))
 SERIES = read_series(wave(), OPTIONS)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from lstmopt.errors import LstmoptError
 from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.plugin.registry import Registry, load_registry
-from lstmopt.storage.trial_record import RunFolder
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.system.atomic_write import write_whole
 from lstmopt.system.host import machine, versions
 

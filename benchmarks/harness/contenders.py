@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from lstmopt.plugin.registry import Named, TellStopped
-from lstmopt.training.trainer import derive_seed
+from lstmopt.seeds import derive_seed
 
 NONE = Named("none")
 RANDOM = Named("random")

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lstmopt.errors import LstmoptError
-from lstmopt.storage.trial_record import finite
+from lstmopt.results.document import finite
 from lstmopt.system.atomic_write import write_whole
 
 from . import figures

@@ -25,7 +25,7 @@ from lstmopt.search_space import Parameter, Params, Range, Space
 from lstmopt.storage.study_store import StoredStudy
 from lstmopt.storage.trial_record import TrialRecord, told_values
 from lstmopt.system.host import machine, versions
-from lstmopt.training.memory import peak_mib
+from lstmopt.system.memory_limit import peak_mib
 from lstmopt.warm_start.protocols import Beginning, PastStudy, begin_from, make_warm_start
 
 from .contenders import NONE, Contender

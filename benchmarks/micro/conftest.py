@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from lstmopt.config.study_file import read_config, shipped_study
-from lstmopt.data.series import read_series
-from lstmopt.data.windows import Shape, split_series
+from lstmopt.data.read_series import read_series
+from lstmopt.data.split import split_series
+from lstmopt.data.windows import Shape
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Workload
 

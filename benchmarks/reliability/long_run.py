@@ -33,8 +33,8 @@ from lstmopt.pruning.pruners import make_pruner
 from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_study
-from lstmopt.storage.trial_record import RunFolder
 
 _ALONE = """
 import pathlib, sys, psutil

@@ -42,7 +42,8 @@ def measure(
 
     from lstmopt.data.windows import Part, Shape
     from lstmopt.search_space import Candidate
-    from lstmopt.training.memory import peak_mib, training_mb
+    from lstmopt.system.memory_limit import peak_mib
+    from lstmopt.training.memory_estimate import training_mb
     from lstmopt.training.options import TrainingOptions
     from lstmopt.training.trainer import Workload, advance
 

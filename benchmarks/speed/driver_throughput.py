@@ -30,8 +30,8 @@ from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan
 from lstmopt.storage.copy_study import copy_study
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_study
-from lstmopt.storage.trial_record import RunFolder
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 from real_postgresql import RealPostgreSQL, real_postgresql

@@ -30,8 +30,8 @@ from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan
 from lstmopt.search_space import CLASSIC, Architecture, Candidate, Params, Space
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_study
-from lstmopt.storage.trial_record import RunFolder
 from lstmopt.training.trainer import Progress
 
 EPOCHS, CHECKPOINT = 27, bytes(100_000)

@@ -23,12 +23,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmopt.data.series import read_series
-from lstmopt.data.windows import Shape, split_series
+from lstmopt.data.options import DataOptions
+from lstmopt.data.read_series import read_series
+from lstmopt.data.split import split_series
+from lstmopt.data.windows import Shape
 from lstmopt.execution.engine import open_engine
 from lstmopt.search_space import Candidate
 from lstmopt.system.mmap_arrays import store
-from lstmopt.training.options import DataOptions, TrainingOptions
+from lstmopt.training.options import TrainingOptions
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "peers"))
 from measure import pss_mib, tree

@@ -19,8 +19,9 @@ import torch
 from torch import nn
 
 from lstmopt.config.study_file import read_config, shipped_study
-from lstmopt.data.series import read_series
-from lstmopt.data.windows import Shape, split_series
+from lstmopt.data.read_series import read_series
+from lstmopt.data.split import split_series
+from lstmopt.data.windows import Shape
 from lstmopt.search_space import Architecture, Candidate
 from lstmopt.system.malloc import keep_freed_memory
 from lstmopt.training.options import TrainingOptions

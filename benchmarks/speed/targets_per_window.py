@@ -66,12 +66,15 @@ def train(path: Path, targets: int, number: int, epochs: int) -> Line:
     import torch
 
     from lstmopt.config.study_file import read_config
-    from lstmopt.data.series import read_series
-    from lstmopt.data.windows import Shape, split_series
+    from lstmopt.data.read_series import read_series
+    from lstmopt.data.split import split_series
+    from lstmopt.data.windows import Shape
+    from lstmopt.networks.weights import read_checkpoint
     from lstmopt.system.malloc import keep_freed_memory
     from lstmopt.training.batches import DevicePart
     from lstmopt.training.options import TrainingOptions
-    from lstmopt.training.trainer import Workload, advance, evaluate, read_checkpoint
+    from lstmopt.training.scores import evaluate
+    from lstmopt.training.trainer import Workload, advance
 
     keep_freed_memory()
     torch.set_num_threads(1)

@@ -435,9 +435,10 @@ def _write_report(folder: Path, every_figure: bool = False, stream: Any = None) 
 
 
 def _results(folder: Path) -> dict[str, Any]:
-    from lstmopt.storage.trial_record import RunFolder
+    from lstmopt.results.document import read_document
+    from lstmopt.storage.run_folder import RunFolder
 
-    return RunFolder(folder).read_results()
+    return read_document(RunFolder(folder).results)
 
 
 def _read_study(study: Path | None, options: dict[str, Any]) -> Config:

@@ -10,10 +10,11 @@ from typing import Any, Literal, get_args
 import msgspec
 import tomli_w
 
+from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.objectives import Limits
 from lstmopt.plugin.registry import Named, TellStopped
-from lstmopt.training.options import DataOptions, TrainingOptions
+from lstmopt.training.options import TrainingOptions
 
 Pick = Literal["knee", "best", "fastest"]
 

@@ -31,8 +31,8 @@ from lstmopt.execution.process_pool import LocalProcesses, Task
 from lstmopt.execution.remote_worker import NoData, Work, advance_anywhere
 from lstmopt.search_space import Candidate
 from lstmopt.system.malloc import keep_freed_memory
+from lstmopt.system.memory_limit import limit_memory
 from lstmopt.system.mmap_arrays import load
-from lstmopt.training.memory import limit_memory
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Progress, Workload, advance
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.windows import Part
-from lstmopt.training.trainer import Scores, score
+from lstmopt.training.scores import Scores, score
 
 Forecast = Callable[[Part], NDArray[np.float32]]
 """Maps a part to forecasts [windows, horizon] of its scaled target, at ``part.origins()``."""

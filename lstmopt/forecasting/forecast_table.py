@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.data.windows import Part, Split
+from lstmopt.data.split import Split
+from lstmopt.data.windows import Part
 
 ROWS = {"test": 5_000, "validation": 1_000}
 """Rows kept of each part, at most: its last windows, so that the file stays small."""

@@ -13,13 +13,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lstmopt.data.series import Series, read_series
-from lstmopt.data.timestamps import calendar_features
-from lstmopt.data.windows import Scaling, Shape, last_observed, next_times, scaled_inputs, truncate
+from lstmopt.data.calendar import calendar_features
+from lstmopt.data.options import DataOptions
+from lstmopt.data.read_series import read_series
+from lstmopt.data.scaling import Scaling, scaled_inputs
+from lstmopt.data.series import Series, last_observed, next_times, truncate
+from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
-from lstmopt.networks.lstm import LSTMForecaster, read_tensors
+from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.weights import read_tensors
 from lstmopt.search_space import Architecture
-from lstmopt.training.options import DataOptions
 
 SCHEMA = 1
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-from pathlib import Path
-from typing import Any, BinaryIO
-
 import torch
 from torch import Tensor, nn
 
-from lstmopt.errors import LstmoptError
 from lstmopt.search_space import Architecture
 
 
@@ -50,18 +45,3 @@ def count_parameters(architecture: Architecture, features: int, horizon: int) ->
     with torch.device("meta"):
         model = LSTMForecaster(architecture, features, horizon)
     return sum(p.numel() for p in model.parameters())
-
-
-def read_tensors(source: BinaryIO | Path, device: str = "cpu") -> Any:
-    """Read tensors and plain values that torch saved; whatever else a file holds is never run.
-
-    Raises LstmoptError for such a file.
-    """
-    try:
-        return torch.load(source, map_location=device, weights_only=True)
-    except pickle.UnpicklingError:
-        # torch's own words advise to run it
-        raise LstmoptError(
-            "weights and checkpoints are tensors and plain values, found something else: it was "
-            "not read; bring back the file that lstmopt wrote"
-        ) from None

@@ -23,8 +23,8 @@ from lstmopt.report.narrative import (
     words_of,
 )
 from lstmopt.report.style import template
+from lstmopt.results.document import finite
 from lstmopt.results.run import Run
-from lstmopt.storage.trial_record import finite
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

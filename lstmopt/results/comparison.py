@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import REFERENCE, Goals, normalise
 from lstmopt.pareto import Floats, dominates, hypervolume
-from lstmopt.results.document import front_points, front_rows
+from lstmopt.results.document import finite, front_points, front_rows
 from lstmopt.results.run import Run
-from lstmopt.storage.trial_record import finite
 
 
 @dataclass(frozen=True)

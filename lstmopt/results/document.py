@@ -13,13 +13,20 @@ from lstmopt.objectives import Goals
 from lstmopt.plugin.registry import Objective
 from lstmopt.storage.trial_record import (
     INFEASIBLE,
-    SCHEMA,
     TrialRecord,
     closed_trials,
-    finite,
     front_of,
     running_trials,
 )
+
+if TYPE_CHECKING:
+    import optuna
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstmopt.errors import LstmoptError
 
 if TYPE_CHECKING:
     import optuna
@@ -148,3 +155,50 @@ def front_points(document: Mapping[str, Any]) -> NDArray[np.float64]:
         [o.minimised(row["values"][o.name]) for o in objectives] for row in front_rows(document)
     ]
     return np.array(rows, float).reshape(-1, len(objectives))
+
+
+SCHEMA = 1
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read an ``optimization_results.json``. Raises LstmoptError for what is not one."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise LstmoptError(
+            f"a finished run holds {path.name}, found none that can be read in "
+            f"{path.parent}: run the study to its end, or name another folder"
+        ) from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+        raise LstmoptError(
+            f"this version reads results of schema {SCHEMA}, found {found!r} "
+            f"in {path}: run the study again"
+        )
+    if missing := [name for name in _PARTS if name not in content]:
+        raise LstmoptError(
+            f"results hold {', '.join(_PARTS)}, found {path} without {', '.join(missing)}: "
+            "it is damaged; run the study again"
+        )
+    return content
+
+
+_PARTS = (
+    "study",
+    "objectives",
+    "architectures",
+    "trials",
+    "front",
+    "chosen",
+    "baselines",
+    "budget",
+)
+
+
+def finite(value: Any) -> Any:
+    """Replace what JSON cannot say (NaN, infinity) by None, all the way down."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, list | tuple) else value

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.objectives import Goals
-from lstmopt.results.document import document_so_far, goals_of
-from lstmopt.storage.trial_record import RunFolder, read_document
+from lstmopt.results.document import document_so_far, goals_of, read_document
+from lstmopt.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import optuna

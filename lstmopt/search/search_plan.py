@@ -15,7 +15,7 @@ from lstmopt.objectives import Goals, Limits
 from lstmopt.plugin.registry import Strategy, TellStopped, make
 from lstmopt.pruning.pruners import Pruner
 from lstmopt.search_space import Params, Space
-from lstmopt.training.trainer import derive_seed
+from lstmopt.seeds import derive_seed
 from lstmopt.warm_start.protocols import Beginning
 
 

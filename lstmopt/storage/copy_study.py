@@ -13,8 +13,8 @@ import optuna
 from lstmopt.config.study_file import read_config, replace, write_config
 from lstmopt.errors import LstmoptError, masked, near_miss
 from lstmopt.storage.driver_journal import open_journal, repair_journal
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import IDENTITY, is_there, open_storage
-from lstmopt.storage.trial_record import RunFolder
 from lstmopt.system.study_lock import hold_study
 
 _PARENTS = ":parent:"

@@ -18,7 +18,7 @@ from lstmopt.errors import LstmoptError, MachineError, masked
 from lstmopt.objectives import Goals
 from lstmopt.storage.driver_journal import DriverJournal, open_journal, repair_journal
 from lstmopt.storage.driver_storage import DriverStorage
-from lstmopt.storage.trial_record import RunFolder
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.system.study_lock import unopened
 
 IDENTITY = "lstmopt"

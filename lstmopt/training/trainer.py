@@ -6,26 +6,27 @@ the checkpoint holds everything else, so two segments of five epochs give exactl
 
 from __future__ import annotations
 
-import copy
 import io
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lstmopt.data.windows import Part
 from lstmopt.epoch import Epoch
-from lstmopt.networks.lstm import LSTMForecaster, read_tensors
+from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.weights import copy_weights, read_checkpoint
 from lstmopt.search_space import Candidate
-from lstmopt.training.batches import SCORED, DevicePart
-from lstmopt.training.memory import peak_mib
+from lstmopt.seeds import derive_seed
+from lstmopt.system.memory_limit import peak_mib
+from lstmopt.training.batches import DevicePart
 from lstmopt.training.options import TrainingOptions
+from lstmopt.training.scores import evaluate
 from lstmopt.training.train_step import make_step
 
 
@@ -248,76 +249,6 @@ class _State:
             squares += self.step(batch)
             count += batch.observed
         return float(squares / count)
-
-
-def copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Copy the weights: a state_dict alone would go on changing with the model."""
-    return copy.deepcopy(model.state_dict())
-
-
-def read_checkpoint(checkpoint: bytes, device: str = "cpu") -> Mapping[str, Any]:
-    """Read a checkpoint's tensors and plain values; never runs code from it."""
-    content: Mapping[str, Any] = read_tensors(io.BytesIO(checkpoint), device)
-    return content
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Errors over every observed target of a part, in the units of its targets."""
-
-    mse: float
-    mae: float
-    r2: float
-
-
-def evaluate(
-    model: nn.Module,
-    part: DevicePart,
-    origins: Tensor,
-    between: Callable[[], object] = lambda: None,
-) -> Scores:
-    """Score forecasts at ``origins`` on exactly one window of context each.
-
-    Weighted by target, so that the answer does not depend on any batch size. ``between`` is called
-    between batches.
-    """
-    forecasts = predict(model, part, origins, between)  # [windows, horizon]
-    return score(forecasts.cpu().numpy(), *part.part.gather_targets(origins.cpu().numpy()))
-
-
-def score(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Scores:
-    """Score forecasts against targets, both [windows, horizon], where ``mask`` is true.
-
-    R² compares with the mean of the scored targets; it is NaN where they do not vary.
-    """
-    if not forecasts.shape == targets.shape == mask.shape:
-        raise ValueError(f"shapes differ: {forecasts.shape}, {targets.shape}, {mask.shape}")
-    truth = targets[mask].astype(np.float64)
-    errors = forecasts[mask].astype(np.float64) - truth
-    mse, variance = float(np.mean(errors**2)), float(truth.var())
-    r2 = 1 - mse / variance if variance > 0 else math.nan
-    return Scores(mse, float(np.mean(np.abs(errors))), r2)
-
-
-def predict(
-    model: nn.Module,
-    part: DevicePart,
-    origins: Tensor,
-    between: Callable[[], object] = lambda: None,
-) -> Tensor:
-    """Forecast [windows, horizon] at ``origins``, in eval mode; see `evaluate`."""
-    model.eval()
-    chunks = []
-    with torch.inference_mode():
-        for batch in part.batches(origins, SCORED):
-            between()
-            chunks.append(model(batch.inputs.transpose(0, 1))[:, -1])
-    return torch.cat(chunks)
-
-
-def derive_seed(seed: int, *path: int) -> int:
-    """Derive a 31-bit seed from a study's seed and a path such as (trial number, purpose)."""
-    return int(np.random.SeedSequence([seed, *path]).generate_state(1)[0] >> 1)
 
 
 def begin_from(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:

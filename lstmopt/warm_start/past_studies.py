@@ -20,11 +20,12 @@ from lstmopt.data.series_features import SeriesTraits, similarity
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked, near_miss
 from lstmopt.objectives import Goals
+from lstmopt.results.document import read_document
 from lstmopt.search_space import ARCHITECTURE, FIXED, Choice, Params, Space, Value
 from lstmopt.storage.driver_journal import open_journal
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.segments import curve_of, read_segments
 from lstmopt.storage.study_store import IDENTITY, is_there, open_storage
-from lstmopt.storage.trial_record import RunFolder, read_document
 from lstmopt.warm_start.protocols import PastStudy, PastTrial
 
 AUTO = "auto"
@@ -190,7 +191,7 @@ def _read_path(place: str) -> list[RawStudy]:
     run = RunFolder(path)
     if not run.results.is_file() and run.journal.is_file():
         return _read_journal(run)
-    return [_from_document(run.read_results(), place)]
+    return [_from_document(read_document(run.results), place)]
 
 
 def _from_document(document: Mapping[str, Any], place: str) -> RawStudy:

@@ -8,7 +8,7 @@ import msgspec
 
 from lstmopt.config.study_file import WarmStartOptions
 from lstmopt.errors import LstmoptError
-from lstmopt.storage.trial_record import RunFolder
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.warm_start.protocols import PastStudy
 
 

@@ -14,20 +14,23 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from lstmopt.data.windows import Part, Split
+from lstmopt.data.split import Split
+from lstmopt.data.windows import Part
 from lstmopt.epoch import Epoch
 from lstmopt.errors import MachineError
 from lstmopt.execution.engine import Engine
 from lstmopt.forecasting.baselines import Forecast, score_part
 from lstmopt.forecasting.forecast_table import last_origins, tabulate
 from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.results.selection import pick_index
 from lstmopt.search.search_plan import refit_seed
 from lstmopt.search_space import Architecture, Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.training.batches import DevicePart
-from lstmopt.training.trainer import Progress, Scores, one_thread, predict, read_checkpoint, score
+from lstmopt.training.scores import Scores, predict, score
+from lstmopt.training.trainer import Progress, one_thread
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ import pandas as pd
 import torch
 
 from lstmopt.config.study_file import Config, replace
-from lstmopt.data.series import Series, read_series
+from lstmopt.data.read_series import read_series
+from lstmopt.data.series import Series
 from lstmopt.data.series_features import SeriesTraits, series_traits
-from lstmopt.data.windows import Shape, Split, split_series
+from lstmopt.data.split import Split, split_series
+from lstmopt.data.windows import Shape
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.execution.engine import default_workers
@@ -28,11 +30,12 @@ from lstmopt.pruning.pruners import make_pruner
 from lstmopt.results.document import describe_goals
 from lstmopt.search.search_plan import Plan, check_support
 from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
-from lstmopt.storage.trial_record import FORMAT, RunFolder
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.trial_record import FORMAT
 from lstmopt.system.host import machine, versions
 from lstmopt.system.mmap_arrays import Scratch, store
 from lstmopt.system.study_lock import hold_study
-from lstmopt.training.memory import training_mb
+from lstmopt.training.memory_estimate import training_mb
 from lstmopt.training.trainer import reports_per_epoch, targets_per_window
 from lstmopt.warm_start.past_studies import WORK
 from lstmopt.warm_start.protocols import make_warm_start

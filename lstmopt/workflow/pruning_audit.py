@@ -21,6 +21,7 @@ from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
 from lstmopt.pareto import front_mask, hypervolume
 from lstmopt.pruning.pruners import Closing, Decision, Promoter, Pruner, decisions
 from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt.results.document import finite
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import training_seed
 from lstmopt.search_space import Candidate
@@ -31,7 +32,6 @@ from lstmopt.storage.trial_record import (
     TAKEN_OVER,
     TrialRecord,
     closed_trials,
-    finite,
     minimised,
     trial_record,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from lstmopt.config.study_file import Config, read_config, replace
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import DISABLE, Kind, Named, Registry
-from lstmopt.storage.trial_record import RunFolder
+from lstmopt.storage.run_folder import RunFolder
 
 
 def with_packages(config: Config, registry: Registry, folder: RunFolder) -> Config:

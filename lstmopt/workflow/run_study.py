@@ -21,14 +21,14 @@ from lstmopt.execution.open_engine import ClusterEngine, engine_of
 from lstmopt.forecasting.baselines import fit_baselines
 from lstmopt.forecasting.forecaster import Forecaster, describe_inputs
 from lstmopt.objectives import ForecastCost, cost_of
-from lstmopt.results.document import ABOUT, front_columns, make_document
+from lstmopt.results.document import ABOUT, finite, front_columns, make_document
 from lstmopt.search.driver import Driver
 from lstmopt.search.initial_trials import enter
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import FiniteSampler, Plan
 from lstmopt.search_space import Architecture
 from lstmopt.storage.study_store import StoredStudy, find_study, open_study, spoken_errors
-from lstmopt.storage.trial_record import TrialRecord, closed_trials, finite, front_of
+from lstmopt.storage.trial_record import TrialRecord, closed_trials, front_of
 from lstmopt.system.signals import heeded
 from lstmopt.warm_start.past_studies import Frame, read_past
 from lstmopt.warm_start.protocols import begin_from, make_warm_start
