@@ -13,7 +13,7 @@ _MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
-class SeriesTraits:
+class SeriesFeatures:
     """``length`` is the logarithm (base 10) of the rows; all others lie between 0 and 1.
 
     ``seasonality``, ``trend`` and ``noise`` as in Wang, Smith and Hyndman, Characteristic-based
@@ -29,7 +29,7 @@ class SeriesTraits:
     autocorrelation: float
 
 
-def series_traits(values: ArrayLike, seasons: tuple[int, ...]) -> SeriesTraits:
+def series_features(values: ArrayLike, seasons: tuple[int, ...]) -> SeriesFeatures:
     """Describe a target [rows]; ``seasons`` are plausible season lengths, in rows.
 
     The shortest season that fits twice is taken out (STL by statsmodels); where none does, a trend
@@ -44,13 +44,13 @@ def series_traits(values: ArrayLike, seasons: tuple[int, ...]) -> SeriesTraits:
     known = known[-_MOST_ROWS:]
     spread = known.std() if len(known) else 0.0
     if len(known) < _FEWEST or spread == 0:
-        return SeriesTraits(length, 0.0, 0.0, 1.0, 0.0)
+        return SeriesFeatures(length, 0.0, 0.0, 1.0, 0.0)
     known = (known - known.mean()) / spread
     season = next((s for s in sorted(seasons) if 2 <= s <= len(known) / 2), None)
     parts = STL(known, period=season or max(2, len(known) // 10)).fit()
     seasonal = parts.seasonal if season else np.zeros_like(known)
     remainder = known - parts.trend - seasonal
-    return SeriesTraits(
+    return SeriesFeatures(
         length,
         _strength(remainder, seasonal),
         _strength(remainder, parts.trend),
@@ -68,7 +68,7 @@ def _strength(remainder: np.ndarray, part: np.ndarray) -> float:
     return max(0.0, 1 - float(remainder.var()) / whole) if whole else 0.0
 
 
-def similarity(one: SeriesTraits | None, other: SeriesTraits | None) -> float | None:
+def similarity(one: SeriesFeatures | None, other: SeriesFeatures | None) -> float | None:
     """Compare two series, 1 for alike and 0 for nothing in common; None where one is unknown."""
     if one is None or other is None:
         return None

@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import optuna
 
-    from lstmopt.plugin.registry import Objective, Strategy
+    from lstmopt.plugin.strategy import Objective, Strategy
 
 hookspec = pluggy.HookspecMarker("lstmopt")
 hookimpl = pluggy.HookimplMarker("lstmopt")

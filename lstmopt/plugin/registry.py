@@ -2,108 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import importlib.util
-import inspect
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import pluggy
 
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin import hookspecs
+from lstmopt.plugin.options import options_of
+from lstmopt.plugin.strategy import Kind, Objective, Strategy
 
 OWN = GROUP = "lstmopt"
 DISABLE = "LSTMOPT_DISABLE_PLUGINS"
-CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_start")
-"""Keywords of ``make`` that are filled where the signature has them; never options."""
 
-Kind = Literal["sampler", "pruner", "warm-start", "objective"]
 _WITH_ARTICLE: dict[Kind, str] = {
     "sampler": "a sampler",
     "pruner": "a pruner",
     "warm-start": "a warm start",
     "objective": "an objective",
 }
-
-TellStopped = Literal["nothing", "last", "extrapolated"]
-"""What a sampler sees in place of a stopped or paused trial's learned objectives.
-
-Nothing; the best value so far; or what it would have come to, judged by finished trials.
-"""
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """A named way to do something, and what it can do.
-
-    The keyword signature of ``make`` is its option schema: names, defaults and annotated types
-    (int, float, str, bool). A sampler's ``make`` may also take ``seed`` (int, another for each
-    trial) or ``study_seed`` (int, the same for all), and ``space`` (space.Space); a warm start's
-    ``make_warm_start``, which makes the one that another name or table stands for; a pruner's
-    ``naive``, which gives the naive forecast's losses by objective or is None, and ``make_pruner``,
-    which makes the pruner that another name or table stands for.
-    ``tell_stopped`` is what serves a sampler best to be told of stopped trials (see `stand_ins`).
-    ``sees`` is how many trials a sampler is shown, the latest and as many finished ones, where its
-    cost grows with them, and ``stopped_per_finished`` how many stopped trials without values at
-    most for each that has them.
-    A sampler that supports resume keeps its state in the study alone: it is made anew, with a
-    seed of its own, for every trial.
-    """
-
-    name: str
-    make: Callable[..., Any]
-    summary: str
-    reference: str
-    multi_objective: bool = True
-    continuous: bool = True
-    conditional: bool = True
-    parallel: bool = True
-    resume: bool = True
-    tell_stopped: TellStopped = "last"
-    sees: int | None = None
-    stopped_per_finished: int | None = None
-
-    @property
-    def supports(self) -> list[str]:
-        flags = ("multi_objective", "continuous", "conditional", "parallel", "resume")
-        return [f.replace("_", "-") for f in flags if getattr(self, f)]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """One thing a study optimises.
-
-    A ``static`` objective is known before training: ``measure(forecast_cost)`` gets an
-    ``objectives.ForecastCost``. A ``learned`` one is known epoch by epoch: ``measure(epoch)`` gets
-    a ``training.Epoch``. ``scale`` is how the axis is best read.
-    """
-
-    name: str
-    direction: Literal["minimize", "maximize"]
-    kind: Literal["static", "learned"]
-    measure: Callable[[Any], float]
-    summary: str = ""
-    unit: str = ""
-    scale: Literal["linear", "log"] = "linear"
-
-    @property
-    def supports(self) -> list[str]:
-        return [self.kind, self.direction]
-
-    def minimised(self, value: float) -> float:
-        """Turn a value of this objective into one that is better the lower it is, and back."""
-        return value if self.direction == "minimize" else -value
-
-
-Entry = TypeVar("Entry", Strategy, Objective)
+_FLAGS: dict[Kind, tuple[str, ...]] = {
+    "sampler": ("multi_objective", "continuous", "conditional", "parallel", "resume"),
+    "pruner": ("resume",),
+}
+"""The flags of a strategy that mean something for its kind."""
 
 
 @dataclass(frozen=True)
@@ -114,40 +44,26 @@ class Registered:
     package: str
     item: Strategy | Objective
 
+    @property
+    def supports(self) -> list[str]:
+        """What it can do that others of its kind cannot; of an objective, what it is."""
+        if isinstance(self.item, Objective):
+            return [self.item.kind, self.item.direction]
+        flags = _FLAGS.get(self.kind, ())
+        return [flag.replace("_", "-") for flag in flags if getattr(self.item, flag)]
 
-@dataclass(frozen=True)
-class Named:
-    """A strategy's name and its options, written ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, text: str) -> Named:
-        name, rest = _SPLIT.fullmatch(text).groups("")  # type: ignore[union-attr]
-        options = {}
-        for part in filter(None, rest.split(",")):
-            key, equals, value = part.partition("=")
-            if not (key and equals):
-                raise LstmoptError(
-                    f"a strategy's options are KEY=VALUE, found {part!r} in {text!r}: "
-                    "write for instance percentile:percentile=40"
-                )
-            options[key] = value
-        return cls(name, options)
-
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> Named:
-        """Read a table that holds the name and the options."""
-        return cls(table["name"], {k: v for k, v in table.items() if k != "name"})
-
-    def __str__(self) -> str:
-        options = ",".join(f"{key}={value}" for key, value in self.options.items())
-        return f"{self.name}:{options}" if options else self.name
-
-
-_SPLIT = re.compile(r"([^=]*?)(?::([^:=]*=.*))?", re.DOTALL)
-"""A name, which may hold a colon itself (``optuna:NopPruner``), and what follows it with ``=``."""
+    def describe(self) -> dict[str, Any]:
+        """Return as plain values what a user may know of it, with the options that it takes."""
+        strategy = self.item if isinstance(self.item, Strategy) else None
+        return {
+            "name": self.item.name,
+            "kind": self.kind,
+            "package": self.package,
+            "summary": self.item.summary,
+            "reference": strategy.reference if strategy else "",
+            "supports": ", ".join(self.supports),
+            "options": [asdict(o) for o in options_of(strategy)] if strategy else [],
+        }
 
 
 class Registry:
@@ -196,12 +112,26 @@ class Registry:
             {
                 "name": entry.item.name,
                 "kind": entry.kind,
-                "supports": ", ".join(entry.item.supports),
+                "supports": ", ".join(entry.supports),
                 "package": entry.package,
                 "summary": entry.item.summary,
             }
             for entry in self.entries.values()
         ]
+
+    def find(self, name: str) -> list[Registered]:
+        """Return everything of a name, of whatever kind.
+
+        Raises:
+            LstmoptError: Where nothing has that name.
+        """
+        found = [entry for (_, known), entry in self.entries.items() if known == name]
+        if not found:
+            raise LstmoptError(
+                f"a plug-in is shown by its registered name, found {name!r}: "
+                f"{near_miss(name, [known for _, known in self.entries])}"
+            )
+        return found
 
     def _find(self, kind: Kind, name: str) -> Strategy | Objective:
         if found := self.entries.get((kind, name)):
@@ -288,65 +218,3 @@ def _import_file(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def takes(strategy: Strategy, keyword: str) -> bool:
-    """Say whether ``strategy.make`` has a keyword."""
-    return keyword in inspect.signature(strategy.make).parameters
-
-
-def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: Any) -> Any:
-    """Call ``strategy.make`` with checked options and the parts of ``context`` it asks for."""
-    signature = inspect.signature(strategy.make).parameters
-    schema = {name: p for name, p in signature.items() if name not in CONTEXT}
-    checked = {}
-    for name, value in options.items():
-        if name not in schema:
-            raise LstmoptError(
-                f"{kind} {strategy.name!r} takes its own options only, found {name!r}: "
-                f"{near_miss(name, list(schema))}"
-            )
-        checked[name] = _coerce(f"{kind} option {name}", value, schema[name].annotation)
-    filled = {name: context[name] for name in CONTEXT if name in signature and name in context}
-    try:
-        return strategy.make(**checked, **filled)
-    except ImportError as error:
-        raise LstmoptError(
-            f"{kind} {strategy.name!r} needs a package that is not installed, found: {error}: "
-            f"pip install {error.name or 'it'}"
-        ) from error
-    except (ValueError, TypeError) as error:
-        raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error
-
-
-def _read_number(text: str, wanted: Sequence[str]) -> Any:
-    """Read a text of the command line as the number that one of several types allows."""
-    for name, read in (("int", int), ("float", float)):
-        if name in wanted:
-            with contextlib.suppress(ValueError):
-                return read(text)
-    return text
-
-
-_TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-_WORDS = {"true": True, "false": False}
-
-
-def _coerce(where: str, value: Any, annotation: Any) -> Any:
-    """Read a value from TOML or the command line (text) as the annotated type."""
-    # an annotation may be text (PEP 563) whose other names exist for type checkers only
-    wanted = annotation if isinstance(annotation, str) else annotation.__name__
-    try:
-        if wanted == "bool":
-            return value if isinstance(value, bool) else _WORDS[str(value).lower()]
-        if wanted == "int":
-            if isinstance(value, bool) or int(value) != float(value):
-                raise ValueError
-            return int(value)
-        if wanted == "float":
-            return float(value)
-        if isinstance(value, str) and " | " in wanted:
-            return _read_number(value, wanted.split(" | "))
-    except (ValueError, KeyError, TypeError):
-        raise LstmoptError(f"{where} takes {_TYPES[wanted]}, found {value!r}: change it") from None
-    return value

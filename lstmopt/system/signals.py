@@ -11,47 +11,54 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interruption:
-    """Whether somebody asked to stop."""
+class StopRequest:
+    """Whether somebody asked to stop; once asked, always asked."""
 
-    asked = False
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    @property
+    def asked(self) -> bool:
+        return self._asked.is_set()
+
+    def ask(self) -> None:
+        self._asked.set()
 
 
 @contextmanager
-def heeded(say: Callable[[str], object]) -> Iterator[Interruption]:
-    """Take the first signal as a wish that ``say`` confirms, the second as KeyboardInterrupt.
+def handle_signals(request: StopRequest, say: Callable[[str], object]) -> Iterator[None]:
+    """Take the first signal as a request that ``say`` confirms, the second as KeyboardInterrupt.
 
     Outside the main thread, which alone may do this, nothing changes.
     """
-    interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
-        yield interruption
+        yield
         return
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        if interruption.asked:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if request.asked:
             raise KeyboardInterrupt
-        interruption.asked = True
+        request.ask()
         say("stopping: what runs is finished first; once more stops at once")
 
-    before = {number: signal.signal(number, hear) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
-        yield interruption
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def terminate_as_interrupt() -> None:
+def interrupt_on_sigterm() -> None:
     """Let SIGTERM end the program as Ctrl-C does: with everything finished kept."""
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, hear)
+    signal.signal(signal.SIGTERM, handle)
 
 
-def ignore_from_now_on() -> None:
+def ignore_signals() -> None:
     """Let a program that is leaving leave: what comes now would only tear what it says."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

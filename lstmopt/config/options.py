@@ -1,0 +1,213 @@
+"""What a study file may say: a frozen value a table, each field with its type, bounds and default.
+
+A bound stands on its field. Where its words are not those of the number (``at least 1``), they are
+its ``description``; `study_file` puts them into a sentence. What no single field can say is refused
+where a value is made.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from lstmopt.config.units import parse_duration
+from lstmopt.data.options import DataOptions
+from lstmopt.errors import LstmoptError
+from lstmopt.objectives import Limits
+from lstmopt.plugin.strategy import TellStopped
+from lstmopt.training.options import AtLeastOne, TrainingOptions
+
+Pick = Literal["knee", "best", "fastest"]
+Name = Annotated[str, Meta(pattern=r"^[\w.-]+$", description="is a plain folder name")]
+Workers = Annotated[int, Meta(ge=0, description="is at least 0 (0: one a core)")]
+Device = Annotated[
+    str, Meta(pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="is auto, cpu or cuda")
+]
+EngineURL = Annotated[
+    str,
+    Meta(
+        pattern=r"^(|dask|(tcp|tls|ws|wss)://[^\s/]+:\d+)$",
+        description="is a Dask scheduler's such as tcp://host:8786, dask, or local",
+    ),
+]
+
+
+class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is forecast from what.
+
+    Attributes:
+        window: Input steps of a forecast, in rows.
+        horizon: Steps forecast at once, in rows.
+    """
+
+    window: AtLeastOne = 24
+    horizon: AtLeastOne = 1
+
+
+class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which rows serve what, in time's order; the rest is the test part.
+
+    Attributes:
+        train: The share of the rows that is trained on.
+        validation: The share that the search is judged on.
+    """
+
+    train: Annotated[float, Meta(gt=0, lt=1)] = 0.7
+    validation: float = 0.15
+
+    def __post_init__(self) -> None:
+        if not (self.validation > 0 and self.train + self.validation < 1):
+            raise LstmoptError(
+                "split.train + split.validation stays below 1, so that a test part is left, found "
+                f"{(self.train, self.validation)!r}: change it"
+            )
+
+
+class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When the search ends.
+
+    Attributes:
+        trials: Trials in all.
+        epochs: Epochs of training in all, None for any number.
+        timeout: Seconds of one call (also "10m", "1h"), None for any time.
+    """
+
+    trials: AtLeastOne = 50
+    epochs: AtLeastOne | None = None
+    timeout: float | str | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and self.seconds <= 0:
+            raise LstmoptError(f"a timeout is above 0 seconds, found {self.timeout!r}: change it")
+
+    @property
+    def seconds(self) -> float | None:
+        """The timeout in seconds."""
+        return None if self.timeout is None else parse_duration(self.timeout)
+
+
+class EngineOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where candidates are trained: in processes of this machine unless ``url`` says otherwise.
+
+    Attributes:
+        url: A Dask scheduler's, or ``dask`` for a cluster on this machine.
+        wait: How long it may be away or without workers, in seconds (also "10m").
+        gpus: The share of a GPU that a candidate asks for where the device is cuda.
+        latency_on: The worker on which forecasts are timed; empty for this machine.
+    """
+
+    url: EngineURL = ""
+    wait: float | str = "5m"
+    gpus: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    latency_on: str = ""
+
+    def __post_init__(self) -> None:
+        if parse_duration(self.wait) <= 0:
+            raise LstmoptError(f"engine.wait is above 0 seconds, found {self.wait!r}: change it")
+        if self.latency_on and not self.url:
+            raise LstmoptError(
+                f"engine.latency_on needs a cluster (engine.url), found {self.latency_on!r}: "
+                "change it"
+            )
+
+
+class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the front is refitted and one candidate chosen.
+
+    Attributes:
+        seeds: How often each candidate of the front is trained anew.
+        pick: How one is chosen: ``knee``, ``best`` or ``fastest``.
+    """
+
+    seeds: AtLeastOne = 3
+    pick: Pick = "knee"
+
+
+class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a study learns from; the other keys of ``[warm_start]`` choose the strategy.
+
+    Attributes:
+        runs: Earlier runs: a folder, an ``optimization_results.json``, an Optuna storage's URL, or
+            ``auto`` for all in the folder of the study's own.
+        rename: What hyperparameters there are called here.
+    """
+
+    runs: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
+
+
+_EARLIER = WarmStartOptions.__struct_fields__
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything in force in one run; what a study file holds.
+
+    Attributes:
+        name: The study's, and by default that of its folder.
+        seed: Everything random follows from it.
+        objectives: What is optimised, by registered names.
+        workers: How many candidates train at once, 0 for one a core.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        storage: A database's URL; a journal in the run's folder where it is empty.
+        engine: Where candidates are trained.
+        plugins: Python files that bring plug-ins.
+        requires: The packages whose plug-ins are used, with their versions.
+        data: The table and how it is read.
+        task: What is forecast from what.
+        split: Which rows are trained on, validated on, tested on.
+        training: How a candidate is trained.
+        space: The hyperparameters that vary (see `search_space.parse_space`).
+        sampler: The sampler's name and options.
+        pruner: The pruner's name and options.
+        tell_stopped: What the sampler is told of stopped trials, None for what serves it best.
+        limits: What a forecaster may cost at most.
+        warm_start: The warm start's name and options, and what it learns from.
+        budget: When the search ends.
+        finalists: How the front is refitted and one candidate chosen.
+    """
+
+    name: Name = "study"
+    seed: Annotated[int, Meta(ge=0)] = 0
+    objectives: tuple[str, ...] = ("val_loss", "latency_ms")
+    workers: Workers = 0
+    device: Device = "auto"
+    storage: str = ""
+    engine: EngineOptions = EngineOptions()
+    plugins: tuple[str, ...] = ()
+    requires: dict[str, str] = {}
+    data: DataOptions = DataOptions()
+    task: TaskOptions = TaskOptions()
+    split: SplitOptions = SplitOptions()
+    training: TrainingOptions = TrainingOptions()
+    space: dict[str, Any] = {}
+    sampler: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "tpe"})
+    pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
+    tell_stopped: TellStopped | None = None
+    limits: Limits = Limits()
+    warm_start: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
+    budget: BudgetOptions = BudgetOptions()
+    finalists: FinalistOptions = FinalistOptions()
+
+    def __post_init__(self) -> None:
+        if self.engine.url and ":" in self.device:
+            raise LstmoptError(
+                "device is cuda on a cluster, where each worker sees one GPU, found "
+                f"{self.device!r}: change it"
+            )
+        tables = {"sampler": self.sampler, "pruner": self.pruner, "warm_start": self.warm_start}
+        for kind, example in (("sampler", "tpe"), ("pruner", "median"), ("warm_start", "best")):
+            if not isinstance(tables[kind].get("name"), str):
+                raise LstmoptError(f'[{kind}] needs a name, found none: add name = "{example}"')
+
+    @property
+    def earlier(self) -> WarmStartOptions:
+        """What the study learns from."""
+        fields = {k: v for k, v in self.warm_start.items() if k in _EARLIER}
+        return msgspec.convert(fields, WarmStartOptions)
+
+    @property
+    def warm_start_strategy(self) -> dict[str, Any]:
+        """The warm start's name and options."""
+        return {k: v for k, v in self.warm_start.items() if k not in _EARLIER}

@@ -1,0 +1,124 @@
+"""What a plug-in hands over: a strategy, or an objective, under a name of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lstmopt.errors import LstmoptError
+
+Kind = Literal["sampler", "pruner", "warm-start", "objective"]
+
+
+TellStopped = Literal["nothing", "last", "extrapolated"]
+"""What a sampler sees in place of a stopped or paused trial's learned objectives.
+
+Nothing; the best value so far; or what it would have come to, judged by finished trials.
+"""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A named way to do something, and what it can do.
+
+    The keyword signature of ``make`` is its option schema: names, defaults and annotated types.
+    Some keywords are filled where the signature has them, and are no options. A sampler's are
+    ``seed`` (int, another for each trial), ``study_seed`` (int, the same for all) and ``space``
+    (`Space`); a warm start's is ``make_warm_start``, which makes the one that another name or table
+    stands for; a pruner's are ``make_pruner``, which does the same, and ``naive``, which gives the
+    naive forecast's losses by objective or is None.
+
+    Attributes:
+        name: What it is chosen by.
+        make: Makes it; what its docstring says of each option is what a user reads of it.
+        summary: What it does, in a line.
+        reference: The paper or the page that describes it.
+        multi_objective: Whether a sampler can serve several objectives.
+        continuous: Whether a sampler can search ranges without a finite list of values.
+        conditional: Whether a sampler can search hyperparameters that do not always apply.
+        parallel: Whether a sampler may propose while other trials run.
+        resume: Whether the state is in the study alone. Then a sampler is made anew, with a seed of
+            its own, for every trial, and a pruner decides the same after an interruption.
+        tell_stopped: What serves a sampler best to be told of stopped trials.
+        sees: How many trials a sampler is shown, the latest and as many finished ones, where its
+            cost grows with them; None for all.
+        stopped_per_finished: How many stopped trials without values a sampler is shown at most for
+            each that has them; None for all.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    summary: str
+    reference: str
+    multi_objective: bool = True
+    continuous: bool = True
+    conditional: bool = True
+    parallel: bool = True
+    resume: bool = True
+    tell_stopped: TellStopped = "last"
+    sees: int | None = None
+    stopped_per_finished: int | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing a study optimises.
+
+    Attributes:
+        name: A word, as a column has it.
+        direction: ``minimize`` or ``maximize``.
+        kind: ``static`` is known before training, ``learned`` epoch by epoch.
+        measure: Maps a `ForecastCost` (static) or an `Epoch` (learned) to a finite float.
+        summary: What it measures, in a line.
+        unit: Of its values, for labels.
+        scale: How an axis is best read, ``linear`` or ``log``.
+    """
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+    kind: Literal["static", "learned"]
+    measure: Callable[[Any], float]
+    summary: str = ""
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+
+    def minimised(self, value: float) -> float:
+        """Turn a value of this objective into one that is better the lower it is, and back."""
+        return value if self.direction == "minimize" else -value
+
+
+@dataclass(frozen=True)
+class Named:
+    """A strategy's name and its options, written ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Named:
+        name, rest = _SPLIT.fullmatch(text).groups("")  # type: ignore[union-attr]
+        options = {}
+        for part in filter(None, rest.split(",")):
+            key, equals, value = part.partition("=")
+            if not (key and equals):
+                raise LstmoptError(
+                    f"a strategy's options are KEY=VALUE, found {part!r} in {text!r}: "
+                    "write for instance percentile:percentile=40"
+                )
+            options[key] = value
+        return cls(name, options)
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Named:
+        """Read a table that holds the name and the options."""
+        return cls(table["name"], {k: v for k, v in table.items() if k != "name"})
+
+    def __str__(self) -> str:
+        options = ",".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.name}:{options}" if options else self.name
+
+
+_SPLIT = re.compile(r"([^=]*?)(?::([^:=]*=.*))?", re.DOTALL)
+"""A name, which may hold a colon itself (``optuna:NopPruner``), and what follows it with ``=``."""
