@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """What an epoch gave, or a share of one: losses in the scaled target's units, time in seconds.
+class Epoch(msgspec.Struct, frozen=True, array_like=True):
+    """What an epoch gave, or a share of one.
 
-    ``number`` counts them from 1.
+    Attributes:
+        number: The epoch's, counted from 1.
+        train_loss: Mean squared error over the training part, in the scaled target's units.
+        val_loss: Mean squared error over the validation part, likewise.
+        val_mae: Mean absolute error over the validation part, likewise.
+        val_r2: R² over the validation part.
+        seconds: What it took.
     """
 
     number: int

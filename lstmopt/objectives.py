@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from lstmopt.errors import LstmoptError
 from lstmopt.pruning.trial_curves import TrialView
-from lstmopt.search_space import Architecture, Value
+from lstmopt.search_space import Architecture, Params
 
 if TYPE_CHECKING:
     from lstmopt.epoch import Epoch
-    from lstmopt.plugin.registry import Objective
+    from lstmopt.plugin.strategy import Objective
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class ForecastCost:
         return self.parameters * 4 / 1e6
 
 
+Positive = Annotated[float, Meta(gt=0)]
+
+
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a forecaster may cost at most; what breaks one of the first three is never trained.
 
@@ -49,10 +53,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``max_trial_seconds`` ends a candidate's training.
     """
 
-    max_latency_ms: float | None = None
-    max_parameters: int | None = None
-    max_memory_mb: float | None = None
-    max_trial_seconds: float | None = None
+    max_latency_ms: Positive | None = None
+    max_parameters: Annotated[int, Meta(ge=1)] | None = None
+    max_memory_mb: Positive | None = None
+    max_trial_seconds: Positive | None = None
 
     def excess(self, cost: ForecastCost, memory_mb: float = 0.0) -> dict[str, float]:
         """Return by which share each limit is exceeded, by its name: at most 0 is within it."""
@@ -64,25 +68,6 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.max_memory_mb is not None:
             excess["max_memory_mb"] = memory_mb / self.max_memory_mb - 1
         return excess
-
-
-def cost_of(
-    costs: Mapping[Architecture, ForecastCost],
-) -> Callable[[Mapping[str, Value]], ForecastCost]:
-    """Return the function that looks up what a candidate's forecast costs."""
-    return lambda params: costs[Architecture.of(params)]
-
-
-def cost_table(costs: Mapping[Architecture, ForecastCost]) -> list[dict[str, Any]]:
-    """List what each architecture's forecast costs, for the record."""
-    return [asdict(cost) | {"model_mb": cost.model_mb} for cost in costs.values()]
-
-
-def costs_of_table(table: Iterable[Mapping[str, Any]]) -> dict[Architecture, ForecastCost]:
-    """Read back what `cost_table` has listed."""
-    fields = ForecastCost.__dataclass_fields__
-    rows = [ForecastCost(**{k: v for k, v in row.items() if k in fields}) for row in table]
-    return {Architecture(cost.hidden_size, cost.num_layers): cost for cost in rows}
 
 
 @dataclass(frozen=True)
@@ -107,10 +92,26 @@ class Goals:
     def static(self) -> list[Objective]:
         return [o for o in self.objectives if o.kind == "static"]
 
+    def told(self, values: Mapping[str, float | None]) -> list[float]:
+        """Return a finished trial's values in this order, as they are told."""
+        found = (values[o.name] for o in self.objectives)
+        return [value for value in found if value is not None]
+
+    def minimised(self, values: Mapping[str, float | None]) -> list[float]:
+        """Return a finished trial's values in this order, turned so that lower is better."""
+        told = zip(self.objectives, self.told(values), strict=True)
+        return [o.minimised(value) for o, value in told]
+
+    def minimised_static(self, static: Mapping[str, float]) -> tuple[float, ...]:
+        """Return the static objectives in this order, turned so that lower is better."""
+        return tuple(o.minimised(static[o.name]) for o in self.static)
+
     def static_values(self, cost: ForecastCost) -> dict[str, float]:
         return {o.name: o.measure(cost) for o in self.static}
 
-    def view(self, number: int, static: Mapping[str, float], curve: Sequence[Epoch]) -> TrialView:
+    def trial_view(
+        self, number: int, static: Mapping[str, float], curve: Sequence[Epoch]
+    ) -> TrialView:
         """Return a trial as a pruner sees it: everything turned so that lower is better."""
         by_name = {o.name: o for o in self.objectives}
         return TrialView(
@@ -119,10 +120,16 @@ class Goals:
             {o.name: [o.minimised(o.measure(e)) for e in curve] for o in self.learned},
         )
 
-    def values(self, cost: ForecastCost, curve: tuple[Epoch, ...]) -> dict[str, float]:
-        """Measure a trained candidate at the epoch whose weights are kept: the best one."""
+    def values(self, static: Mapping[str, float], curve: Sequence[Epoch]) -> dict[str, float]:
+        """Measure a trained candidate at the epoch whose weights are kept: the best one.
+
+        ``static`` holds its static objectives, by name.
+        """
         best = min(curve, key=lambda epoch: epoch.val_loss)
-        return {o.name: o.measure(cost if o.kind == "static" else best) for o in self.objectives}
+        return {
+            o.name: static[o.name] if o.kind == "static" else o.measure(best)
+            for o in self.objectives
+        }
 
     def notices(self) -> list[str]:
         if {"val_loss", "val_r2"} <= set(self.names):
@@ -133,8 +140,33 @@ class Goals:
         return []
 
 
-REFERENCE = 1.1
-"""The corner of hypervolumes over objectives from 0 to 1: the ends of a front count too."""
+class CandidateCosts(Protocol):
+    """What a search knows of a candidate before it trains."""
+
+    def static(self, params: Params) -> dict[str, float]:
+        """Return its static objectives, by name."""
+
+    def excess(self, params: Params) -> dict[str, float]:
+        """Return by which share it exceeds each limit, by the limit's name."""
+
+
+@dataclass(frozen=True)
+class ForecastCosts:
+    """What forecasts cost, by architecture, as a search asks for it.
+
+    ``memory_mb`` predicts what training a candidate takes, in megabytes.
+    """
+
+    costs: Mapping[Architecture, ForecastCost]
+    goals: Goals
+    limits: Limits
+    memory_mb: Callable[[Params], float] = lambda _: 0.0
+
+    def static(self, params: Params) -> dict[str, float]:
+        return self.goals.static_values(self.costs[Architecture.of(params)])
+
+    def excess(self, params: Params) -> dict[str, float]:
+        return self.limits.excess(self.costs[Architecture.of(params)], self.memory_mb(params))
 
 
 def normalise(points: ArrayLike, goals: Goals) -> NDArray[np.float64]:

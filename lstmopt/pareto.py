@@ -6,6 +6,7 @@ moocore's (https://multi-objective.github.io/moocore/).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
 from types import ModuleType
@@ -31,7 +32,36 @@ def front_mask(points: ArrayLike) -> NDArray[np.bool_]:
     return mask
 
 
-class Ranking:
+class GrowingFront:
+    """The front of points that come one by one; of equal points the lowest number stays."""
+
+    def __init__(self) -> None:
+        self._points: dict[int, tuple[float, ...]] = {}
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the points on the front, in the order in which they came."""
+        return list(self._points)
+
+    @property
+    def points(self) -> list[tuple[float, ...]]:
+        """The points of the front, in the same order."""
+        return list(self._points.values())
+
+    def add(self, number: int, point: Sequence[float]) -> bool:
+        """Add a point [objectives]; say whether it is on the front now."""
+        new = tuple(point)
+        for earlier, known in self._points.items():
+            if dominates(known, new) or (known == new and earlier < number):
+                return False
+        beaten = [n for n, known in self._points.items() if known == new or dominates(new, known)]
+        for other in beaten:
+            del self._points[other]
+        self._points[number] = new
+        return True
+
+
+class NonDominatedRanks:
     """Non-dominated ranks of points that come one by one: rank 0 is the front.
 
     Rank k is the front of what is left without the ranks below k (Deb et al., NSGA-II, IEEE TEC
@@ -102,28 +132,42 @@ _MANY = 16
 """Points from which on it is quicker to rank all anew."""
 
 
-def contributions(front: ArrayLike, reference: ArrayLike) -> Floats:
+REFERENCE = 1.1
+"""The reference point in every objective that runs from 0 to 1: the ends of a front count too."""
+
+
+def contributions(front: ArrayLike, reference: ArrayLike | None = None) -> Floats:
     """Return the hypervolume that each point of a front [n, objectives] alone adds to the others'.
 
-    No point may dominate another; one that is there twice adds nothing.
+    No point may dominate another; one that is there twice adds nothing. Without a ``reference``
+    [objectives] it is `REFERENCE` in each.
     """
-    values, corner = _as_points(front), np.asarray(reference, float)
+    values = _as_points(front)
     if len(values) == 0:
         return np.zeros(0)
+    corner = _corner(values, reference)
     if len(corner) == 1:  # moocore's begins with two objectives; points of a front are equal here
         return np.maximum(corner - values[:, 0], 0) * (len(values) == 1)
     found: Floats = _moocore().hv_contributions(values, ref=corner)
     return found
 
 
-def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
+def hypervolume(points: ArrayLike, reference: ArrayLike | None = None) -> float:
     """Return the volume that ``points`` [n, objectives] dominate within ``reference``.
 
-    Points that do not lie strictly below the reference add nothing.
+    Points that do not lie strictly below the reference add nothing. Without a ``reference``
+    [objectives] it is `REFERENCE` in each.
     """
-    corner = np.asarray(reference, float)
-    values = _as_points(points, len(corner))
-    return float(_moocore().hypervolume(values, ref=corner)) if len(values) else 0.0
+    values = _as_points(points)
+    if len(values) == 0:
+        return 0.0
+    return float(_moocore().hypervolume(values, ref=_corner(values, reference)))
+
+
+def _corner(points: Floats, reference: ArrayLike | None) -> Floats:
+    return (
+        np.full(points.shape[1], REFERENCE) if reference is None else np.asarray(reference, float)
+    )
 
 
 def knee(points: ArrayLike) -> int:

@@ -27,10 +27,6 @@ class Choice:
     def grid(self) -> tuple[Value, ...] | None:
         return self.values
 
-    def table(self) -> list[Value]:
-        """Return it as a study file has it."""
-        return list(self.values)
-
     def contains(self, value: Value) -> bool:
         return value in self.values
 
@@ -63,11 +59,6 @@ class Range:
         inner = [math.exp(s) if self.log else s for s in steps[1:-1]]
         values = [self.low, *inner, self.high]  # the ends exactly, whatever the rounding
         return tuple(dict.fromkeys(round(v) for v in values)) if self.integer else tuple(values)
-
-    def table(self) -> dict[str, Any]:
-        """Return it as a study file has it, and whether it holds whole numbers only."""
-        ends = {"low": self.low, "high": self.high}
-        return ends | {"log": self.log, "integer": self.integer}
 
     def contains(self, value: Value) -> bool:
         return not isinstance(value, str) and self.low <= value <= self.high
@@ -115,11 +106,21 @@ class Architecture:
     num_layers: int
 
     @classmethod
-    def of(cls, params: Mapping[str, Value]) -> Architecture:
+    def of(cls, params: Mapping[str, Any]) -> Architecture:
         return cls(
             int(params.get("hidden_size", FIXED["hidden_size"])),
             int(params.get("num_layers", FIXED["num_layers"])),
         )
+
+
+def applies(name: str, params: Mapping[str, Value]) -> bool:
+    """Say whether a hyperparameter applies to a candidate: dropout acts between layers only."""
+    return name != "dropout" or Architecture.of(params).num_layers > 1
+
+
+def is_conditional(name: str) -> bool:
+    """Say whether there are candidates to which a hyperparameter does not apply."""
+    return not applies(name, {"num_layers": 1})
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,15 @@ class Space:
 
     parameters: dict[str, Parameter]
 
-    def table(self) -> dict[str, list[Value] | dict[str, Any]]:
-        """Return the space as plain values, by hyperparameter."""
-        return {name: parameter.table() for name, parameter in self.parameters.items()}
+    def distributions(
+        self, params: Mapping[str, Value]
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        """Return what Optuna draws each hyperparameter of a candidate from."""
+        return {name: self.parameters[name].distribution() for name in params}
 
     def names(self, params: Mapping[str, Value]) -> list[str]:
-        """Name the hyperparameters that apply: dropout works only between layers."""
-        one_layer = Architecture.of(params).num_layers == 1
-        return [n for n in self.parameters if not (n == "dropout" and one_layer)]
+        """Name the hyperparameters that apply to a candidate."""
+        return [name for name in self.parameters if applies(name, params)]
 
     def suggest(self, trial: optuna.Trial) -> Params:
         """Ask ``trial`` for every hyperparameter that applies."""
@@ -216,7 +218,7 @@ class Space:
     def conditional(self) -> bool:
         layers = self.parameters.get("num_layers")
         one_possible = layers.contains(1) if layers else FIXED["num_layers"] == 1
-        return "dropout" in self.parameters and one_possible
+        return one_possible and any(map(is_conditional, self.parameters))
 
     def grid(self) -> Iterator[Params]:
         """Yield every combination once, in the order of the study file."""
@@ -370,7 +372,7 @@ def _check_value(where: str, name: str, value: Any) -> None:
         raise LstmoptError(f"{where} takes {rule}, found {value!r}: change that value")
 
 
-def describe_params(params: Params) -> str:
+def describe_params(params: Mapping[str, object]) -> str:
     """Write hyperparameters in one line, numbers short."""
     return " ".join(
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
