@@ -20,9 +20,11 @@ from lstmopt.data.scaling import Scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, next_times, truncate
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.model_files import description_of, find_weights
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.weights import read_tensors
 from lstmopt.search_space import Architecture
+from lstmopt.system.atomic_write import write_whole
 
 SCHEMA = 1
 
@@ -110,8 +112,6 @@ class Forecaster:
 
     def save(self, weights: Path) -> None:
         """Write the weights (``.pth``, a plain state dict) and beside them the description."""
-        from lstmopt.system.atomic_write import write_whole
-
         buffer = io.BytesIO()
         torch.save(self.weights, buffer)
         write_whole(weights, buffer.getvalue())
@@ -126,15 +126,15 @@ class Forecaster:
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
         }
-        write_whole(weights.with_suffix(".json"), json.dumps(description, indent=2))
+        write_whole(description_of(weights), json.dumps(description, indent=2))
 
     @classmethod
     def load(cls, path: Path) -> Forecaster:
         """Read a saved model from its ``.pth`` file or the run's folder; runs no code from it."""
-        weights = path / "best_optimized_lstm_model.pth" if path.is_dir() else path
+        weights = find_weights(path)
         try:
             state = read_tensors(weights)
-            content: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text("utf-8"))
+            content: dict[str, Any] = json.loads(description_of(weights).read_text("utf-8"))
             loaded = cls(
                 state,
                 Architecture(**content["architecture"]),

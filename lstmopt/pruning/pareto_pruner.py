@@ -23,7 +23,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from lstmopt.errors import LstmoptError
-from lstmopt.plugin.registry import Named, load_registry, takes
+from lstmopt.plugin.options import takes
+from lstmopt.plugin.registry import load_registry
+from lstmopt.plugin.strategy import Named
 from lstmopt.pruning.pruners import Pruner, Rule, as_pruner, make_pruner
 from lstmopt.pruning.trial_curves import Trials, TrialView
 

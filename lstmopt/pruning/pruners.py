@@ -14,7 +14,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmopt.plugin.registry import Named, Registry, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.registry import Registry
+from lstmopt.plugin.strategy import Named
 from lstmopt.pruning.trial_curves import Floats, Trials, TrialView
 
 Action = Literal["go on", "pause", "stop"]
@@ -115,7 +117,7 @@ class Promoter(Protocol):
         """Return the number of the ``paused`` trial that goes on next, None when none should."""
 
 
-class Wrapping:
+class PrunerWrapper:
     """Begins a pruner that wraps another: rungs and promotions, if any, are the other's."""
 
     def __init__(self, wrapped: Pruner) -> None:

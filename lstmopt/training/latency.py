@@ -18,6 +18,7 @@ import torch
 from lstmopt.networks.lstm import LSTMForecaster, count_parameters
 from lstmopt.objectives import ForecastCost
 from lstmopt.search_space import Architecture
+from lstmopt.system.atomic_write import write_whole
 from lstmopt.system.host import processor
 from lstmopt.training.trainer import one_thread
 
@@ -143,7 +144,4 @@ def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_cache(path: Path, content: dict[str, dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content), "utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps(content))

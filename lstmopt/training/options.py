@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+AtLeastOne = Annotated[int, Meta(ge=1)]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -19,10 +21,10 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     training; ``cuda_graph`` replays a recorded step.
     """
 
-    epochs: int = 50
-    patience: int = 8
-    clip_norm: float = 1.0
-    targets_per_window: int | None = None
-    report_every: int | None = None
+    epochs: AtLeastOne = 50
+    patience: AtLeastOne = 8
+    clip_norm: Annotated[float, Meta(gt=0)] = 1.0
+    targets_per_window: AtLeastOne | None = None
+    report_every: AtLeastOne | None = None
     precision: Precision = "float32"
     cuda_graph: bool = False

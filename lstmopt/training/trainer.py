@@ -6,6 +6,7 @@ the checkpoint holds everything else, so two segments of five epochs give exactl
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 import time
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
@@ -69,6 +71,12 @@ class Workload:
         self.targets = targets_per_window(train, options)
         self.train_origins = self.train.origins(train.shape.window + self.targets - 1)
         self.validation_origins = self.validation.origins(train.shape.window)
+
+    def for_epochs(self, epochs: int) -> Workload:
+        """Return the same work with another number of epochs."""
+        other = copy.copy(self)
+        other.options = msgspec.structs.replace(self.options, epochs=epochs)
+        return other
 
     def build(self, candidate: Candidate) -> LSTMForecaster:
         model = LSTMForecaster(
@@ -251,7 +259,7 @@ class _State:
         return float(squares / count)
 
 
-def begin_from(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:
+def initial_checkpoint(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:
     """Return the checkpoint before the first epoch, with the weights of ``model``."""
     with torch.random.fork_rng(_devices(workload)):
         state = _State(workload, candidate)
