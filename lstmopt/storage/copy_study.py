@@ -13,12 +13,10 @@ import optuna
 from lstmopt.config.study_file import read_config, replace, write_config
 from lstmopt.errors import LstmoptError, masked, near_miss
 from lstmopt.storage.driver_journal import open_journal, repair_journal
+from lstmopt.storage.optuna_internals import PARENTS, id_of
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import IDENTITY, is_there, open_storage
 from lstmopt.system.study_lock import hold_study
-
-_PARENTS = ":parent:"
-"""What Optuna's genetic samplers call the trials, by their ids, from which a generation is bred."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +146,13 @@ def _copy(
         ) from error
     try:
         ids = {
-            trial._trial_id: target.create_new_trial(here, trial)
+            id_of(trial): target.create_new_trial(here, trial)
             for trial in source.get_all_trials(there, deepcopy=False)
         }
         system: dict[str, Any] = source.get_study_system_attrs(there)
         for key, value in system.items():
             # what a warm start only showed has a negative id, and no place in any storage
-            anew = [ids.get(n, n) for n in value] if _PARENTS in key else value
+            anew = [ids.get(n, n) for n in value] if PARENTS in key else value
             target.set_study_system_attr(here, key, anew)
         user: dict[str, Any] = source.get_study_user_attrs(there)
         for key in sorted(user, key=lambda key: key == IDENTITY):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import copy
 import json
 from array import array
 from collections.abc import Container, Sequence
@@ -17,16 +16,20 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from lstmopt.errors import LstmoptError, MachineError
+from lstmopt.storage.optuna_internals import (
+    CREATE_STUDY,
+    CREATE_TRIAL,
+    DELETE_STUDY,
+    FrozenStudy,
+    changed,
+)
 
 Record = dict[str, Any]
 """One line of the file: an operation on a study or on a trial, in Optuna's own words."""
 
-_CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL = 0, 1, 4
-"""Operations (``op_code``) that say which studies and trials there are, as Optuna numbers them."""
 _HELD = 512
 """Trials that a driver's journal holds whole, the last used; others are read from their lines."""
 _NOT_BEGUN = -1
@@ -115,14 +118,14 @@ class _Index:
         """Take in a line; return which trial it is about, None where it is about none."""
         operation = record["op_code"]
         trial_id: int | None = record.get("trial_id")
-        if operation in (_CREATE_STUDY, _DELETE_STUDY):
+        if operation in (CREATE_STUDY, DELETE_STUDY):
             self.studies.append(record)
-        if operation == _CREATE_STUDY and record["study_name"] not in self._names.values():
+        if operation == CREATE_STUDY and record["study_name"] not in self._names.values():
             self._names[self._studies_so_far] = record["study_name"]
             self._studies_so_far += 1
-        elif operation == _DELETE_STUDY:
+        elif operation == DELETE_STUDY:
             self._names.pop(record["study_id"], None)
-        elif operation == _CREATE_TRIAL and record["study_id"] in self._names:
+        elif operation == CREATE_TRIAL and record["study_id"] in self._names:
             trial_id = self._trials_so_far
             self._trials_so_far += 1
             self._trials_of.setdefault(record["study_id"], array("q")).append(trial_id)
@@ -263,9 +266,9 @@ class DriverJournal(BaseStorage):
         self._trial(trial_id).set_trial_system_attr(0, key, value)
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        trial = copy.copy(self._trial(trial_id).get_trial(0))
-        trial._trial_id, trial.number = trial_id, self.get_trial_number_from_id(trial_id)
-        return trial
+        trial = self._trial(trial_id).get_trial(0)
+        number = self.get_trial_number_from_id(trial_id)
+        return changed(trial, trial_id=trial_id, number=number)
 
     def get_trial_number_from_id(self, trial_id: int) -> int:
         self.read_on()
@@ -338,7 +341,7 @@ class _Lines(BaseJournalBackend):
     def append_logs(self, logs: list[Record]) -> None:
         own = [log | {"trial_id": self.trial_id} if "trial_id" in log else log for log in logs]
         added = self._journal.append(own)
-        if logs[0]["op_code"] == _CREATE_TRIAL:
+        if logs[0]["op_code"] == CREATE_TRIAL:
             self._begin(logs[0], added)
 
     def _begin(self, log: Record, added: list[tuple[int | None, Record]]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstmopt.errors import masked
+from lstmopt.forecasting.model_files import WEIGHTS, description_of
 from lstmopt.system.atomic_write import write_whole
 from lstmopt.system.study_lock import hold_file
 
@@ -68,11 +69,11 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        return self.path / "best_optimized_lstm_model.pth"
+        return self.path / WEIGHTS
 
     @property
     def model(self) -> Path:
-        return self.weights.with_suffix(".json")
+        return description_of(self.weights)
 
     @property
     def checkpoints(self) -> Path:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import Goals
@@ -19,19 +21,39 @@ if TYPE_CHECKING:
 FORMAT = 3
 """Of what a trial keeps in the storage; a run of another one cannot go on."""
 
-STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-RUNNING = "running"
-INFEASIBLE = "infeasible"
-"""A state of our own, and the attribute of such a trial: which limits it breaks."""
+Status = Literal["complete", "pruned", "failed", "infeasible", "running", "interrupted"]
+"""What became of a trial; ``infeasible`` broke a limit and was never trained."""
 
+INFEASIBLE: Literal["infeasible"] = "infeasible"
+"""Also the attribute of such a trial: which limits it breaks."""
+_CLOSED: dict[str, Status] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+STATIC, SEED = "static", "seed"
+"""The attributes that hold a candidate's static objectives, and the seed of its training."""
+DUPLICATE_OF = "twin"
+"""The attribute of a trial whose candidate was tried before: by which trial."""
+PROMOTIONS = "promotions"
+"""The attribute that lists when a paused trial was let go on, and who else could then."""
 END = "end"
-"""The attribute that says how a trial ended, and at which of the driver's events (``at``)."""
-
+"""The attribute that says how a trial ended: a `TrialEnd`."""
 CANDIDATE = "warm_start"
 """The attribute of a trial that a warm start asked for: which of its candidates it is."""
-
 TAKEN_OVER = "taken_over"
 """The attribute of a trial that an earlier run trained: which trial it was."""
+
+
+class TrialEnd(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a trial ended: at which of the driver's events, why, and after how many reports.
+
+    ``epochs`` is where a stopped trial was judged, None for all that it recorded.
+    """
+
+    at: int
+    reason: str = ""
+    epochs: int | None = None
+    by_pruner: bool = False
+    epochs_trained: int = 0
+    peak_mib: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +67,7 @@ class TrialRecord:
     """
 
     number: int
-    state: str
+    state: Status
     params: Params
     values: dict[str, float | None]
     curve: tuple[Epoch, ...]
@@ -62,41 +84,41 @@ class TrialRecord:
     peak_mib: float = 0.0
     """The most memory that a process had held when it had trained it."""
 
-    def as_json(self) -> dict[str, Any]:
-        content = asdict(self)
-        content["epochs"] = len(self.curve)
-        return content
+
+def trial_end(trial: optuna.trial.FrozenTrial) -> TrialEnd | None:
+    """Read how a trial ended, None where it has not."""
+    end = trial.user_attrs.get(END)
+    return None if end is None else msgspec.convert(end, TrialEnd)
 
 
 def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
     """Turn a trial of the storage into a record."""
-    attrs = trial.user_attrs
-    end: dict[str, Any] = attrs.get(END, {})
+    attributes, end = trial.user_attrs, trial_end(trial) or TrialEnd(0)
     segments = read_segments(trial)
     curve = curve_of(segments)
     values: dict[str, float | None] = {o.name: None for o in goals.objectives}
-    values |= attrs.get("static", {})
+    values |= attributes.get(STATIC, {})
     if trial.values is not None and trial.state.name == "COMPLETE":
         values = dict(zip(goals.names, trial.values, strict=True))
     return TrialRecord(
         trial.number,
-        INFEASIBLE if INFEASIBLE in attrs else STATES.get(trial.state.name, RUNNING),
+        INFEASIBLE if INFEASIBLE in attributes else _CLOSED.get(trial.state.name, "running"),
         dict(trial.params),
         values,
-        curve[: end.get("epochs", len(curve))],
-        end.get("epochs_trained", 0),
+        curve[: end.epochs],
+        end.epochs_trained,
         sum(epoch.seconds for epoch in curve),
-        end.get("reason", ""),
-        end.get("by_pruner", False),
+        end.reason,
+        end.by_pruner,
         tuple(
-            {"at": segment.at, "report": report, "action": decision.action, **decision.seen}
+            {"at": segment.at, "report": made.report, "action": made.action, **made.seen}
             for segment in segments
-            for report, decision in segment.decisions
+            for made in segment.decisions
         ),
-        TAKEN_OVER in attrs,
+        TAKEN_OVER in attributes,
         _moment(trial.datetime_start),
         _moment(trial.datetime_complete),
-        max((segment.peak_mib for segment in segments), default=0.0) or end.get("peak_mib", 0.0),
+        max((segment.peak_mib for segment in segments), default=0.0) or end.peak_mib,
     )
 
 
@@ -107,33 +129,32 @@ def _moment(when: datetime | None) -> str:
 def closed_trials(study: optuna.Study, goals: Goals) -> list[TrialRecord]:
     """List the records of every closed trial, by number."""
     trials = study.get_trials(deepcopy=False)
-    return [trial_record(t, goals) for t in trials if t.state.name in STATES]
+    return [trial_record(t, goals) for t in trials if t.state.name in _CLOSED]
 
 
-def running_trials(study: optuna.Study, goals: Goals) -> list[TrialRecord]:
+def active_trials(study: optuna.Study, goals: Goals) -> list[TrialRecord]:
     """List the records of the trials that were begun and not closed yet, by number."""
     trials = study.get_trials(deepcopy=False)
     return [trial_record(t, goals) for t in trials if t.state.name == "RUNNING"]
 
 
+def last_event(study: optuna.Study) -> int:
+    """Return the highest event count that the study's trials hold."""
+    events = [0]
+    for trial in study.get_trials(deepcopy=False):
+        events += [segment.at for segment in read_segments(trial)]
+        events += [at for at, _ in trial.user_attrs.get(PROMOTIONS, ())]
+        if end := trial_end(trial):
+            events.append(end.at)
+    return max(events)
+
+
 def front_of(trials: Sequence[TrialRecord], goals: Goals) -> list[TrialRecord]:
     """List the complete trials on the front, best first objective first; equals count once."""
     complete = [t for t in trials if t.state == "complete"]
-    points = [minimised(trial, goals) for trial in complete]
+    points = [goals.minimised(trial.values) for trial in complete]
     best: dict[tuple[float, ...], TrialRecord] = {}
     for trial, point, kept in zip(complete, points, front_mask(points), strict=True):
         if kept:
             best.setdefault(tuple(point), trial)
     return [best[point] for point in sorted(best)]
-
-
-def minimised(trial: TrialRecord, goals: Goals) -> list[float]:
-    """Return a complete trial's values, each turned so that lower is better."""
-    told = told_values(trial, goals)
-    return [o.minimised(value) for o, value in zip(goals.objectives, told, strict=True)]
-
-
-def told_values(trial: TrialRecord, goals: Goals) -> list[float]:
-    """Return the values that a complete trial was told, in the goals' order."""
-    values = [trial.values[name] for name in goals.names]
-    return [value for value in values if value is not None]
