@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from multiprocessing import forkserver, get_context
 
-MODULES = ["lstmopt.execution.engine"]
+MODULES = ["lstmopt.execution.local_engine"]
 """What it imports: torch, once for all workers."""
 
 

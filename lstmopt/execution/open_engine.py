@@ -6,19 +6,26 @@ The driver is the same for all: it submits candidates with checkpoints and gets 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from lstmopt.config.study_file import Config, parse_duration
+from lstmopt.config.options import Config
+from lstmopt.config.units import parse_duration
 from lstmopt.errors import LstmoptError
-from lstmopt.execution.engine import Engine, SharingEngine, default_workers, open_engine
-from lstmopt.execution.remote_worker import Work
+from lstmopt.execution.engine import Engine
+from lstmopt.execution.local_engine import default_workers, open_local_engine
+from lstmopt.execution.remote_worker import WorkOrder
+from lstmopt.execution.sharing_engine import SharingEngine
+from lstmopt.objectives import ForecastCost
+from lstmopt.search_space import Architecture, Candidate
 from lstmopt.system.host import versions
+from lstmopt.training.latency import Setting
 from lstmopt.training.trainer import Progress
 
 if TYPE_CHECKING:
@@ -31,46 +38,67 @@ class ClusterEngine(SharingEngine):
     ``stopped`` says whether nobody wants to wait for it any more.
     """
 
-    executor: Cluster
-    stopped: Callable[[], bool] = staticmethod(lambda: False)
+    def __init__(
+        self,
+        cluster: Cluster,
+        workers: int | Callable[[], int],
+        work: WorkOrder,
+        parts: Path,
+        stopped: Callable[[], bool],
+    ) -> None:
+        super().__init__(cluster, workers, work, parts)
+        self._cluster, self._stopped = cluster, stopped
 
     @property
     def away(self) -> bool:
-        return self.executor.away
+        return self._cluster.away
 
-    def submit(self, *task: Any) -> Future[Progress]:
+    def submit(
+        self,
+        candidate: Candidate,
+        checkpoint: bytes | None,
+        epochs: int,
+        seconds: float = math.inf,
+    ) -> Future[Progress]:
         """Train as any engine does. Raises MachineError where the cluster stays away."""
-        self.executor.reach(self.stopped)
-        return super().submit(*task)
+        self._cluster.reach(self._stopped)
+        return super().submit(candidate, checkpoint, epochs, seconds)
+
+    def forecast_costs(
+        self, worker: str, architectures: Sequence[Architecture], setting: Setting
+    ) -> dict[Architecture, ForecastCost]:
+        return self._cluster.measure(worker, architectures, setting)
 
 
 @contextmanager
-def engine_of(
+def open_engine(
     config: Config,
     parts: Path,
     device: str,
     reports: int,
     executor: Executor | None,
     say: Callable[[str], object],
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Engine]:
     """Open the engine that ``config`` names, or one on a user's ``executor``.
 
     ``parts`` is a file that holds the training and the validation part: all that workers are given.
-    ``reports`` is how often an epoch is scored. Raises LstmoptError for what cannot train.
+    ``reports`` is how often an epoch is scored; ``stopped`` says whether nobody wants to wait for a
+    cluster any more. Raises LstmoptError for what cannot train.
     """
     options, workers = config.training, config.workers
     url = config.engine.url
     if executor is None and not url:
         memory = config.limits.max_memory_mb
         count = workers or default_workers(device)
-        with open_engine(parts, options, device, count, reports, memory) as engine:
+        with open_local_engine(parts, options, device, count, reports, memory) as engine:
             yield engine
         return
     if config.limits.max_memory_mb is not None:
         say("max_memory_mb is predicted here; workers elsewhere are not held to it")
     key = hashlib.sha256(parts.read_bytes())
     key.update(msgspec.json.encode([options, device, reports]))
-    work = Work(key.hexdigest(), options, device, reports, versions())
+    work = WorkOrder(key.hexdigest(), options, device, reports, versions())
     if executor is not None:
         engine = SharingEngine(executor, workers or capacity(executor), work, parts)
         try:
@@ -83,7 +111,7 @@ def engine_of(
     gpu = config.engine.gpus if device.startswith("cuda") else None
     count = workers or (default_workers(device) if url == LOCAL and gpu is None else 0)
     with open_cluster(url, count, gpu, parse_duration(config.engine.wait), say) as cluster:
-        engine = ClusterEngine(cluster, workers or (lambda: cluster.workers), work, parts)
+        engine = ClusterEngine(cluster, workers or (lambda: cluster.workers), work, parts, stopped)
         try:
             yield engine
         finally:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Task:
+class PendingTask:
     """What a worker is asked, and the future that will hold its answer."""
 
     arguments: tuple[Any, ...]
@@ -66,13 +66,13 @@ class LocalProcesses(Executor):
             ProcessPool, 1, initializer=initializer, initargs=initargs, context=context
         )
         self._idle = [self._start() for _ in range(workers)]
-        self._busy: dict[ProcessPool, Task] = {}
-        self._waiting: deque[Task] = deque()
+        self._busy: dict[ProcessPool, PendingTask] = {}
+        self._waiting: deque[PendingTask] = deque()
         self._lock = threading.RLock()
         self._open = True
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        task = Task((fn, args, kwargs))
+        task = PendingTask((fn, args, kwargs))
         with self._lock:
             if not self._open:
                 raise RuntimeError("an executor that was shut down takes no tasks")
@@ -87,7 +87,7 @@ class LocalProcesses(Executor):
                 if task.answer.set_running_or_notify_cancel():
                     self._begin(task, self._idle.pop())
 
-    def _begin(self, task: Task, pool: ProcessPool, again: bool = False) -> None:
+    def _begin(self, task: PendingTask, pool: ProcessPool, again: bool = False) -> None:
         fn, args, kwargs = task.arguments
         try:
             future = pool.schedule(fn, args=list(args), kwargs=kwargs)
@@ -102,7 +102,7 @@ class LocalProcesses(Executor):
         self._busy[pool] = task
         future.add_done_callback(partial(self._settle, task, pool, again))
 
-    def _settle(self, task: Task, pool: ProcessPool, again: bool, done: Future[Any]) -> None:
+    def _settle(self, task: PendingTask, pool: ProcessPool, again: bool, done: Future[Any]) -> None:
         error = CancelledError() if done.cancelled() else done.exception()
         with self._lock:
             del self._busy[pool]

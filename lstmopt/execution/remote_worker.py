@@ -34,7 +34,7 @@ class Unfit(MachineError):
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkOrder:
     """What a worker is told of a study beside its data.
 
     ``key`` names the data and everything else here. ``versions`` are those of the libraries on
@@ -59,7 +59,7 @@ class NoData:
 
 
 def advance_anywhere(
-    work: Work,
+    work: WorkOrder,
     parts: bytes | None,
     candidate: Candidate,
     checkpoint: bytes | None,
@@ -114,7 +114,7 @@ def _address() -> str:
     return ""
 
 
-def _know(work: Work, parts: bytes) -> None:
+def _know(work: WorkOrder, parts: bytes) -> None:
     if work.device.startswith("cuda") and not torch.cuda.is_available():
         raise Unfit(
             f"device {work.device} needs workers with a GPU that torch can use, found none on "
