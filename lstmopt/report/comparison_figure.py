@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from lstmopt.report.measures import default_axes, measures, staircase
 from lstmopt.report.png import write_png
 from lstmopt.report.style import COLOURS, DASHES, SYMBOLS, figure, note, plain
-from lstmopt.results.comparison import Comparison
+from lstmopt.results.comparison import FrontComparison
 from lstmopt.system.atomic_write import write_whole
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def draw_comparison(compared: Comparison) -> go.Figure:
+def draw_comparison(compared: FrontComparison) -> go.Figure:
     """Draw the front of each run by a learned objective and another, in steps."""
     first = compared.runs[0]
     across_name, up_name = default_axes(first, measures(first))
@@ -49,7 +49,7 @@ def draw_comparison(compared: Comparison) -> go.Figure:
     return drawn.update_yaxes(type="log" if logs["y"] else "linear")
 
 
-def write_comparison(compared: Comparison, out: Path) -> None:
+def write_comparison(compared: FrontComparison, out: Path) -> None:
     """Write the figure as a page that needs nothing from outside, or as a PNG file."""
     drawn = draw_comparison(compared)
     if out.suffix == ".png":

@@ -12,13 +12,14 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.results.run import Run
+from lstmopt.results.run import RunData
+from lstmopt.storage.optuna_internals import storage_of
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 
-def serve(run: Run, host: str, port: int, announce: Callable[[str], object]) -> None:
+def serve(run: RunData, host: str, port: int, announce: Callable[[str], object]) -> None:
     """Serve the dashboard until interrupted; ``announce`` is told its address.
 
     Port 0 takes a free one. Raises LstmoptError where the package is missing or the port taken.
@@ -36,7 +37,7 @@ def serve(run: Run, host: str, port: int, announce: Callable[[str], object]) -> 
         server.serve_forever()
 
 
-def _make_app(run: Run) -> tuple[WSGIApplication, int]:
+def _make_app(run: RunData) -> tuple[WSGIApplication, int]:
     try:
         from optuna_dashboard import wsgi
     except ImportError as error:
@@ -44,7 +45,7 @@ def _make_app(run: Run) -> tuple[WSGIApplication, int]:
             "a dashboard needs optuna-dashboard, found it missing: pip install 'lstmopt[dashboard]'"
         ) from error
     study = run.study
-    storage = study._storage
+    storage = storage_of(study)
     folder = run.path / "artifacts"
     folder.mkdir(exist_ok=True)
     attach(run, folder)
@@ -52,13 +53,13 @@ def _make_app(run: Run) -> tuple[WSGIApplication, int]:
     return app, storage.get_study_id_from_name(study.study_name)
 
 
-def attach(run: Run, folder: Path) -> None:
+def attach(run: RunData, folder: Path) -> None:
     """Show what the run has written as artifacts of its study, each once.
 
     The chosen model too: a trial that has ended can be given nothing any more.
     """
     study, files = run.study, run.folder
-    storage, store = study._storage, FileSystemArtifactStore(folder)
+    storage, store = storage_of(study), FileSystemArtifactStore(folder)
     known = {m.filename: m.artifact_id for m in get_all_artifact_meta(study, storage=storage)}
     written = (files.report, files.results_png, files.correlations_png, files.front_csv)
     for path in (*written, files.weights, files.model):

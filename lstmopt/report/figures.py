@@ -11,7 +11,7 @@ from lstmopt.report import measures, model_figures, parameter_figures, search_fi
 from lstmopt.report.model_figures import Part
 from lstmopt.report.search_figures import Over
 from lstmopt.report.style import plain, template
-from lstmopt.results.run import Run
+from lstmopt.results.run import RunData
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,7 +23,7 @@ _COLUMNS = 3
 class Figures:
     """The figures of a run, each a ``plotly.graph_objects.Figure`` drawn when it is asked for."""
 
-    run: Run
+    run: RunData
 
     def front(self, x: str | None = None, y: str | None = None) -> go.Figure:
         """All trials by two measures (``measures()`` names them), the Pareto front marked."""

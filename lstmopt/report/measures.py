@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.results.run import Run
+from lstmopt.results.run import RunData
 from lstmopt.search_space import Architecture
 
 LEARNED = ("val_loss", "val_r2", "val_mae")
@@ -50,7 +50,7 @@ class Measure:
         return low - step if self.maximise else high + step
 
 
-def measures(run: Run) -> dict[str, Measure]:
+def measures(run: RunData) -> dict[str, Measure]:
     """Return every measure of a run's trials by its name, the objectives first.
 
     A learned one of a trial that was stopped or runs is its best so far.
@@ -76,7 +76,7 @@ def measures(run: Run) -> dict[str, Measure]:
     }
 
 
-def default_axes(run: Run, found: Mapping[str, Measure]) -> tuple[str, str]:
+def default_axes(run: RunData, found: Mapping[str, Measure]) -> tuple[str, str]:
     """Return what the front is drawn by at first: two objectives, or one and what it costs."""
     names = run.goals.names
     learned = [o.name for o in run.goals.learned] or names
@@ -96,7 +96,7 @@ def _is_log(name: str, values: NDArray[np.float64]) -> bool:
     return name in _LOG or (name in LEARNED and bool(known.max() / known.min() > _WIDE))
 
 
-def _best_epochs(run: Run) -> pd.DataFrame:
+def _best_epochs(run: RunData) -> pd.DataFrame:
     """Return the epoch of the lowest validation loss, a row a trial."""
     curves = run.curves
     finite = curves[curves["val_loss"].notna()]
@@ -105,19 +105,16 @@ def _best_epochs(run: Run) -> pd.DataFrame:
     return finite.loc[finite.groupby(level="trial")["val_loss"].idxmin()].droplevel("epoch")
 
 
-def _costs(run: Run) -> dict[str, NDArray[np.float64]]:
+def _costs(run: RunData) -> dict[str, NDArray[np.float64]]:
     """Look up what the forecasts of each trial's architecture cost."""
-    table = {
-        Architecture(entry["hidden_size"], entry["num_layers"]): entry
-        for entry in run.document["architectures"]
-    }
-    if not (table and run.document["study"].get("space")):
+    table = {entry.architecture: entry for entry in run.results.architectures}
+    if not (table and run.results.study.space):
         return {}  # of a user's own objective only the user knows what its networks are
-    found = [table.get(Architecture.of(entry["params"]), {}) for entry in run.entries]
-    return {name: np.array([row.get(name, np.nan) for row in found], float) for name in STATIC}
+    found = [table.get(Architecture.of(entry.params)) for entry in run.entries]
+    return {name: np.array([getattr(row, name, np.nan) for row in found]) for name in STATIC}
 
 
-def groups(run: Run) -> NDArray[np.str_]:
+def groups(run: RunData) -> NDArray[np.str_]:
     """Return the group of each trial [trials]: its state, or that it is on the front."""
     return np.where(run.trials["front"], "front", run.trials["state"]).astype(np.str_)
 
@@ -128,12 +125,11 @@ def staircase(across: Measure, chosen: NDArray[np.int_]) -> NDArray[np.int_]:
     return chosen[order[::-1] if across.maximise else order]
 
 
-def curve_measure(run: Run) -> str:
+def curve_measure(run: RunData) -> str:
     """Return the learned objective that curves are recorded of, else the validation loss."""
     return next((o.name for o in run.goals.learned if o.name in LEARNED), "val_loss")
 
 
-def reports_per_epoch(run: Run) -> int:
+def reports_per_epoch(run: RunData) -> int:
     """Return how many reports an epoch gives."""
-    each: int = run.document["budget"].get("reports_per_epoch", 1)
-    return each
+    return run.results.budget.reports_per_epoch

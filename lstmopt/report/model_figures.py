@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 import pandas as pd
 
 from lstmopt.forecasting.forecast_table import COLUMNS
 from lstmopt.report.style import COLOURS, DASHES, GREY, SYMBOLS, axis_of, figure, note, plain
-from lstmopt.results.run import Run
+from lstmopt.results.run import RunData
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,16 +22,16 @@ _MOST = 1_000
 """Rows drawn at most, the last ones."""
 
 
-def models_of(run: Run, rows: pd.DataFrame) -> list[str]:
+def models_of(run: RunData, rows: pd.DataFrame) -> list[str]:
     """Name what forecasts in a part of the table: the chosen network, others, the baselines."""
     there = [n for n in rows.columns if n not in COLUMNS and rows[n].notna().any()]
-    chosen = f"trial {run.document['chosen']['trial']}"
+    chosen = f"trial {run.results.chosen.trial}" if run.results.chosen else ""
     return sorted(there, key=lambda name: (name != chosen, not name.startswith("trial ")))
 
 
-def draw_forecasts(run: Run, part: Part = "test", lead: int = 1) -> go.Figure:
+def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figure:
     """Draw the last forecasts ``lead`` rows ahead beside the truth, and the network's errors."""
-    target = run.document["study"]["target"]
+    target = run.results.study.target
     rows = _rows(run, part)
     rows = rows[rows["lead"] == lead].tail(_MOST)
     title = f"Forecasts of {target} on the {part} part, {_ahead(run, lead)}"
@@ -73,10 +74,10 @@ def draw_forecasts(run: Run, part: Part = "test", lead: int = 1) -> go.Figure:
     )
 
 
-def draw_residuals(run: Run, part: Part = "test") -> go.Figure:
+def draw_residuals(run: RunData, part: Part = "test") -> go.Figure:
     """Draw how the errors of every model are spread, over all leads."""
     rows = _rows(run, part).dropna(subset=["truth"])
-    target = run.document["study"]["target"]
+    target = run.results.study.target
     drawn = figure(f"Errors on the {part} part", f"forecast minus truth ({target})", "share")
     if rows.empty:
         return note(drawn, "no model has been chosen yet")
@@ -102,10 +103,10 @@ def draw_residuals(run: Run, part: Part = "test") -> go.Figure:
     return drawn.update_yaxes(tickformat=".0%", rangemode="tozero")
 
 
-def draw_errors_by_lead(run: Run, part: Part = "test") -> go.Figure:
+def draw_errors_by_lead(run: RunData, part: Part = "test") -> go.Figure:
     """Draw the mean absolute error of every model over the rows ahead."""
     rows = _rows(run, part).dropna(subset=["truth"])
-    target = run.document["study"]["target"]
+    target = run.results.study.target
     drawn = figure("Error by rows ahead", "rows ahead", f"mean absolute error ({target})")
     if rows.empty:
         return note(drawn, "no model has been chosen yet")
@@ -122,10 +123,10 @@ def draw_errors_by_lead(run: Run, part: Part = "test") -> go.Figure:
     return drawn.update_yaxes(rangemode="tozero")
 
 
-def draw_latency(run: Run) -> go.Figure:
+def draw_latency(run: RunData) -> go.Figure:
     """Draw what a forecast of each architecture takes, with the interquartile range."""
     drawn = figure("Latency by architecture", "hidden_size", "latency_ms", height=380)
-    table = pd.DataFrame(run.document["architectures"])
+    table = pd.DataFrame(msgspec.to_builtins(run.results.architectures))
     if table.empty:
         return note(drawn, "no architecture was measured")
     for n, (layers, some) in enumerate(table.groupby("num_layers")):
@@ -145,11 +146,11 @@ def draw_latency(run: Run) -> go.Figure:
     return drawn.update_yaxes(type="log" if (table["latency_ms"] > 0).all() else "linear")
 
 
-def _rows(run: Run, part: Part) -> pd.DataFrame:
+def _rows(run: RunData, part: Part) -> pd.DataFrame:
     rows = run.forecasts
     return rows[rows["part"] == part]
 
 
-def _ahead(run: Run, lead: int) -> str:
-    step = run.document["study"].get("step", "")
+def _ahead(run: RunData, lead: int) -> str:
+    step = run.results.study.step
     return f"{lead} row{'' if lead == 1 else 's'} ahead" + (f" (step {step})" if step else "")

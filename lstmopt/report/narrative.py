@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ import numpy as np
 
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.report.measures import default_axes, measures
-from lstmopt.report.terminal import audit_lines, verdict_line
-from lstmopt.results.document import front_rows
-from lstmopt.results.run import Run
+from lstmopt.report.terminal import audit_lines, test_errors, verdict_line
+from lstmopt.results.document import StudyFacts, StudyResults
+from lstmopt.results.run import RunData
 from lstmopt.results.selection import why
 from lstmopt.search_space import Architecture, describe_params
 
@@ -38,55 +37,55 @@ STATES = {
 """What a trial's state is called."""
 
 
-def words_of(run: Run) -> dict[str, Any]:
+def words_of(run: RunData) -> dict[str, Any]:
     """Return every sentence and table of the page."""
-    document, found = run.document, measures(run)
-    chosen = document["chosen"]
+    results, found = run.results, measures(run)
+    chosen = results.chosen
     return {
         "counts": counts(run),
         "verdict": verdict(run),
         "why": _why(run),
         "chosen": chosen,
-        "seeds": _seeds(document),
-        "test_rows": _test_rows(document) if chosen else [],
+        "seeds": _seeds(results),
+        "test_rows": _test_rows(results),
         "predict": predict_command(run),
-        **(_architecture(document) if chosen else {"architecture": "", "parameters": ""}),
+        **_architecture(results),
         "front_sentence": _front_sentence(run),
         "measures": list(found.values()),
         "axes": default_axes(run, found),
         "objectives": run.goals.names,
         "refitted": _refitted_names(run),
-        "front": _front_table(document),
+        "front": _front_table(results),
         "importance_notes": _importance_notes(run),
         "pruning": _pruning(run),
         "audit": _audit(run),
         "facts": _facts(run),
-        "warnings": document["warnings"],
+        "warnings": results.warnings,
         "study_file": _study_file(run),
     }
 
 
-def counts(run: Run) -> str:
+def counts(run: RunData) -> str:
     """Count the trials by what became of them."""
     found = Counter(run.trials["state"])
     parts = [f"{found[state]} {word}" for state, word in STATES.items() if found[state]]
-    taken = sum(bool(entry.get("taken_over")) for entry in run.entries)
+    taken = sum(entry.taken_over for entry in run.entries)
     over = f", {taken} of them taken over from earlier runs" if taken else ""
     return f"{len(run.trials)} trials" + (f": {', '.join(parts)}{over}" if parts else "")
 
 
-def verdict(run: Run) -> str:
+def verdict(run: RunData) -> str:
     """Say in one sentence what to deploy, or that nothing was chosen yet."""
-    return verdict_line(dict(run.document)) if run.finished else "No model was chosen yet."
+    return verdict_line(run.results) if run.finished else "No model was chosen yet."
 
 
-def _why(run: Run) -> str:
+def _why(run: RunData) -> str:
     """Say how the chosen model was chosen."""
-    if not run.finished:
+    chosen = run.results.chosen
+    if chosen is None:
         return ""
-    chosen = run.document["chosen"]
-    trial, pick, size = chosen["trial"], chosen.get("pick"), len(run.document["front"])
-    trained = len(run.document.get("finalists", ()))
+    trial, pick, size = chosen.trial, chosen.pick, len(run.results.front)
+    trained = len(run.results.finalists)
     if pick == "named":
         return f"Trial {trial} was named, not picked from the front, and trained anew."
     if not pick:
@@ -98,29 +97,23 @@ def _why(run: Run) -> str:
     return f"Picked on validation ({pick}): {those} trial {trial} {reason}."
 
 
-def _seeds(document: Mapping[str, Any]) -> int:
+def _seeds(results: StudyResults) -> int:
     """Count the refits of the chosen trial that ended well."""
-    chosen = (document["chosen"] or {}).get("trial")
-    found = (f["seeds"] for f in document.get("finalists", ()) if f["trial"] == chosen)
-    return next(found, 1)
+    chosen = results.chosen and results.chosen.trial
+    return next((f.seeds for f in results.finalists if f.trial == chosen), 1)
 
 
-def _refitted_names(run: Run) -> list[str]:
+def _refitted_names(run: RunData) -> list[str]:
     """Name what was learned anew by the finalists."""
     static = {o.name for o in run.goals.static}
-    finalists = run.document.get("finalists") or [{"validation": {}}]
-    return [name for name in finalists[0]["validation"] if name not in static]
+    refitted = run.results.finalists[0].validation if run.results.finalists else ()
+    return [name for name in refitted if name not in static]
 
 
-def _test_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    named = {f"LSTM, trial {document['chosen']['trial']}": document["chosen"]["test"]}
+def _test_rows(results: StudyResults) -> list[dict[str, Any]]:
     return [
-        {
-            "name": name,
-            "scores": scores,
-            "rmse": scores and _root(scores["own"]["mse"]["mean"]),
-        }
-        for name, scores in (named | document["baselines"]).items()
+        {"name": name, "scores": scores, "rmse": scores and _root(scores.own.mse.mean)}
+        for name, scores in test_errors(results).items()
     ]
 
 
@@ -128,14 +121,12 @@ def _root(value: float | None) -> float | None:
     return None if value is None else value**0.5
 
 
-def _architecture(document: Mapping[str, Any]) -> dict[str, str]:
-    chosen = Architecture.of(document["chosen"]["params"])
+def _architecture(results: StudyResults) -> dict[str, str]:
+    if results.chosen is None:
+        return {"architecture": "", "parameters": ""}
+    chosen = Architecture.of(results.chosen.params)
     layers = f"{chosen.num_layers} layer" + ("" if chosen.num_layers == 1 else "s")
-    sizes = (
-        entry["parameters"]
-        for entry in document["architectures"]
-        if (entry["hidden_size"], entry["num_layers"]) == (chosen.hidden_size, chosen.num_layers)
-    )
+    sizes = (e.parameters for e in results.architectures if e.architecture == chosen)
     count = next(sizes, None)
     return {
         "architecture": f"{layers} of {chosen.hidden_size} units",
@@ -143,20 +134,20 @@ def _architecture(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def predict_command(run: Run) -> str:
+def predict_command(run: RunData) -> str:
     """Return the command that forecasts with the chosen model."""
     data = _data_path(run) or "YOUR.csv"
     return f"lstmopt predict {shlex.quote(str(run.path))} {shlex.quote(data)}"
 
 
-def fit_command(run: Run) -> str | None:
+def fit_command(run: RunData) -> str | None:
     """Return the command that refits a trial, up to its number; None where it could not run."""
     if not _data_path(run):
         return None
     return f"lstmopt fit {shlex.quote(str(run.path))} --trial"
 
 
-def _data_path(run: Run) -> str:
+def _data_path(run: RunData) -> str:
     """Return the run's data file as a user in this folder would write it; "" where it has none."""
     path = ""
     with suppress(LstmoptError):  # a study file that cannot be read
@@ -165,8 +156,8 @@ def _data_path(run: Run) -> str:
     return str(Path(path).relative_to(here)) if path and Path(path).is_relative_to(here) else path
 
 
-def _front_sentence(run: Run) -> str:
-    size = len(run.document["front"])
+def _front_sentence(run: RunData) -> str:
+    size = len(run.results.front)
     names = " and ".join(run.goals.names)
     if size == 0:
         return "There is no front yet: no trial is complete."
@@ -179,21 +170,22 @@ def _front_sentence(run: Run) -> str:
     )
 
 
-def _front_table(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    refitted = {f["trial"]: f["validation"] for f in document.get("finalists", ())}
-    chosen = (document["chosen"] or {}).get("trial")
+def _front_table(results: StudyResults) -> list[dict[str, Any]]:
+    refitted = {f.trial: f.validation for f in results.finalists}
+    chosen = results.chosen and results.chosen.trial
     return [
-        row
-        | {
-            "chosen": row["trial"] == chosen,
-            "refitted": refitted.get(row["trial"]),
-            "params": describe_params(row["params"]),
+        {
+            "trial": trial.number,
+            "values": trial.values,
+            "chosen": trial.number == chosen,
+            "refitted": refitted.get(trial.number),
+            "params": describe_params(trial.params),
         }
-        for row in front_rows(document)
+        for trial in results.front_trials
     ]
 
 
-def _importance_notes(run: Run) -> list[str]:
+def _importance_notes(run: RunData) -> list[str]:
     judged = run.importances
     return [
         f"{found.objective}: {found.note}."
@@ -202,52 +194,51 @@ def _importance_notes(run: Run) -> list[str]:
     ]
 
 
-def _pruning(run: Run) -> str:
-    budget = run.document["budget"]
-    stopped = _stopped(run)
+def _pruning(run: RunData) -> str:
+    budget = run.results.budget
     return (
-        f"{run.document['study']['pruner']} stopped {stopped} trials: "
-        f"{budget['epochs_trained']:.6g} epochs were trained and {budget['epochs_saved']:.6g} "
+        f"{run.results.study.pruner} stopped {_stopped(run)} trials: "
+        f"{budget.epochs_trained:.6g} epochs were trained and {budget.epochs_saved:.6g} "
         f"saved. How often that was wrong: lstmopt audit {shlex.quote(str(run.path))}."
     )
 
 
-def _stopped(run: Run) -> int:
-    return sum(bool(entry.get("by_pruner")) for entry in run.document["trials"])
+def _stopped(run: RunData) -> int:
+    return sum(entry.by_pruner for entry in run.results.trials)
 
 
-def _audit(run: Run) -> list[str]:
+def _audit(run: RunData) -> list[str]:
     """Say what an audit found, and whether the study has gone on since."""
     found = run.audit
     if found is None:
         return []
-    older = found["stopped"] != _stopped(run)
+    older = found.stopped != _stopped(run)
     notice = ["The audit is of an earlier state of the study:"] if older else []
     return [*notice, *audit_lines(found)]
 
 
-def _facts(run: Run) -> list[tuple[str, str]]:
-    study = run.document["study"]
-    versions = ", ".join(f"{name} {version}" for name, version in study["versions"].items())
-    plugins = ", ".join(f"{name} {version}" for name, version in study.get("plugins", {}).items())
-    earlier = ", ".join(study.get("warm_start", {}).get("runs", ()))
+def _facts(run: RunData) -> list[tuple[str, str]]:
+    study = run.results.study
+    versions = ", ".join(f"{name} {version}" for name, version in study.versions.items())
+    plugins = ", ".join(f"{name} {version}" for name, version in study.plugins.items())
+    earlier = ", ".join(study.warm_start.get("runs", ()))
     facts = {
         "objectives": ", ".join(
             f"{o.name} ({o.direction}, {o.kind})" for o in run.goals.objectives
         ),
-        "sampler": study["sampler"],
-        "pruner": study["pruner"],
-        "seed": str(study["seed"]),
+        "sampler": study.sampler,
+        "pruner": study.pruner,
+        "seed": str(study.seed),
         "learnt from": earlier,
         "searched for": _duration(run),
         "memory": _memory(run),
-        "target": study["target"],
-        "inputs": ", ".join(study.get("inputs", ())),
+        "target": study.target,
+        "inputs": ", ".join(study.inputs),
         "series": _series(study),
-        "data fingerprint": study["data"],
-        "device": study["device"],
-        "workers": str(study.get("workers", "")),
-        "machine": study.get("machine", ""),
+        "data fingerprint": study.data,
+        "device": study.device,
+        "workers": "" if study.workers is None else str(study.workers),
+        "machine": study.machine or "",
         "versions": versions,
         "plug-ins": plugins,
         "folder": str(run.path),
@@ -255,7 +246,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts.items() if text]
 
 
-def _duration(run: Run) -> str:
+def _duration(run: RunData) -> str:
     """Say how long trials were under way, without what lay between two commands."""
     spans = run.trials[["began", "ended"]].dropna().sort_values("began")
     total, until = 0.0, None
@@ -266,23 +257,23 @@ def _duration(run: Run) -> str:
     return f"{total:.0f} s" if until is not None else ""
 
 
-def _memory(run: Run) -> str:
-    peak = run.document["budget"].get("peak_mib")
+def _memory(run: RunData) -> str:
+    peak = run.results.budget.peak_mib
     return f"at most {peak:.0f} MiB in a process that trained" if peak else ""
 
 
-def _series(study: Mapping[str, Any]) -> str:
-    if "parts" not in study:
+def _series(study: StudyFacts) -> str:
+    if not study.parts:
         return ""
-    train, validation, test = np.diff([0, *study["parts"]]).tolist()
-    first, last = study["times"]
+    train, validation, test = np.diff([0, *study.parts]).tolist()
+    first, last = study.times
     return (
-        f"{study['rows']:,} rows of step {study['step']} from {first} to {last}; {train:,} to "
-        f"train, {validation:,} to validate, {test:,} to test; window {study['window']}, "
-        f"horizon {study['horizon']}"
+        f"{study.rows:,} rows of step {study.step} from {first} to {last}; {train:,} to "
+        f"train, {validation:,} to validate, {test:,} to test; window {study.window}, "
+        f"horizon {study.horizon}"
     )
 
 
-def _study_file(run: Run) -> str:
+def _study_file(run: RunData) -> str:
     path = run.folder.study_file
     return masked(path.read_text("utf-8", "replace")) if path.is_file() else ""

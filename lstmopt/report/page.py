@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
+from lstmopt.report.figures import Figures
 from lstmopt.report.measures import curve_measure, measures
 from lstmopt.report.narrative import (
     SECTIONS,
@@ -23,8 +24,8 @@ from lstmopt.report.narrative import (
     words_of,
 )
 from lstmopt.report.style import template
-from lstmopt.results.document import finite
-from lstmopt.results.run import Run
+from lstmopt.results.document import TrialEntry
+from lstmopt.results.run import RunData
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,13 +34,13 @@ _MOST_ROWS = 300
 """Rows of the validation part that a selected trial's forecasts are shown for."""
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: RunData) -> Path:
     """Write ``report.html`` into the run's folder, also of a run that is not finished."""
     run.folder.write(run.folder.report, render(run))
     return run.folder.report
 
 
-def render(run: Run) -> str:
+def render(run: RunData) -> str:
     """Return the report as one page; every name in it is shown as text."""
     import jinja2
     from plotly.offline import get_plotlyjs
@@ -48,11 +49,11 @@ def render(run: Run) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    drawn = {name: figure for name, figure in run.figures.all().items() if _belongs(run, name)}
+    drawn = {name: figure for name, figure in Figures(run).all().items() if _belongs(run, name)}
     page = environment.from_string((here / "page.html.jinja").read_text("utf-8"))
     return page.render(
         run=run,
-        study={"machine": ""} | run.document["study"],
+        study=run.results.study,
         sections=SECTIONS.items(),
         css=(here / "page.css").read_text("utf-8"),
         script=(here / "page.js").read_text("utf-8"),
@@ -67,25 +68,25 @@ def render(run: Run) -> str:
     )
 
 
-def notebook_summary(run: Run) -> str:
+def notebook_summary(run: RunData) -> str:
     """Return a few lines of HTML: the verdict and the front."""
     front = run.front.reset_index().to_html(index=False, float_format="{:.4g}".format)
     lines = [html.escape(f"Study {run.name}: {counts(run)}"), html.escape(verdict(run))]
     return "".join(f"<p>{line}</p>" for line in lines) + front
 
 
-def _belongs(run: Run, name: str) -> bool:
+def _belongs(run: RunData, name: str) -> bool:
     """Leave out figures of a model where there is none, and what only a longer horizon has."""
     if name in ("forecasts", "residuals"):
         return run.finished
     if name == "errors_by_lead":
-        return run.finished and (run.document["study"].get("horizon") or 1) > 1
+        return run.finished and run.results.study.horizon > 1
     return True
 
 
 def _as_script(value: Any) -> str:
     """Write JSON that is safe within a script element."""
-    return json.dumps(finite(value), separators=(",", ":")).replace("<", "\\u003c")
+    return msgspec.json.encode(value).decode().replace("<", "\\u003c")
 
 
 def _figure_json(name: str, figure: go.Figure) -> str:
@@ -111,12 +112,12 @@ def _single_precision(value: Any) -> Any:
     return value | {"dtype": "f4", "bdata": base64.b64encode(numbers.tobytes()).decode()}
 
 
-def _page_data(run: Run) -> dict[str, Any]:
+def _page_data(run: RunData) -> dict[str, Any]:
     """Return what the page's script knows of the run, in few bytes."""
     return {
         "objectives": run.goals.names,
         "parameters": run.parameters,
-        "target": run.document["study"]["target"],
+        "target": run.results.study.target,
         "curve": curve_measure(run),
         "templates": {"light": template(), "dark": template(dark=True)},
         "measures": [
@@ -130,7 +131,7 @@ def _page_data(run: Run) -> dict[str, Any]:
             for m in measures(run).values()
         ],
         "trials": [_trial(run, entry) for entry in run.entries],
-        "chosen": (run.document["chosen"] or {}).get("trial"),
+        "chosen": run.results.chosen and run.results.chosen.trial,
         "commands": {
             "predict": predict_command(run),
             "fit": fit_command(run),
@@ -149,18 +150,18 @@ _NOTES = {
 }
 
 
-def _trial(run: Run, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _trial(run: RunData, entry: TrialEntry) -> dict[str, Any]:
     """Return a trial with its values and hyperparameters in the order of their names."""
     curve = curve_measure(run)
-    losses = (epoch[curve] for epoch in entry["curve"])
+    losses = (getattr(report, curve) for report in entry.curve)
     return {
-        "number": entry["number"],
-        "state": STATES[entry["state"]],
-        "epochs": entry["epochs"],
-        "seconds": _short(entry["seconds"], 3),
-        "reason": entry["reason"],
-        "values": [_short(entry["values"].get(name)) for name in run.goals.names],
-        "params": [_short(entry["params"].get(name), 3) for name in run.parameters],
+        "number": entry.number,
+        "state": STATES[entry.state],
+        "epochs": entry.epochs,
+        "seconds": _short(entry.seconds, 3),
+        "reason": entry.reason,
+        "values": [_short(entry.values.get(name)) for name in run.goals.names],
+        "params": [_short(entry.params.get(name), 3) for name in run.parameters],
         "curve": [_short(loss) for loss in losses],
     }
 
@@ -169,7 +170,7 @@ def _short(value: Any, digits: int = 4) -> Any:
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
-def _validation(run: Run) -> dict[str, Any]:
+def _validation(run: RunData) -> dict[str, Any]:
     rows = run.forecasts
     rows = rows[(rows["part"] == "validation") & (rows["lead"] == 1)].tail(_MOST_ROWS)
     networks = [name for name in rows.columns if name.startswith("trial ")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lstmopt.report.style import COLOURS, FAR_FROM_BOTH, MARKS, axis_of, figure, note, plain
-from lstmopt.results.run import Run
+from lstmopt.results.document import RangeEntry
+from lstmopt.results.run import RunData
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,7 +19,7 @@ _FEWEST_FOR_CORRELATION = 3
 _MOST_CATEGORIES = 6
 
 
-def draw_importance(run: Run) -> go.Figure:
+def draw_importance(run: RunData) -> go.Figure:
     """Draw the importance of each hyperparameter for each objective, with its interval."""
     judged = run.importances
     notes = [f"{found.objective}: {found.note}" for found in judged]
@@ -50,7 +50,7 @@ def draw_importance(run: Run) -> go.Figure:
     return drawn.update_layout(legend={"orientation": "v"}, margin={"t": 64 + 22 * len(judged)})
 
 
-def draw_parameter(run: Run, parameter: str) -> go.Figure:
+def draw_parameter(run: RunData, parameter: str) -> go.Figure:
     """Draw a hyperparameter of the complete trials against the first learned objective.
 
     On the logarithm where it was searched so; values that are choices side by side.
@@ -92,7 +92,7 @@ def draw_parameter(run: Run, parameter: str) -> go.Figure:
     return drawn
 
 
-def draw_parallel(run: Run) -> go.Figure:
+def draw_parallel(run: RunData) -> go.Figure:
     """Draw the complete trials as lines through hyperparameters and objectives."""
     import plotly.graph_objects as go
 
@@ -121,7 +121,7 @@ def draw_parallel(run: Run) -> go.Figure:
     return drawn.update_layout(margin={"l": 80, "r": 20, "t": 70, "b": 90})
 
 
-def _dimension(run: Run, trials: pd.DataFrame, name: str) -> dict[str, Any]:
+def _dimension(run: RunData, trials: pd.DataFrame, name: str) -> dict[str, Any]:
     label, column = plain(name), name if name in run.goals.names else run.column(name)
     choices = choices_of(run, name) if name in run.parameters else []
     if choices:
@@ -158,7 +158,7 @@ def _dimension(run: Run, trials: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def draw_correlations(run: Run) -> go.Figure:
+def draw_correlations(run: RunData) -> go.Figure:
     """Draw the rank correlation (Spearman) of hyperparameters and objectives.
 
     Over complete trials. A hyperparameter of two names counts as 0 and 1, one of more names by each
@@ -169,7 +169,7 @@ def draw_correlations(run: Run) -> go.Figure:
     if trials < _FEWEST_FOR_CORRELATION:
         text = f"{trials} complete trials: a correlation needs {_FEWEST_FOR_CORRELATION}"
         return note(drawn, text)
-    matrix = rank_correlations(numbers(run))
+    matrix = numbers(run).corr("spearman")
     names = [plain(name) for name in matrix.columns]
     drawn.add_heatmap(
         z=matrix.to_numpy(),
@@ -186,23 +186,7 @@ def draw_correlations(run: Run) -> go.Figure:
     return drawn.update_yaxes(type="category", autorange="reversed")
 
 
-def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
-    """Return Spearman's correlation [columns, columns], over the rows where both are there.
-
-    NaN where either does not vary over those rows.
-    """
-    names = list(table.columns)
-    matrix = pd.DataFrame(math.nan, index=names, columns=names)
-    for a in names:
-        for b in names:
-            # ranks among the common rows only: Spearman is Pearson on those
-            pair = pd.DataFrame({"a": table[a], "b": table[b]}).dropna().rank()
-            if (pair.nunique() > 1).all():
-                matrix.loc[a, b] = pair["a"].corr(pair["b"])
-    return matrix
-
-
-def numbers(run: Run) -> pd.DataFrame:
+def numbers(run: RunData) -> pd.DataFrame:
     """Tabulate complete trials: a row a trial, its hyperparameters as numbers, its objectives."""
     complete = run.trials[run.trials["state"] == "complete"]
     columns: dict[str, Any] = {}
@@ -224,20 +208,20 @@ def numbers(run: Run) -> pd.DataFrame:
     return table.loc[:, table.nunique() > 1]
 
 
-def choices_of(run: Run, parameter: str) -> list[Any]:
+def choices_of(run: RunData, parameter: str) -> list[Any]:
     """Return the values of a hyperparameter that is a choice, numbers in order; else nothing."""
-    entry = (run.document["study"].get("space") or {}).get(parameter)
+    entry = run.results.study.space.get(parameter)
     seen = run.trials[run.column(parameter)].dropna().unique().tolist()
-    if isinstance(entry, dict) or (entry is None and _all_numbers(pd.Series(seen))):
+    if isinstance(entry, RangeEntry) or (entry is None and _all_numbers(pd.Series(seen))):
         return []
     values = list(dict.fromkeys([*(entry or ()), *seen]))
     return sorted(values) if _all_numbers(pd.Series(values)) else values
 
 
-def is_log(run: Run, parameter: str) -> bool:
+def is_log(run: RunData, parameter: str) -> bool:
     """Say whether a hyperparameter was searched on its logarithm."""
-    entry = (run.document["study"].get("space") or {}).get(parameter)
-    return isinstance(entry, dict) and bool(entry["log"])
+    entry = run.results.study.space.get(parameter)
+    return isinstance(entry, RangeEntry) and entry.log
 
 
 def _all_numbers(values: Sequence[Any] | pd.Series) -> bool:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmopt.errors import MachineError
+from lstmopt.report.figures import Figures
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from lstmopt.results.run import Run
+    from lstmopt.results.run import RunData
 
 NO_BROWSER = (
     "pictures are drawn by Chrome or Chromium, found none on this machine: "
@@ -58,13 +59,13 @@ def write_png(figures: Mapping[Path, go.Figure]) -> None:
         )
 
 
-def write_sheets(run: Run) -> str | None:
+def write_sheets(run: RunData) -> str | None:
     """Draw the two sheets of a run into its folder; say in one sentence why it cannot be done."""
     if not find_browser():
         return NO_BROWSER
     sheets = {
-        run.folder.results_png: run.figures.sheet(),
-        run.folder.correlations_png: run.figures.correlations(),
+        run.folder.results_png: Figures(run).sheet(),
+        run.folder.correlations_png: Figures(run).correlations(),
     }
     try:
         write_png(sheets)
@@ -73,14 +74,14 @@ def write_sheets(run: Run) -> str | None:
     return None
 
 
-def write_every_figure(run: Run) -> list[Path]:
+def write_every_figure(run: RunData) -> list[Path]:
     """Draw every figure of a run into ``figures`` in its folder; return the paths.
 
     Raises MachineError where there is no browser or it draws nothing.
     """
     folder = run.path / "figures"
     drawn: dict[Path, go.Figure] = {}
-    for name, figure in run.figures.all().items():
+    for name, figure in Figures(run).all().items():
         path = folder / f"{_file_name(name)}.png"
         taken = path in drawn
         drawn[path.with_stem(f"{path.stem}_{len(drawn)}") if taken else path] = figure

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.objectives import REFERENCE, normalise
-from lstmopt.pareto import dominates, hypervolume
+from lstmopt.objectives import normalise
+from lstmopt.pareto import GrowingFront, hypervolume
 from lstmopt.report.measures import (
     curve_measure,
     default_axes,
@@ -19,7 +19,8 @@ from lstmopt.report.measures import (
     staircase,
 )
 from lstmopt.report.style import MARKS, OPEN, VERMILLION, figure, note, plain
-from lstmopt.results.run import Run
+from lstmopt.results.document import TrialEntry
+from lstmopt.results.run import RunData
 from lstmopt.search_space import describe_params
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MOST_CURVES = 400
 """Curves drawn beside those of the front; more are a smear."""
 
 
-def draw_front(run: Run, x: str | None = None, y: str | None = None) -> go.Figure:
+def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.Figure:
     """Draw all trials by two measures, told apart by shape and colour; the front in steps.
 
     A trial that has no such value lies at the bad edge.
@@ -79,23 +80,23 @@ def draw_front(run: Run, x: str | None = None, y: str | None = None) -> go.Figur
     return drawn
 
 
-def hover_texts(run: Run) -> list[str]:
+def hover_texts(run: RunData) -> list[str]:
     """Describe each trial in a few lines."""
     return [_hover_text(entry) for entry in run.entries]
 
 
-def _hover_text(entry: dict[str, Any]) -> str:
-    values = (f"{name} {value:.4g}" for name, value in entry["values"].items() if value is not None)
+def _hover_text(entry: TrialEntry) -> str:
+    values = (f"{name} {value:.4g}" for name, value in entry.values.items() if value is not None)
     lines = [
-        f"trial {entry['number']}, {entry['state']} after {entry['epochs']} reports",
+        f"trial {entry.number}, {entry.state} after {entry.epochs} reports",
         ", ".join(values),
-        describe_params(entry["params"]),
-        entry["reason"],
+        describe_params(entry.params),
+        entry.reason,
     ]
     return "<br>".join(plain(line) for line in lines if line)
 
 
-def draw_history(run: Run, over: Over = "trials") -> go.Figure:
+def draw_history(run: RunData, over: Over = "trials") -> go.Figure:
     """Draw how the front grew over trials, epochs or minutes.
 
     As the share of its final hypervolume, objectives from 0 to 1 over all complete trials (on the
@@ -125,13 +126,13 @@ def draw_history(run: Run, over: Over = "trials") -> go.Figure:
     return drawn
 
 
-def _in_order(run: Run) -> pd.DataFrame:
+def _in_order(run: RunData) -> pd.DataFrame:
     """Return the closed trials in the order in which they were closed."""
     closed = run.trials[~run.trials["state"].isin(OPEN)]
     return closed.sort_values("ended", kind="stable", na_position="first")
 
 
-def _clock(run: Run, closed: pd.DataFrame, over: Over) -> NDArray[np.float64]:
+def _clock(run: RunData, closed: pd.DataFrame, over: Over) -> NDArray[np.float64]:
     if over == "trials":
         return np.arange(1.0, len(closed) + 1)
     if over == "epochs":
@@ -141,7 +142,7 @@ def _clock(run: Run, closed: pd.DataFrame, over: Over) -> NDArray[np.float64]:
     return np.nan_to_num(minutes)
 
 
-def _best_so_far(run: Run, closed: pd.DataFrame) -> NDArray[np.float64]:
+def _best_so_far(run: RunData, closed: pd.DataFrame) -> NDArray[np.float64]:
     objective = run.goals.objectives[0]
     values = closed[objective.name].where(closed["state"] == "complete").to_numpy(float)
     if objective.direction == "maximize":
@@ -149,27 +150,22 @@ def _best_so_far(run: Run, closed: pd.DataFrame) -> NDArray[np.float64]:
     return np.fmin.accumulate(values)
 
 
-def _hypervolume_so_far(run: Run, closed: pd.DataFrame) -> NDArray[np.float64]:
+def _hypervolume_so_far(run: RunData, closed: pd.DataFrame) -> NDArray[np.float64]:
     """Return the hypervolume after each closed trial as a share of the last."""
     complete = (closed["state"] == "complete").to_numpy()
     values = closed[run.goals.names].to_numpy(float)
     signs = [o.minimised(1.0) for o in run.goals.objectives]
     scaled = normalise(values[complete] * signs, run.goals)
-    reference = [REFERENCE] * scaled.shape[1]
-    front: list[NDArray[np.float64]] = []
-    reached, volumes = 0.0, []
-    points = iter(scaled)
-    for ended_well in complete:
-        if ended_well:
-            point = next(points)
-            if not any(dominates(known, point) for known in front):
-                front = [known for known in front if not dominates(point, known)] + [point]
-                reached = hypervolume(front, reference)
+    front, reached, volumes = GrowingFront(), 0.0, []
+    points = iter(scaled.tolist())
+    for number, ended_well in enumerate(complete):
+        if ended_well and front.add(number, next(points)):
+            reached = hypervolume(front.points)
         volumes.append(reached)
     return np.array(volumes) / (reached or 1.0)
 
 
-def draw_curves(run: Run, measure: str | None = None) -> go.Figure:
+def draw_curves(run: RunData, measure: str | None = None) -> go.Figure:
     """Draw the learning curve of each trial; one that was stopped ends where it was stopped."""
     measure = measure or curve_measure(run)
     drawn = figure("Learning curves", "report", measure, height=460)
@@ -243,7 +239,7 @@ def _end(row: pd.Series) -> tuple[int, float]:
     return int(known.index[-1]), float(known.iloc[-1])
 
 
-def draw_pruning(run: Run) -> go.Figure:
+def draw_pruning(run: RunData) -> go.Figure:
     """Count the trials that ended at each report: stopped, complete, failed."""
     drawn = figure("Where trials ended", "report", "trials", height=320)
     trained = run.trials[(run.trials["epochs"] > 0) & ~run.trials["state"].isin(OPEN)]

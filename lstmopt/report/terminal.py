@@ -13,45 +13,45 @@ from rich.markup import escape
 from rich.table import Table
 
 from lstmopt.errors import printable
-from lstmopt.plugin.registry import Objective
-from lstmopt.results.document import front_rows, goals_of
+from lstmopt.plugin.strategy import Objective
+from lstmopt.results.document import Audit, ForecastErrors, Spread, StudyResults, TrialEntry
 from lstmopt.search_space import describe_params
 
 if TYPE_CHECKING:
-    from lstmopt.results.comparison import Comparison
+    from lstmopt.results.comparison import FrontComparison
     from lstmopt.results.importance import Importance, Importances
 
 
-def print_result(document: dict[str, Any], console: Console, folder: str) -> None:
+def print_result(results: StudyResults, console: Console, folder: str) -> None:
     """Print the verdict, the front, and the test table of a finished run."""
-    console.print(verdict_line(document), markup=False, highlight=False, soft_wrap=True)
-    print_front(document, console)
-    print_test(document, console)
-    budget = document["budget"]
-    refused = f", {budget['infeasible']} more never trained" if budget["infeasible"] else ""
-    taken = f", {budget['taken_over']} more taken over" if budget["taken_over"] else ""
+    console.print(verdict_line(results), markup=False, highlight=False, soft_wrap=True)
+    print_front(results, console)
+    print_test(results, console)
+    budget = results.budget
+    refused = f", {budget.infeasible} more never trained" if budget.infeasible else ""
+    taken = f", {budget.taken_over} more taken over" if budget.taken_over else ""
     console.print(
-        f"{budget['trials']} trials{refused}{taken}, {budget['epochs_trained']} epochs trained, "
-        f"{budget['epochs_saved']} saved by pruning, {budget['seconds']:.0f} s; all in {folder}",
+        f"{budget.trials} trials{refused}{taken}, {budget.epochs_trained} epochs trained, "
+        f"{budget.epochs_saved} saved by pruning, {budget.seconds:.0f} s; all in {folder}",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
 
 
-def verdict_line(document: dict[str, Any]) -> str:
+def verdict_line(results: StudyResults) -> str:
     """Say in one sentence whether the chosen network is worth deploying."""
-    chosen = document["chosen"]
+    chosen = results.chosen
     if chosen is None:
         return "The study was interrupted before a model was chosen: run the same command again."
-    error = chosen["test"]["scaled"]["mse"]["mean"]
+    error = chosen.test.scaled.mse.mean
     rivals = {
-        name: scores["scaled"]["mse"]["mean"]
-        for name, scores in document["baselines"].items()
-        if scores is not None and scores["scaled"]["mse"]["mean"] is not None
+        name: scores.scaled.mse.mean
+        for name, scores in (results.baselines or {}).items()
+        if scores is not None and scores.scaled.mse.mean is not None
     }
     if error is None or not rivals:
-        return f"Trial {chosen['trial']} was chosen; its test error has no number to compare."
+        return f"Trial {chosen.trial} was chosen; its test error has no number to compare."
     better = [name for name, mse in rivals.items() if mse <= error]
     if better:
         return (
@@ -60,47 +60,46 @@ def verdict_line(document: dict[str, Any]) -> str:
         )
     best = min(rivals, key=lambda name: rivals[name])
     return (
-        f"Deploy trial {chosen['trial']}: test error {error:.4f} against {rivals[best]:.4f} of "
-        f"{best}, the best of {len(rivals)} baselines, at {chosen['latency_ms']:.2f} ms a forecast."
+        f"Deploy trial {chosen.trial}: test error {error:.4f} against {rivals[best]:.4f} of "
+        f"{best}, the best of {len(rivals)} baselines, at {chosen.latency_ms:.2f} ms a forecast."
     )
 
 
-def print_front(document: dict[str, Any], console: Console) -> None:
-    """Print the front, the chosen trial marked."""
-    names = [entry["name"] for entry in document["objectives"]]
-    trials = {trial["number"]: trial for trial in document["trials"]}
-    chosen = (document["chosen"] or {}).get("trial")
+def print_front(
+    results: StudyResults, console: Console, trials: Sequence[TrialEntry] | None = None
+) -> None:
+    """Print the front, or some ``trials`` of it, the chosen one marked."""
+    names = results.goals.names
+    chosen = results.chosen and results.chosen.trial
     table = Table("trial", *names, "parameters", title="Pareto front (validation)")
-    for number in document["front"]:
-        trial = trials[number]
-        mark = f"{number} *" if number == chosen else str(number)
-        values = (f"{trial['values'][name]:.4g}" for name in names)
-        table.add_row(mark, *values, _text(describe_params(trial["params"])))
+    for trial in results.front_trials if trials is None else trials:
+        mark = f"{trial.number} *" if trial.number == chosen else str(trial.number)
+        values = (f"{trial.values[name]:.4g}" for name in names)
+        table.add_row(mark, *values, _text(describe_params(trial.params)))
     console.print(table)
 
 
-def front_plot(document: dict[str, Any], console: Console, picked: int | None = None) -> str:
+def front_plot(results: StudyResults, console: Console, picked: int | None = None) -> str:
     """Draw the complete trials by a learned objective and another, in characters.
 
     The front as ○ and what was picked from it as ●. Empty where there is one objective or nothing
     is complete.
     """
-    goals = goals_of(document)
-    complete = [t["values"] for t in document["trials"] if t["state"] == "complete"]
+    goals, front = results.goals, results.front_trials
+    complete = [trial.values for trial in results.trials if trial.state == "complete"]
     others = [o for o in goals.objectives if o is not goals.learned[0]]
     if not (complete and others):
         return ""
-    rows = front_rows(document)
     groups = {
         "·": complete,
-        "○": [row["values"] for row in rows],
-        "●": [row["values"] for row in rows if row["trial"] == picked],
+        "○": [trial.values for trial in front],
+        "●": [trial.values for trial in front if trial.number == picked],
     }
     return scatter_plot(groups, others[0], goals.learned[0], console)
 
 
 def scatter_plot(
-    groups: Mapping[str, Sequence[Mapping[str, float]]],
+    groups: Mapping[str, Sequence[Mapping[str, Any]]],
     across: Objective,
     up: Objective,
     console: Console,
@@ -153,22 +152,22 @@ def _share(row: Importance | None) -> str:
     return "–" if row is None else f"{row.share:.0%} ({row.low:.0%} to {row.high:.0%})"
 
 
-def print_comparison(compared: Comparison, console: Console) -> None:
+def print_comparison(compared: FrontComparison, console: Console) -> None:
     """Print the fronts of runs in one plot, their hypervolumes and how they cover each other."""
     marks = [string.ascii_uppercase[n % 26] for n in range(len(compared.runs))]
-    goals, fronts = compared.goals, [front_rows(run.document) for run in compared.runs]
+    goals, fronts = compared.goals, [run.results.front_trials for run in compared.runs]
     others = [o for o in goals.objectives if o is not goals.learned[0]]
     if others and any(fronts):
-        groups: dict[str, list[dict[str, float]]] = {}
-        for mark, rows in zip(marks, fronts, strict=True):
-            groups.setdefault(mark, []).extend(row["values"] for row in rows)
+        groups: dict[str, list[Mapping[str, Any]]] = {}
+        for mark, front in zip(marks, fronts, strict=True):
+            groups.setdefault(mark, []).extend(trial.values for trial in front)
         print(scatter_plot(groups, others[0], goals.learned[0], console), file=console.file)
     covers = [f"covers {mark}" for mark in marks]
     table = Table("run", "trials", "front", "hypervolume", *covers, title="fronts on validation")
     for n, (mark, name) in enumerate(zip(marks, compared.names, strict=True)):
         table.add_row(
             _text(f"{mark} {name}"),
-            str(compared.runs[n].document["budget"]["trials"]),
+            str(compared.runs[n].results.budget.trials),
             str(len(fronts[n])),
             f"{compared.hypervolumes[n]:.1%}",
             *("–" if n == k else _percent(compared.coverage[n][k]) for k in range(len(covers))),
@@ -187,11 +186,18 @@ def _percent(share: float) -> str:
     return "–" if math.isnan(share) else f"{share:.0%}"
 
 
-def print_test(document: dict[str, Any], console: Console) -> None:
+def test_errors(results: StudyResults) -> dict[str, ForecastErrors | None]:
+    """Return the test errors of the chosen model and of the baselines, by name."""
+    if results.chosen is None:
+        return {}
+    return {f"LSTM, trial {results.chosen.trial}": results.chosen.test, **(results.baselines or {})}
+
+
+def print_test(results: StudyResults, console: Console) -> None:
     """Print the chosen model's test errors beside the baselines'."""
-    if document["chosen"] is None:
+    if results.chosen is None:
         return
-    target = document["study"]["target"]
+    target = results.study.target
     table = Table(
         "forecast",
         "MSE (scaled)",
@@ -200,41 +206,40 @@ def print_test(document: dict[str, Any], console: Console) -> None:
         "R²",
         title="test part, opened once",
     )
-    rows = {f"LSTM, trial {document['chosen']['trial']}": document["chosen"]["test"]}
-    for name, test in (rows | document["baselines"]).items():
+    for name, test in test_errors(results).items():
         if test is None:
             table.add_row(name, *["no such season"] * 4)
             continue
-        cells = (test["scaled"]["mse"], test["scaled"]["mae"], test["own"]["mae"], test["r2"])
+        cells = (test.scaled.mse, test.scaled.mae, test.own.mae, test.r2)
         table.add_row(name, *(_cell(cell) for cell in cells))
     console.print(table)
 
 
-def audit_lines(document: dict[str, Any]) -> list[str]:
+def audit_lines(audit: Audit) -> list[str]:
     """Say in sentences what an audit found."""
-    replayed, different = document["decisions_replayed"], document["decisions_different"]
-    low, high = document["interval"]
-    lost, sampled = len(document["lost"]), document["sampled"]
-    whole = sampled == document["stopped"]
-    again = sum(trial["repeated"] for trial in document["trials"])
+    replayed, different = audit.decisions_replayed, audit.decisions_different
+    low, high = audit.interval
+    lost, sampled = len(audit.lost), audit.sampled
+    whole = sampled == audit.stopped
+    again = sum(trial.repeated for trial in audit.trials)
     lines = [
         f"{replayed} decisions were made again from the record, "
         + (f"{len(different)} of them otherwise ({different[0]})" if different else "all the same")
         + ".",
-        f"{sampled} of {document['stopped']} stopped trials were trained to their end ({again} "
+        f"{sampled} of {audit.stopped} stopped trials were trained to their end ({again} "
         f"with the recorded losses bit for bit), {lost} of them to the front.",
         f"False-prune rate: {lost / sampled:.0%}"
         + ("." if whole else f" (95 % interval {low:.0%} to {high:.0%})."),
     ]
-    if document["front_gain"] is not None:
+    if audit.front_gain is not None:
         lines.append(
-            f"With them the front's hypervolume would have been {document['front_gain']:.1%} "
-            f"larger; pruning saved {document['epochs_saved']:.0f} epochs."
+            f"With them the front's hypervolume would have been {audit.front_gain:.1%} "
+            f"larger; pruning saved {audit.epochs_saved:.0f} epochs."
         )
     return lines
 
 
-def _cell(cell: dict[str, float | None]) -> str:
-    if cell["mean"] is None:
+def _cell(cell: Spread) -> str:
+    if cell.mean is None:
         return "undefined"
-    return f"{cell['mean']:.4g}" + (f" ± {cell['std']:.2g}" if cell["std"] else "")
+    return f"{cell.mean:.4g}" + (f" ± {cell.std:.2g}" if cell.std else "")

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.errors import LstmoptError
-from lstmopt.objectives import REFERENCE, Goals, normalise
+from lstmopt.objectives import Goals, normalise
 from lstmopt.pareto import Floats, dominates, hypervolume
-from lstmopt.results.document import finite, front_points, front_rows
-from lstmopt.results.run import Run
+from lstmopt.results.document import finite
+from lstmopt.results.run import RunData
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FrontComparison:
     """Runs of the same objectives.
 
     ``names`` [runs] tell them apart. ``hypervolumes`` [runs] are shares of that of the joint front,
@@ -28,7 +28,7 @@ class Comparison:
     """
 
     names: tuple[str, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[RunData, ...]
     hypervolumes: tuple[float, ...]
     coverage: NDArray[np.float64]
     notices: tuple[str, ...]
@@ -40,27 +40,24 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values, the coverage by the names of both runs."""
         rows = zip(self.names, self.runs, self.hypervolumes, self.coverage.tolist(), strict=True)
-        content: dict[str, Any] = finite(
-            {
-                "objectives": self.goals.names,
-                "runs": [
-                    {
-                        "name": name,
-                        "folder": str(run.path),
-                        "trials": run.document["budget"]["trials"],
-                        "front": front_rows(run.document),
-                        "hypervolume": volume,
-                        "covers": dict(zip(self.names, covered, strict=True)),
-                    }
-                    for name, run, volume, covered in rows
-                ],
-                "notices": self.notices,
-            }
-        )
-        return content
+        return {
+            "objectives": self.goals.names,
+            "runs": [
+                {
+                    "name": name,
+                    "folder": str(run.path),
+                    "trials": run.results.budget.trials,
+                    "front": [trial.as_row() for trial in run.results.front_trials],
+                    "hypervolume": volume,
+                    "covers": dict(zip(self.names, map(finite, covered), strict=True)),
+                }
+                for name, run, volume, covered in rows
+            ],
+            "notices": self.notices,
+        }
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
+def compare_fronts(runs: Sequence[RunData]) -> FrontComparison:
     """Compare the fronts of runs. Raises LstmoptError where their objectives differ."""
     if len(runs) < 2:
         raise LstmoptError(f"a comparison needs two runs or more, found {len(runs)}: name another")
@@ -71,8 +68,8 @@ def compare(runs: Sequence[Run]) -> Comparison:
                 f"fronts are compared over the same objectives, found {', '.join(goals.names)} in "
                 f"{runs[0].path} and {', '.join(run.goals.names)} in {run.path}: choose other runs"
             )
-    fronts = [front_points(run.document) for run in runs]
-    return Comparison(
+    fronts = [run.results.front_points for run in runs]
+    return FrontComparison(
         _names(runs),
         tuple(runs),
         _hypervolumes(fronts, goals),
@@ -97,12 +94,11 @@ def _hypervolumes(fronts: Sequence[Floats], goals: Goals) -> tuple[float, ...]:
     if len(joint) == 0:
         return (0.0,) * len(fronts)
     scaled = np.split(normalise(joint, goals), np.cumsum([len(front) for front in fronts])[:-1])
-    reference = [REFERENCE] * len(goals.objectives)
-    whole = hypervolume(np.concatenate(scaled), reference)
-    return tuple(hypervolume(points, reference) / whole for points in scaled)
+    whole = hypervolume(np.concatenate(scaled))
+    return tuple(hypervolume(points) / whole for points in scaled)
 
 
-def _names(runs: Sequence[Run]) -> tuple[str, ...]:
+def _names(runs: Sequence[RunData]) -> tuple[str, ...]:
     """Name runs by their study, then by their folder, then by their place, until none is alike."""
     by_study = [run.name for run in runs]
     by_folder = [f"{run.name} ({run.path})" for run in runs]
@@ -111,16 +107,19 @@ def _names(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(next(way[n] for way in ways if way.count(way[n]) == 1) for n in range(len(runs)))
 
 
-def _notices(runs: Sequence[Run]) -> tuple[str, ...]:
+def _notices(runs: Sequence[RunData]) -> tuple[str, ...]:
     notices = []
-    for what, key in (("data", "data"), ("tasks, splits or training", "work")):
-        values = [run.document["study"].get(key) for run in runs]
+    studies = [run.results.study for run in runs]
+    for what, values in (
+        ("data", [study.data for study in studies]),
+        ("tasks, splits or training", [study.work for study in studies]),
+    ):
         if any(value != values[0] for value in values[1:]):
             notices.append(
                 f"the runs have different {what}: learned objectives are on other scales"
             )
             break
-    machines = {run.document["study"].get("machine") for run in runs}
+    machines = {study.machine for study in studies}
     if runs[0].goals.static and len(machines) > 1:
         notices.append("the runs are of different machines: their latencies are not the same thing")
     notices += [f"{run.path} is not finished" for run in runs if not run.finished]

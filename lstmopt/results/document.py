@@ -1,130 +1,416 @@
-"""The result document: everything that a study found, as plain values."""
+"""The result document as values: everything that a study found, and its file.
+
+``optimization_results.json`` holds a `StudyResults`. A number that JSON cannot say (NaN, infinity)
+is None here, as it is null there. A field with a default may be missing in a file that an earlier
+version of the same schema wrote.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmopt.objectives import Goals
-from lstmopt.plugin.registry import Objective
+from lstmopt.data.series_features import SeriesFeatures
+from lstmopt.epoch import Epoch
+from lstmopt.errors import LstmoptError
+from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.plugin.strategy import Objective
+from lstmopt.search_space import Architecture, Choice, Space
 from lstmopt.storage.trial_record import (
     INFEASIBLE,
+    Status,
     TrialRecord,
+    active_trials,
     closed_trials,
     front_of,
-    running_trials,
 )
 
 if TYPE_CHECKING:
     import optuna
-import json
-import math
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lstmopt.errors import LstmoptError
-
-if TYPE_CHECKING:
-    import optuna
-
+SCHEMA = 1
 ABOUT = "about"
 """The attribute of a stored study that holds what was known when it began."""
 
-
-def describe_goals(goals: Goals) -> list[dict[str, Any]]:
-    """List a study's objectives as plain values."""
-    names = ("name", "direction", "kind", "unit", "scale")
-    return [{name: getattr(o, name) for name in names} for o in goals.objectives]
+Count = int | float
+"""Epochs: a fraction where a study reports more often than once an epoch."""
 
 
-def goals_of(document: Mapping[str, Any]) -> Goals:
-    """Return the objectives of a document; what they measured is in it, they measure no more."""
-    return Goals(
-        tuple(
-            Objective(
-                entry["name"],
-                entry["direction"],
-                entry["kind"],
-                _measured,
-                unit=entry.get("unit", ""),
-                scale=entry.get("scale", "linear"),
-            )
-            for entry in document["objectives"]
+Param = str | int | float | bool | None
+"""A hyperparameter; a user's own objective may have any that Optuna has."""
+
+
+class Plain(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that JSON can say."""
+
+
+class RangeEntry(Plain, frozen=True, kw_only=True):
+    """A range of the search space; ``integer`` where it holds whole numbers only."""
+
+    low: Count
+    high: Count
+    log: bool = False
+    integer: bool = False
+
+
+class StudyFacts(Plain, frozen=True, kw_only=True):
+    """What a study is: its choices, its data and the machine that it ran on.
+
+    ``parts`` are the rows at which training, validation and test end; ``times`` the first and the
+    last of the series. ``data`` is the data's fingerprint, ``work`` what a loss depends on.
+    """
+
+    name: str
+    sampler: str
+    pruner: str
+    seed: int
+    device: str
+    target: str
+    versions: dict[str, str]
+    data: str
+    workers: int | None = None
+    engine: str = ""
+    latency_on: str = ""
+    machine: str | None = None
+    plugins: dict[str, str] = {}
+    space: dict[str, list[Param] | RangeEntry] = {}
+    window: int | None = None
+    horizon: int = 1
+    epochs: int | None = None
+    targets_per_window: int | None = None
+    inputs: tuple[str, ...] = ()
+    step: str = ""
+    rows: int = 0
+    parts: tuple[int, ...] = ()
+    times: tuple[str, ...] = ()
+    warm_start: dict[str, Any] = {}
+    work: dict[str, Any] = {}
+    features: SeriesFeatures | None = msgspec.field(default=None, name="traits")
+
+
+class ObjectiveEntry(Plain, frozen=True, kw_only=True):
+    """An objective, without the function that measures it."""
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+    kind: Literal["static", "learned"]
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+
+
+class ArchitectureEntry(Plain, frozen=True, kw_only=True):
+    """What a forecast of an architecture costs: milliseconds, weights, megabytes."""
+
+    hidden_size: int
+    num_layers: int
+    latency_ms: float
+    latency_spread_ms: float
+    parameters: int
+    model_mb: float
+    features: int = 1
+    window: int = 24
+    horizon: int = 1
+
+    @classmethod
+    def of(cls, cost: ForecastCost) -> ArchitectureEntry:
+        return cls(**asdict(cost), model_mb=cost.model_mb)
+
+    @property
+    def cost(self) -> ForecastCost:
+        fields = msgspec.to_builtins(self)
+        del fields["model_mb"]
+        return ForecastCost(**fields)
+
+    @property
+    def architecture(self) -> Architecture:
+        return Architecture(self.hidden_size, self.num_layers)
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number that JSON can say, None for NaN and infinity."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+class ReportEntry(Plain, frozen=True, kw_only=True):
+    """One report of a trial's training (see ``epoch.Epoch``)."""
+
+    number: int
+    train_loss: float | None
+    val_loss: float | None
+    val_mae: float | None
+    val_r2: float | None
+    seconds: float
+
+    @property
+    def epoch(self) -> Epoch:
+        """The report as training gave it, NaN for what JSON could not say."""
+        return Epoch(
+            self.number,
+            _float(self.train_loss),
+            _float(self.val_loss),
+            _float(self.val_mae),
+            _float(self.val_r2),
+            self.seconds,
         )
-    )
+
+
+class TrialEntry(Plain, frozen=True, kw_only=True):
+    """A trial (see ``storage.trial_record.TrialRecord``); ``epochs`` counts its curve."""
+
+    number: int
+    state: Status
+    params: dict[str, Param]
+    values: dict[str, float | None]
+    curve: tuple[ReportEntry, ...]
+    epochs_trained: int
+    seconds: float
+    reason: str
+    by_pruner: bool = False
+    decisions: tuple[dict[str, Any], ...] = ()
+    taken_over: bool = False
+    began: str = ""
+    ended: str = ""
+    peak_mib: float = 0.0
+    epochs: int
+
+    @classmethod
+    def of(cls, record: TrialRecord) -> TrialEntry:
+        names = ("number", "state", "params", "epochs_trained", "seconds", "reason", "by_pruner")
+        more = ("decisions", "taken_over", "began", "ended", "peak_mib")
+        return cls(
+            **{name: getattr(record, name) for name in (*names, *more)},
+            values={name: finite(value) for name, value in record.values.items()},
+            curve=tuple(
+                ReportEntry(
+                    number=epoch.number,
+                    train_loss=finite(epoch.train_loss),
+                    val_loss=finite(epoch.val_loss),
+                    val_mae=finite(epoch.val_mae),
+                    val_r2=finite(epoch.val_r2),
+                    seconds=epoch.seconds,
+                )
+                for epoch in record.curve
+            ),
+            epochs=len(record.curve),
+        )
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what a table of the front says of it."""
+        return {"trial": self.number, "values": self.values, "params": self.params}
+
+
+class Spread(Plain, frozen=True, kw_only=True):
+    """Mean and standard deviation over seeds."""
+
+    mean: float | None
+    std: float | None
+
+
+class ErrorsInUnit(Plain, frozen=True, kw_only=True):
+    """Mean squared and mean absolute error, in one unit."""
+
+    mse: Spread
+    mae: Spread
+
+
+class ForecastErrors(Plain, frozen=True, kw_only=True):
+    """Errors on the test part: of the scaled target, in the target's own unit, and R²."""
+
+    scaled: ErrorsInUnit
+    own: ErrorsInUnit
+    r2: Spread
+
+
+class FinalistEntry(Plain, frozen=True, kw_only=True):
+    """A trial of the front that was trained anew with ``seeds`` seeds."""
+
+    trial: int
+    seeds: int
+    validation: dict[str, Spread]
+
+
+class ChosenEntry(Plain, frozen=True, kw_only=True):
+    """The trial that was chosen; ``pick`` says how: knee, best, fastest, or named by its number."""
+
+    trial: int
+    params: dict[str, Param]
+    validation: dict[str, float | None]
+    test: ForecastErrors
+    latency_ms: float
+    pick: str = ""
+
+
+class Spent(Plain, frozen=True, kw_only=True):
+    """What a study spent; ``peak_mib`` is the most memory of a process that trained."""
+
+    trials: int
+    epochs_trained: Count
+    epochs_saved: Count
+    seconds: float
+    taken_over: int = 0
+    infeasible: int = 0
+    reports: int = 0
+    reports_per_epoch: int = 1
+    peak_mib: float = 0.0
+
+
+class Reports(Plain, frozen=True, kw_only=True):
+    """How many reports a whole trial gives, and an epoch."""
+
+    reports: int
+    reports_per_epoch: int
+
+
+class StudyAbout(Plain, frozen=True, kw_only=True):
+    """What was known of a study when it began."""
+
+    study: StudyFacts
+    objectives: tuple[ObjectiveEntry, ...]
+    architectures: tuple[ArchitectureEntry, ...]
+    budget: Reports
+    warnings: tuple[str, ...] = ()
+
+
+class Outcome(Plain, frozen=True, kw_only=True):
+    """What came of a study's finalists; ``baselines`` hold None for a season that there is not."""
+
+    chosen: ChosenEntry
+    finalists: tuple[FinalistEntry, ...]
+    baselines: dict[str, ForecastErrors | None]
+    features: SeriesFeatures
+
+
+class StudyResults(Plain, frozen=True, kw_only=True):
+    """Everything that a study found; ``chosen`` is None until a model was chosen."""
+
+    schema: int
+    study: StudyFacts
+    objectives: tuple[ObjectiveEntry, ...]
+    architectures: tuple[ArchitectureEntry, ...]
+    trials: tuple[TrialEntry, ...]
+    front: tuple[int, ...]
+    finalists: tuple[FinalistEntry, ...] = ()
+    chosen: ChosenEntry | None
+    baselines: dict[str, ForecastErrors | None] | None
+    budget: Spent
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def goals(self) -> Goals:
+        """The objectives; what they measured is here, they measure no more."""
+        return goals_of(self.objectives)
+
+    @property
+    def front_trials(self) -> list[TrialEntry]:
+        """The trials of the front, best first objective first."""
+        trials = {trial.number: trial for trial in self.trials}
+        return [trials[number] for number in self.front]
+
+    @property
+    def front_points(self) -> NDArray[np.float64]:
+        """The front [n, objectives], each value turned so that lower is better."""
+        goals = self.goals
+        rows = [goals.minimised(trial.values) for trial in self.front_trials]
+        return np.array(rows, float).reshape(-1, len(goals.objectives))
+
+
+def space_entries(space: Space) -> dict[str, list[Param] | RangeEntry]:
+    """List what varies in a study, by hyperparameter."""
+    return {
+        name: list(parameter.values)
+        if isinstance(parameter, Choice)
+        else RangeEntry(
+            low=parameter.low, high=parameter.high, log=parameter.log, integer=parameter.integer
+        )
+        for name, parameter in space.parameters.items()
+    }
+
+
+def objective_entries(goals: Goals) -> tuple[ObjectiveEntry, ...]:
+    """List a study's objectives as plain values."""
+    names = ObjectiveEntry.__struct_fields__
+    return tuple(ObjectiveEntry(**{n: getattr(o, n) for n in names}) for o in goals.objectives)
+
+
+def goals_of(entries: Iterable[ObjectiveEntry]) -> Goals:
+    """Return objectives that were read back; they measure nothing."""
+    return Goals(tuple(Objective(measure=_measured, **msgspec.to_builtins(e)) for e in entries))
 
 
 def _measured(_: Any) -> float:
     raise TypeError("an objective read back from a record measures nothing")
 
 
-def make_document(
-    about: Mapping[str, Any],
+def make_results(
+    about: StudyAbout,
     trials: Sequence[TrialRecord],
     goals: Goals,
     seconds: float,
-    outcome: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Put together what is known of a study; without an outcome nothing was chosen yet.
-
-    ``about`` is what was known when it began (see ``preparation.Job.about``), ``outcome`` what came
-    of its finalists (see ``finalists.describe``).
-    """
-    reports, each = about["budget"]["reports"], about["budget"]["reports_per_epoch"]
-    found = outcome or {"traits": None, "finalists": [], "chosen": None, "baselines": None}
-    document: dict[str, Any] = finite(
-        {
-            "schema": SCHEMA,
-            "study": about["study"] | {"traits": found["traits"]},
-            "objectives": about["objectives"],
-            "architectures": about["architectures"],
-            "trials": [trial.as_json() for trial in trials],
-            "front": [trial.number for trial in front_of(trials, goals)],
-            "finalists": found["finalists"],
-            "chosen": found["chosen"],
-            "baselines": found["baselines"],
-            "budget": {
-                "trials": sum(t.state != INFEASIBLE and not t.taken_over for t in trials),
-                "taken_over": sum(t.taken_over for t in trials),
-                "infeasible": sum(t.state == INFEASIBLE for t in trials),
-                "epochs_trained": _epochs(sum(t.epochs_trained for t in trials), each),
-                "epochs_saved": _epochs(
-                    sum(reports - t.epochs_trained for t in trials if t.by_pruner), each
-                ),
-                "reports": reports,
-                "reports_per_epoch": each,
-                "seconds": seconds,
-                "peak_mib": max((trial.peak_mib for trial in trials), default=0.0),
-            },
-            "warnings": about["warnings"],
-        }
+    outcome: Outcome | None = None,
+) -> StudyResults:
+    """Put together what is known of a study; without an outcome nothing was chosen yet."""
+    return StudyResults(
+        schema=SCHEMA,
+        study=msgspec.structs.replace(about.study, features=outcome.features if outcome else None),
+        objectives=about.objectives,
+        architectures=about.architectures,
+        trials=tuple(map(TrialEntry.of, trials)),
+        front=tuple(trial.number for trial in front_of(trials, goals)),
+        finalists=outcome.finalists if outcome else (),
+        chosen=outcome.chosen if outcome else None,
+        baselines=outcome.baselines if outcome else None,
+        budget=_spent(trials, about.budget, seconds),
+        warnings=about.warnings,
     )
-    return document
 
 
-def _epochs(reports: int, each: int) -> float:
-    return reports / each if each > 1 else reports
+def _spent(trials: Sequence[TrialRecord], planned: Reports, seconds: float) -> Spent:
+    each = planned.reports_per_epoch
+    saved = sum(planned.reports - t.epochs_trained for t in trials if t.by_pruner)
+    return Spent(
+        trials=sum(t.state != INFEASIBLE and not t.taken_over for t in trials),
+        taken_over=sum(t.taken_over for t in trials),
+        infeasible=sum(t.state == INFEASIBLE for t in trials),
+        epochs_trained=epochs_of(sum(t.epochs_trained for t in trials), each),
+        epochs_saved=epochs_of(saved, each),
+        reports=planned.reports,
+        reports_per_epoch=each,
+        seconds=seconds,
+        peak_mib=max((trial.peak_mib for trial in trials), default=0.0),
+    )
 
 
-def document_so_far(study: optuna.Study) -> dict[str, Any] | None:
-    """Return the document of a study as it stands in its storage, also while it runs.
+def epochs_of(reports: int, reports_per_epoch: int) -> Count:
+    """Return how many epochs so many reports are."""
+    return reports / reports_per_epoch if reports_per_epoch > 1 else reports
 
-    It has the key ``running`` beside all others: the trials that are not closed. None for a study
-    that says nothing of itself.
+
+def results_so_far(study: optuna.Study) -> tuple[StudyResults, tuple[TrialEntry, ...]] | None:
+    """Return the results of a study as it stands in its storage, and the trials not closed yet.
+
+    None for a study that says nothing of itself.
     """
-    about = study.user_attrs.get(ABOUT)
-    if about is None:
+    known = study.user_attrs.get(ABOUT)
+    if known is None:
         return None
-    goals = goals_of(about)
-    closed, running = closed_trials(study, goals), running_trials(study, goals)
-    moments = [m for t in (*closed, *running) for m in (t.began, t.ended) if m]
-    return make_document(about, closed, goals, _seconds_between(moments)) | {
-        "running": [finite(trial.as_json()) for trial in running]
-    }
+    about = msgspec.convert(known, StudyAbout)
+    goals = goals_of(about.objectives)
+    closed, active = closed_trials(study, goals), active_trials(study, goals)
+    moments = [m for t in (*closed, *active) for m in (t.began, t.ended) if m]
+    results = make_results(about, closed, goals, _seconds_between(moments))
+    return results, tuple(map(TrialEntry.of, active))
 
 
 def _seconds_between(moments: Sequence[str]) -> float:
@@ -134,71 +420,81 @@ def _seconds_between(moments: Sequence[str]) -> float:
     return (last - first).total_seconds()
 
 
-def front_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the front's trials with values and hyperparameters, best first objective first."""
-    trials = {trial["number"]: trial for trial in document["trials"]}
-    return [
-        {"trial": number, "values": trials[number]["values"], "params": trials[number]["params"]}
-        for number in document["front"]
-    ]
+def as_document(value: Plain) -> dict[str, Any]:
+    """Return a value as the plain dicts and lists that its file holds."""
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return document
 
 
-def front_columns(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the front's trials with a column an objective and a hyperparameter."""
-    return [{"trial": r["trial"], **r["values"], **r["params"]} for r in front_rows(document)]
+def as_json(value: Plain) -> bytes:
+    """Return a value as its file holds it."""
+    return msgspec.json.format(msgspec.json.encode(value))
 
 
-def front_points(document: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return the front [n, objectives], each value turned so that lower is better."""
-    objectives = goals_of(document).objectives
-    rows = [
-        [o.minimised(row["values"][o.name]) for o in objectives] for row in front_rows(document)
-    ]
-    return np.array(rows, float).reshape(-1, len(objectives))
+class _Stamp(msgspec.Struct):
+    schema: Any = None
 
 
-SCHEMA = 1
-
-
-def read_document(path: Path) -> dict[str, Any]:
+def read_results(path: Path) -> StudyResults:
     """Read an ``optimization_results.json``. Raises LstmoptError for what is not one."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        content = path.read_bytes()
+        stamp = msgspec.json.decode(content, type=_Stamp).schema
+    except msgspec.ValidationError:  # JSON, and no object
+        stamp = type(msgspec.json.decode(content)).__name__
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         raise LstmoptError(
             f"a finished run holds {path.name}, found none that can be read in "
             f"{path.parent}: run the study to its end, or name another folder"
         ) from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+    if stamp != SCHEMA:
         raise LstmoptError(
-            f"this version reads results of schema {SCHEMA}, found {found!r} "
+            f"this version reads results of schema {SCHEMA}, found {stamp!r} "
             f"in {path}: run the study again"
         )
-    if missing := [name for name in _PARTS if name not in content]:
+    try:
+        return msgspec.json.decode(content, type=StudyResults)
+    except msgspec.ValidationError as error:
         raise LstmoptError(
-            f"results hold {', '.join(_PARTS)}, found {path} without {', '.join(missing)}: "
-            "it is damaged; run the study again"
-        )
-    return content
+            f"results hold {', '.join(StudyResults.__struct_fields__)}, each of its kind, found in "
+            f"{path} that they are not ({error}): it is damaged; run the study again"
+        ) from None
 
 
-_PARTS = (
-    "study",
-    "objectives",
-    "architectures",
-    "trials",
-    "front",
-    "chosen",
-    "baselines",
-    "budget",
-)
+class AuditedTrial(Plain, frozen=True, kw_only=True):
+    """A stopped trial that was trained to its end.
+
+    ``values`` by objective, None where it failed; ``repeated`` says whether training it again gave
+    bit for bit the losses of the record.
+    """
+
+    trial: int
+    stopped_at: int
+    reports: int
+    values: dict[str, float | None] | None
+    repeated: bool
 
 
-def finite(value: Any) -> Any:
-    """Replace what JSON cannot say (NaN, infinity) by None, all the way down."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
-    return [finite(v) for v in value] if isinstance(value, list | tuple) else value
+class AuditSoFar(Plain, frozen=True, kw_only=True):
+    """What an audit has trained: ``audit.json`` while it goes on."""
+
+    schema: int = SCHEMA
+    trials: tuple[AuditedTrial, ...]
+
+
+class Audit(AuditSoFar, frozen=True, kw_only=True):
+    """How often pruning was wrong: ``audit.json``.
+
+    ``lost`` numbers the sampled trials that would have come to the front; ``interval`` holds their
+    share at 95 %; ``front_gain`` is by which share the front's hypervolume would have been larger.
+    """
+
+    stopped: int
+    sampled: int
+    lost: tuple[int, ...]
+    false_prune_rate: float
+    interval: tuple[float, float]
+    front_gain: float | None
+    epochs_saved: Count
+    decisions_replayed: int
+    decisions_different: tuple[str, ...]

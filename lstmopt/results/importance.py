@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmopt.plugin.registry import Objective
-from lstmopt.results.document import goals_of
+from lstmopt.plugin.strategy import Objective
+from lstmopt.results.document import Param, RangeEntry, StudyResults, TrialEntry
 from lstmopt.search_space import ARCHITECTURE
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Importances:
     note: str
 
 
-def importances(document: Mapping[str, Any]) -> list[Importances]:
-    """Judge the hyperparameters of a result document, objective by objective.
+def importances(results: StudyResults) -> list[Importances]:
+    """Judge the hyperparameters of a study, objective by objective.
 
     By PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023) as Optuna has it, also for
     hyperparameters that only some trials have: what sets the best tenth of the trials, five at
@@ -61,16 +61,15 @@ def importances(document: Mapping[str, Any]) -> list[Importances]:
     an architecture alone decides, over all trials and by the architecture's hyperparameters. The
     interval is a percentile bootstrap over trials (Efron, Annals of Statistics 7(1), 1979).
     """
-    return [_judge(document, objective) for objective in goals_of(document).objectives]
+    return [_judge(results, objective) for objective in results.goals.objectives]
 
 
-def _judge(document: Mapping[str, Any], objective: Objective) -> Importances:
+def _judge(results: StudyResults, objective: Objective) -> Importances:
     static = objective.kind == "static"
     valued = [
         entry
-        for entry in document["trials"]
-        if entry["values"].get(objective.name) is not None
-        and (static or entry["state"] == "complete")
+        for entry in results.trials
+        if entry.values.get(objective.name) is not None and (static or entry.state == "complete")
     ]
     varied = [n for n in _varied(valued) if not static or n in ARCHITECTURE]
     kind = "trials" if static else "complete trials"
@@ -80,7 +79,7 @@ def _judge(document: Mapping[str, Any], objective: Objective) -> Importances:
         return Importances(objective.name, (), count, note)
     if not varied:
         return Importances(objective.name, (), count, "no hyperparameter varied")
-    trials = _trials(valued, document, objective)
+    trials = _trials(valued, results, objective)
     shares = _shares(trials, varied)
     rng = np.random.default_rng(0)
     draws = rng.integers(count, size=(_RESAMPLES, min(count, _MOST_RESAMPLED)))
@@ -95,36 +94,37 @@ def _judge(document: Mapping[str, Any], objective: Objective) -> Importances:
     return Importances(objective.name, tuple(rows), count, f"over {count} {kind}{few}")
 
 
-def _varied(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+def _varied(trials: Sequence[TrialEntry]) -> list[str]:
     """Name the hyperparameters that took several values, in the order they first appear."""
     seen: dict[str, set[Any]] = {}
     for trial in trials:
-        for name, value in trial["params"].items():
+        for name, value in trial.params.items():
             seen.setdefault(name, set()).add(value)
     return [name for name, values in seen.items() if len(values) > 1]
 
 
 def _trials(
-    valued: Sequence[Mapping[str, Any]], document: Mapping[str, Any], objective: Objective
+    valued: Sequence[TrialEntry], results: StudyResults, objective: Objective
 ) -> list[optuna.trial.FrozenTrial]:
     """Turn entries into Optuna's trials of one value, which is better the lower it is."""
     import optuna
 
-    space: Mapping[str, Any] = document["study"].get("space") or {}
-    names = list(dict.fromkeys(name for trial in valued for name in trial["params"]))
+    space = results.study.space
+    names = list(dict.fromkeys(name for trial in valued for name in trial.params))
     known = {name: distribution_of(space.get(name), name, valued) for name in names}
     return [
         optuna.trial.create_trial(
-            params=dict(trial["params"]),
-            distributions={name: known[name] for name in trial["params"]},
-            value=objective.minimised(trial["values"][objective.name]),
+            params=trial.params,
+            distributions={name: known[name] for name in trial.params},
+            value=objective.minimised(value),
         )
         for trial in valued
+        if (value := trial.values[objective.name]) is not None
     ]
 
 
 def distribution_of(
-    entry: Any, name: str, trials: Sequence[Mapping[str, Any]]
+    entry: list[Param] | RangeEntry | None, name: str, trials: Sequence[TrialEntry]
 ) -> optuna.distributions.BaseDistribution:
     """Return the distribution that a document's space gives, or one that just holds the trials."""
     from optuna.distributions import (
@@ -133,13 +133,13 @@ def distribution_of(
         IntDistribution,
     )
 
-    values = [trial["params"][name] for trial in trials if name in trial["params"]]
+    values: list[Any] = [trial.params[name] for trial in trials if name in trial.params]
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-    if isinstance(entry, Mapping) and numeric:
+    if isinstance(entry, RangeEntry) and numeric:
         # a warm start's trials may lie outside the ends
-        low, high = min([entry["low"], *values]), max([entry["high"], *values])
-        log = entry["log"] and low > 0
-        if entry.get("integer"):
+        low, high = min([entry.low, *values]), max([entry.high, *values])
+        log = entry.log and low > 0
+        if entry.integer:
             return IntDistribution(int(low), int(high), log=log)
         return FloatDistribution(low, high, log=log)
     if numeric and not isinstance(entry, list):

@@ -1,62 +1,81 @@
-"""A run read back from its folder, finished or not: tables, figures, study, model.
+"""A run read back from its folder, finished or not: tables, study and model.
 
 What a command need not load (pandas, optuna, torch) is imported where it is used.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.objectives import Goals
-from lstmopt.results.document import document_so_far, goals_of, read_document
+from lstmopt.results.document import (
+    Audit,
+    StudyResults,
+    TrialEntry,
+    as_document,
+    read_results,
+    results_so_far,
+)
 from lstmopt.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
-    from lstmopt.config.study_file import Config
+    from lstmopt.config.options import Config
     from lstmopt.forecasting.forecaster import Forecaster
-    from lstmopt.report.figures import Figures
     from lstmopt.results.importance import Importances
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run as it stands: its result document, and everything that can be made of it.
+class RunData:
+    """A run as it stands: what it found, and everything that can be read of it.
 
-    ``document`` is what ``optimization_results.json`` holds, or the same of a study that has no
-    such file yet or has gone on since it was written.
+    Attributes:
+        folder: The run's folder and the names in it.
+        results: What ``optimization_results.json`` holds, or the same of a study that has no such
+            file yet or has gone on since it was written.
+        active: The trials that are not closed, of such a study.
     """
 
     folder: RunFolder
-    document: Mapping[str, Any]
+    results: StudyResults
+    active: tuple[TrialEntry, ...] = ()
 
     @property
     def path(self) -> Path:
+        """The run's folder."""
         return self.folder.path
 
     @property
     def name(self) -> str:
-        name: str = self.document["study"]["name"]
-        return name
+        """The study's name."""
+        return self.results.study.name
 
     @property
     def finished(self) -> bool:
         """Whether a model was chosen and nothing has gone on since."""
-        return self.document["chosen"] is not None
+        return self.results.chosen is not None
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The results as plain values, as the file has them; ``running`` lists active trials."""
+        document = as_document(self.results)
+        return (
+            document | {"running": list(map(as_document, self.active))} if self.active else document
+        )
 
     @cached_property
     def goals(self) -> Goals:
         """The objectives, with their directions."""
-        return goals_of(self.document)
+        return self.results.goals
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -70,15 +89,15 @@ class Run:
         """
         import pandas as pd
 
-        front = set(self.document["front"])
+        front = set(self.results.front)
         rows = [
             {
-                "trial": entry["number"],
-                "state": entry["state"],
-                **entry["values"],
-                **{self.column(name): value for name, value in entry["params"].items()},
-                **{name: entry.get(name) for name in _TRIAL_COLUMNS},
-                "front": entry["number"] in front,
+                "trial": entry.number,
+                "state": entry.state,
+                **entry.values,
+                **{self.column(name): value for name, value in entry.params.items()},
+                **{name: getattr(entry, name) for name in _TRIAL_COLUMNS},
+                "front": entry.number in front,
             }
             for entry in self.entries
         ]
@@ -90,16 +109,15 @@ class Run:
         return table.assign(**times, **numbers)
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
-        """The document's trials, those that run at the end."""
-        return [*self.document["trials"], *self.document.get("running", ())]
+    def entries(self) -> tuple[TrialEntry, ...]:
+        """The trials, those that run at the end."""
+        return self.results.trials + self.active
 
     @property
     def parameters(self) -> list[str]:
         """The hyperparameters that vary, in the order of the study file."""
-        space: Mapping[str, Any] = self.document["study"].get("space") or {}
-        used = (name for entry in self.document["trials"] for name in entry["params"])
-        return list(dict.fromkeys([*space, *used]))
+        used = (name for entry in self.results.trials for name in entry.params)
+        return list(dict.fromkeys([*self.results.study.space, *used]))
 
     def column(self, parameter: str) -> str:
         """Return the column of ``trials`` and ``front`` that holds a hyperparameter."""
@@ -111,7 +129,7 @@ class Run:
         """The trials of the front, best first objective first, with values and hyperparameters."""
         hyperparameters = [self.column(name) for name in self.parameters]
         columns = [*self.goals.names, *hyperparameters]
-        front: pd.DataFrame = self.trials.loc[self.document["front"], columns]
+        front: pd.DataFrame = self.trials.loc[list(self.results.front), columns]
         return front
 
     @cached_property
@@ -119,21 +137,23 @@ class Run:
         """A row a report of each trial, by trial and epoch: losses, R², MAE and seconds."""
         import pandas as pd
 
+        names = Epoch.__struct_fields__
         rows = [
-            {"trial": entry["number"], **epoch}
+            [entry.number, *(getattr(report, name) for name in names)]
             for entry in self.entries
-            for epoch in entry["curve"]
+            for report in entry.curve
         ]
-        columns = ["trial", *Epoch.__dataclass_fields__]
-        table = pd.DataFrame(rows, columns=columns).rename(columns={"number": "epoch"})
-        return table.astype({"trial": int, "epoch": int}).set_index(["trial", "epoch"])
+        table = pd.DataFrame(rows, columns=["trial", *names]).rename(columns={"number": "epoch"})
+        kinds = {name: "float64" for name in names if name != "number"}
+        table = table.astype(kinds | {"trial": "int64", "epoch": "int64"})
+        return table.set_index(["trial", "epoch"])
 
     @cached_property
     def importances(self) -> list[Importances]:
         """How much each hyperparameter matters, objective by objective."""
         from lstmopt.results.importance import importances
 
-        return importances(self.document)
+        return importances(self.results)
 
     @cached_property
     def forecasts(self) -> pd.DataFrame:
@@ -163,12 +183,11 @@ class Run:
             ) from error
 
     @property
-    def audit(self) -> dict[str, Any] | None:
+    def audit(self) -> Audit | None:
         """What ``lstmopt audit`` found, where it was run to its end."""
         try:
-            content: dict[str, Any] = json.loads(self.folder.audit.read_text("utf-8"))
-            return content if set(content) >= _AUDIT else None
-        except (OSError, ValueError, TypeError):
+            return msgspec.json.decode(self.folder.audit.read_bytes(), type=Audit)
+        except (OSError, msgspec.DecodeError):
             return None
 
     @cached_property
@@ -194,37 +213,7 @@ class Run:
 
         return Forecaster.load(self.path)
 
-    @property
-    def figures(self) -> Figures:
-        """Every figure of the report, as plotly figures."""
-        from lstmopt.report.figures import Figures
 
-        return Figures(self)
-
-    def write_report(self) -> Path:
-        """Write ``report.html`` into the run's folder and return its path."""
-        from lstmopt.report.page import write_report
-
-        return write_report(self)
-
-    def _repr_html_(self) -> str:
-        from lstmopt.report.page import notebook_summary
-
-        return notebook_summary(self)
-
-
-_AUDIT = {
-    "stopped",
-    "sampled",
-    "lost",
-    "interval",
-    "false_prune_rate",
-    "front_gain",
-    "epochs_saved",
-    "decisions_replayed",
-    "decisions_different",
-    "trials",
-}
 _TRIAL_COLUMNS = (
     "epochs",
     "epochs_trained",
@@ -236,7 +225,7 @@ _TRIAL_COLUMNS = (
 )
 
 
-def load(path: str | Path) -> Run:
+def read_run(path: str | Path) -> RunData:
     """Read the run in a folder, finished or not.
 
     Raises LstmoptError where there is none, or where neither its document nor its study can be
@@ -246,34 +235,34 @@ def load(path: str | Path) -> Run:
     written, damage = None, None
     if folder.results.is_file():
         try:
-            written = read_document(folder.results)
+            written = read_results(folder.results)
         except LstmoptError as error:
             damage = error
     if written and not _is_newer(folder.journal, folder.results):
-        return Run(folder, written)
+        return RunData(folder, written)
     try:
         so_far = _so_far(folder)
     except LstmoptError as error:
         # what was written is there, whatever became of its storage
         so_far, damage = None, damage or error
     if written and (so_far is None or _same_trials(written, so_far)):
-        return Run(folder, written)
+        return RunData(folder, written)
     if so_far is None:
         raise damage or LstmoptError(
             f"a run is a folder with {folder.results.name} or {folder.journal.name}, found neither "
             f"in {folder.path}: name the folder that lstmopt run wrote"
         )
-    return Run(folder, so_far)
+    return so_far
 
 
-def _so_far(folder: RunFolder) -> dict[str, Any] | None:
+def _so_far(folder: RunFolder) -> RunData | None:
     """Read what a study's storage holds of it; None where there is no storage."""
     config = _config_of(folder)
     try:
         study = stored_study(folder, config)
         if study is None:
             return None
-        document = document_so_far(study)
+        found = results_so_far(study)
     except LstmoptError:
         raise
     except Exception as error:  # whatever a damaged storage makes Optuna say
@@ -281,15 +270,15 @@ def _so_far(folder: RunFolder) -> dict[str, Any] | None:
             f"a study is read from a storage that is whole, found that of {folder.path} damaged "
             f"({type(error).__name__}: {' '.join(str(error).split())}): bring back a copy"
         ) from error
-    if document is None:
+    if found is None:
         raise LstmoptError(
             "an unfinished run is read from what its study says of itself, found nothing in "
             f"{folder.path}: run the same command again, to its end"
         )
+    results, active = found
     if not folder.is_driven():
-        for entry in document["running"]:
-            entry["state"] = "interrupted"
-    return document
+        active = tuple(msgspec.structs.replace(entry, state="interrupted") for entry in active)
+    return RunData(folder, results, active)
 
 
 def _is_newer(path: Path, other: Path) -> bool:
@@ -297,10 +286,10 @@ def _is_newer(path: Path, other: Path) -> bool:
     return not path.is_file() or path.stat().st_mtime_ns > other.stat().st_mtime_ns
 
 
-def _same_trials(written: Mapping[str, Any], so_far: Mapping[str, Any]) -> bool:
+def _same_trials(written: StudyResults, so_far: RunData) -> bool:
     """Say whether nothing went on since a document was written."""
-    closed = {entry["number"] for entry in so_far["trials"]}
-    return not so_far["running"] and closed == {entry["number"] for entry in written["trials"]}
+    closed = {entry.number for entry in so_far.results.trials}
+    return not so_far.active and closed == {entry.number for entry in written.trials}
 
 
 def _config_of(folder: RunFolder) -> Config | None:

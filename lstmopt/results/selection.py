@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, normalise
 from lstmopt.pareto import knee
-from lstmopt.results.document import front_rows, goals_of
+from lstmopt.results.document import StudyResults, TrialEntry
 
 
-def pick_index(values: Sequence[Mapping[str, float]], goals: Goals, pick: str) -> int:
+def pick_index(values: Sequence[Mapping[str, float | None]], goals: Goals, pick: str) -> int:
     """Return the index of the pick ``knee``, ``best`` or ``fastest`` among ``values``."""
+    points = [goals.minimised(row) for row in values]
     if pick == "knee":
-        points = [[o.minimised(row[o.name]) for o in goals.objectives] for row in values]
         return knee(normalise(points, goals))
     group = goals.learned if pick == "best" else goals.static or list(goals.objectives)
-    objective = group[0]
-    return min(range(len(values)), key=lambda n: objective.minimised(values[n][objective.name]))
+    column = goals.objectives.index(group[0])
+    return min(range(len(points)), key=lambda n: points[n][column])
 
 
-def pick_row(document: dict[str, Any], pick: str) -> tuple[dict[str, Any], str]:
-    """Return the picked row of the front and a sentence that explains it.
+def pick_trial(results: StudyResults, pick: str) -> tuple[TrialEntry, str]:
+    """Return the picked trial of the front and a sentence that explains it.
 
     ``pick`` is ``knee``, ``best``, ``fastest`` or the number of a trial on the front.
     """
-    rows = front_rows(document)
-    by_number = {str(row["trial"]): row for row in rows}
+    front = results.front_trials
+    by_number = {str(trial.number): trial for trial in front}
     if pick in by_number:
         return by_number[pick], f"Trial {pick} was named."
-    if pick not in _WHY or not rows:
+    if pick not in _WHY or not front:
         raise LstmoptError(
             f"--pick takes knee, best, fastest or a trial of the front, found {pick!r}: "
             f"choose from {', '.join(by_number) or 'a run that has a front'}"
         )
-    goals = goals_of(document)
-    row = rows[pick_index([r["values"] for r in rows], goals, pick)]
-    return row, f"Trial {row['trial']} {why(pick, len(rows), goals)}."
+    goals = results.goals
+    trial = front[pick_index([t.values for t in front], goals, pick)]
+    return trial, f"Trial {trial.number} {why(pick, len(front), goals)}."
 
 
 def why(pick: str, size: int, goals: Goals) -> str:
