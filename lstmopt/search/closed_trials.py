@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numbers import Real
 
 from lstmopt.objectives import Goals
-from lstmopt.pareto import dominates
+from lstmopt.pareto import GrowingFront
 from lstmopt.search_space import Params
-from lstmopt.storage.trial_record import INFEASIBLE, TrialRecord, minimised
+from lstmopt.storage.trial_record import INFEASIBLE, TrialRecord
 from lstmopt.warm_start.protocols import PastTrial
 
 
@@ -33,8 +33,8 @@ class ClosedTrials:
     def __init__(self, goals: Goals, advised: bool = True) -> None:
         self._goals, self._advised = goals, advised
         self._count = 0
-        self._twins: dict[bytes, int] = {}
-        self._front: dict[int, list[float]] = {}
+        self._duplicates: dict[bytes, int] = {}
+        self._front = GrowingFront()
         self.spent = 0
         """How many count towards a number of trials: not what was never trained here."""
         self.epochs_trained = 0
@@ -48,11 +48,11 @@ class ClosedTrials:
     @property
     def front(self) -> set[int]:
         """The numbers of the trials that none dominates; of equal ones the first."""
-        return set(self._front)
+        return set(self._front.numbers)
 
-    def twin(self, params: Params) -> int | None:
+    def find_duplicate(self, params: Params) -> int | None:
         """Number a trial of the same candidate that came to its end, or that the pruner stopped."""
-        return self._twins.get(_key(params))
+        return self._duplicates.get(_key(params))
 
     def add(self, record: TrialRecord) -> None:
         """Take in a trial that has just been closed."""
@@ -64,26 +64,16 @@ class ClosedTrials:
             infeasible = record.state == INFEASIBLE
             self.without_value.append(WithoutValue(record.number, infeasible, costs))
         if record.state == "complete" or record.by_pruner:
-            self._twins.setdefault(_key(record.params), record.number)
+            self._duplicates.setdefault(_key(record.params), record.number)
         if record.state == "complete":
-            point = dict(zip(self._goals.names, minimised(record, self._goals), strict=True))
-            self._put_on_front(record.number, list(point.values()))
+            values = self._goals.minimised(record.values)
+            self._front.add(record.number, values)
             if not self._advised:
                 return
+            point = dict(zip(self._goals.names, values, strict=True))
             losses = tuple(point[o.name] for o in self._goals.learned)
             static = tuple(point[o.name] for o in self._goals.static)
             self.finished.append(PastTrial(record.number, record.params, losses, static))
-
-    def _put_on_front(self, number: int, point: list[float]) -> None:
-        if any(
-            dominates(known, point) or (known == point and earlier < number)
-            for earlier, known in self._front.items()
-        ):
-            return
-        for beaten, known in list(self._front.items()):
-            if known == point or dominates(point, known):
-                del self._front[beaten]
-        self._front[number] = point
 
 
 def _key(params: Params) -> bytes:

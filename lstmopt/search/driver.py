@@ -5,68 +5,46 @@ The driver alone owns the study; workers see candidates and checkpoints.
 
 from __future__ import annotations
 
-import bisect
 import math
-import time
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any
 
 import optuna
 
 from lstmopt.errors import MachineError
 from lstmopt.execution.engine import MOST_DEATHS, Engine, deaths, failure_of
-from lstmopt.plugin.registry import Registry
 from lstmopt.pruning.pruners import GO_ON, Closing, Decision, Promoter, decisions
-from lstmopt.search.active_trial import Running
-from lstmopt.search.asking import Proposals
-from lstmopt.search.observer import Observer
-from lstmopt.search.overhead import Overhead
-from lstmopt.search.sampler_storage import open_view
-from lstmopt.search.search_plan import Plan
-from lstmopt.search.telling import Checkpoints, Ledger
-from lstmopt.search_space import Params
-from lstmopt.storage.segments import last_decision, read_segments
-from lstmopt.storage.study_store import StoredStudy
-from lstmopt.storage.trial_record import INFEASIBLE, TrialRecord, closed_trials
-from lstmopt.system.signals import Interruption
+from lstmopt.search.active_trial import ActiveTrial
+from lstmopt.search.asking import Asker
+from lstmopt.search.budget import SearchBudget
+from lstmopt.search.context import SearchContext
+from lstmopt.search.paused_trials import PausedTrials
+from lstmopt.search.resuming import resume
+from lstmopt.search.sampler_storage import open_for_sampler
+from lstmopt.search.telling import Teller
+from lstmopt.storage.trial_record import TrialRecord, closed_trials
 from lstmopt.training.trainer import Progress
 
 _LOOK = 1.0
 """Seconds between two looks at whether anybody wants to go on waiting."""
-_MOST_PAUSED = 500
-"""Paused trials that keep a checkpoint; an older one is trained again if it is promoted."""
 
 
 class Driver:
-    """Runs one search on a study until its budget is spent.
+    """Runs one search on a study until its budget is spent."""
 
-    ``cost_of`` gives what the goals' static objectives measure, from a candidate's parameters.
-    """
-
-    def __init__(
-        self,
-        stored: StoredStudy,
-        plan: Plan,
-        cost_of: Callable[[Params], Any],
-        engine: Engine,
-        checkpoints: Checkpoints,
-        registry: Registry,
-        observer: Observer,
-    ) -> None:
-        self.plan, self.engine, self.observer = plan, engine, observer
-        self.interruption, self.overhead = Interruption(), Overhead()
-        study, view = open_view(stored.study, stored.storage)
-        self.ledger = Ledger(
-            stored, view, plan, cost_of, checkpoints, registry, observer, self.overhead
+    def __init__(self, context: SearchContext, engine: Engine) -> None:
+        self._context, self._plan, self._engine = context, context.plan, engine
+        study, storage = open_for_sampler(context.stored)
+        self._teller = Teller(context, storage)
+        self._asker = Asker(context, self._teller, study, storage)
+        self._training: dict[Future[Progress], ActiveTrial] = {}
+        self._ready: list[ActiveTrial] = []
+        self._paused = PausedTrials(self._read_back, context.checkpoints.drop_checkpoints)
+        self._budget = SearchBudget(
+            self._plan.trials,
+            self._plan.reports,
+            self._plan.seconds,
+            self._teller.closed.epochs_trained,
         )
-        self.proposals = Proposals(self.ledger, study, view, plan, cost_of, observer, self.overhead)
-        self._running: dict[Future[Progress], Running] = {}
-        self._ready: list[Running] = []
-        self._paused: list[int] = []
-        self._paused_lately: dict[int, Running] = {}
-        self._trained = self.ledger.closed.epochs_trained
-        self._stop_at = math.inf if plan.seconds is None else time.monotonic() + plan.seconds
 
     def search(self) -> list[TrialRecord]:
         """Ask, advance, decide and tell until the budget is spent; return every closed trial.
@@ -74,46 +52,39 @@ class Driver:
         Raises KeyboardInterrupt when it was asked to stop, after what ran has been recorded.
         """
         self._resume()
+        stop = self._context.stop
         while True:
             while self._has_room() and self._start_next():
                 pass
-            if self.interruption.asked:
-                if not self._running:
+            if stop.asked:
+                if not self._training:
                     raise KeyboardInterrupt
             else:
                 self._ask_ahead()
-            if not self._running:
+            if not self._training:
                 self._close_paused()
-                return closed_trials(self.ledger.study, self.plan.goals)
-            done, _ = wait(self._running, _LOOK, FIRST_COMPLETED)
-            if not done and self.interruption.asked and self.engine.away:
+                return closed_trials(self._context.stored.study, self._plan.goals)
+            done, _ = wait(self._training, _LOOK, FIRST_COMPLETED)
+            if not done and stop.asked and self._engine.away:
                 raise KeyboardInterrupt  # there is nothing to finish first
-            for future in sorted(done, key=lambda f: self._running[f].number):
-                self._collect(self._running.pop(future), future)
+            for future in sorted(done, key=lambda f: self._training[f].number):
+                self._collect(self._training.pop(future), future)
 
     def _has_room(self) -> bool:
         """Say whether a worker is free for something that is wanted."""
-        return len(self._running) < self.engine.workers and not self.interruption.asked
-
-    @property
-    def _time_is_up(self) -> bool:
-        return time.monotonic() >= self._stop_at
-
-    def _epochs_left(self) -> float:
-        """Count the reports of the budget that are neither trained nor in a worker's hands."""
-        return self.plan.reports - self._trained - sum(r.asked for r in self._running.values())
+        return len(self._training) < self._engine.workers and not self._context.stop.asked
 
     def _start_next(self) -> bool:
         """Do the next thing that may give a free worker a trial; say whether there was one."""
         if self._ready and not self._ends_soon():
             self._go_on(self._ready.pop(0))
-        elif not self._ready and (promoted := self._promoted()):
+        elif not self._ready and (promoted := self._promoted("open")):
             self._ready.append(promoted)
         elif self._wants_more():
             self._begin_trial()
         elif self._ready:
             self._go_on(self._longest_ready())
-        elif promoted := self._promoted("front" if self.plan.epochs is None else "everyone"):
+        elif promoted := self._promoted("front" if self._plan.epochs is None else "everyone"):
             self._ready.append(promoted)
         else:
             return False
@@ -121,18 +92,24 @@ class Driver:
 
     def _ask_ahead(self) -> None:
         """Have the next trial ready while workers are busy, so that none waits for a sampler."""
-        busy = len(self._running) >= self.engine.workers > 1
+        busy = len(self._training) >= self._engine.workers > 1
         if busy and not self._ready and self._promotable("open") is None and self._wants_more():
             self._begin_trial()
 
     def _begin_trial(self) -> None:
-        in_training = {r.number for r in (*self._running.values(), *self._ready)}
-        if running := self.proposals.next(in_training):
-            self._ready.append(running)
+        in_training = {trial.number for trial in (*self._training.values(), *self._ready)}
+        if begun := self._asker.next(in_training):
+            self._ready.append(begun)
 
-    def _begun(self) -> int:
-        open_trials = len(self._running) + len(self._ready) + len(self._paused)
-        return self.ledger.closed.spent + open_trials
+    def _trials_left(self) -> int:
+        """Count the trials that may still be begun."""
+        active = len(self._training) + len(self._ready) + len(self._paused)
+        return self._budget.trials_left(self._teller.closed.spent + active)
+
+    def _wants_more(self) -> bool:
+        if not self._trials_left() or self._budget.is_spent(self._training.values()):
+            return False
+        return not self._asker.exhausted
 
     def _ends_soon(self) -> bool:
         """Say whether so few trials are left to begin that workers might idle at the end.
@@ -140,194 +117,156 @@ class Driver:
         Then all of them are begun, and workers take turns: the longest is never left for last. Not
         where a budget in epochs might end before they do.
         """
-        workers, to_begin = self.engine.workers, self.plan.trials - self._begun()
+        workers, to_begin = self._engine.workers, self._trials_left()
         if workers == 1 or to_begin > workers:
             return False
-        most = self.plan.trial_reports * (to_begin + len(self._ready) + len(self._running))
-        return self.plan.epochs is None or self._epochs_left() >= most
+        most = self._plan.trial_reports * (to_begin + len(self._ready) + len(self._training))
+        return (
+            self._plan.epochs is None or self._budget.reports_left(self._training.values()) >= most
+        )
 
-    def _longest_ready(self) -> Running:
+    def _longest_ready(self) -> ActiveTrial:
         """Take the trial that has most left to train (McNaughton, Management Science 6, 1959)."""
-        left = [running.seconds_left(self.plan.trial_reports) for running in self._ready]
+        left = [trial.seconds_left(self._plan.trial_reports) for trial in self._ready]
         return self._ready.pop(left.index(max(left)))
 
-    def _pause(self, running: Running) -> None:
-        """Keep a trial until it is promoted or the study ends; its checkpoint lies in its place.
+    def _promotable(self, closing: Closing) -> int | None:
+        """Number the paused trial that the pruner wants to go on, while the budget lasts."""
+        pruner = self._plan.pruner
+        if not (len(self._paused) and isinstance(pruner, Promoter)):
+            return None
+        if self._budget.is_spent(self._training.values()):
+            return None
+        with self._context.overhead.timed("prune"):
+            return pruner.promote(self._paused.numbers, self._teller.trials, closing)
 
-        Of many, the oldest keep none, and are held in the storage alone: training is pure, so they
-        can be trained again to where they were, and few ever are.
-        """
-        running.checkpoint = None
-        bisect.insort(self._paused, running.number)
-        self._paused_lately[running.number] = running
-        if len(self._paused_lately) > _MOST_PAUSED:
-            oldest = next(iter(self._paused_lately))
-            del self._paused_lately[oldest]
-            self.ledger.checkpoints.drop_checkpoints(oldest)
-
-    def _take_paused(self, number: int) -> Running:
-        """Return a trial that is paused, and is no longer."""
-        self._paused.remove(number)
-        lately = self._paused_lately.pop(number, None)
-        return lately or Running.of(self.ledger.trial(number))
-
-    def _promoted(self, closing: Closing = "open") -> Running | None:
+    def _promoted(self, closing: Closing) -> ActiveTrial | None:
         """Take the paused trial that the pruner wants to go on."""
         number = self._promotable(closing)
         if number is None:
             return None
-        promoted = self._take_paused(number)
-        self._find_checkpoint(promoted)
-        self.ledger.promoted(promoted, closing)
+        promoted = self._paused.take(number)
+        promoted.go_on_from(self._checkpoint_of(promoted))
+        self._teller.promoted(promoted, closing)
         return promoted
 
-    def _find_checkpoint(self, running: Running) -> None:
-        """Let a trial go on from its checkpoint, or begin anew where there is none."""
-        running.checkpoint = self.ledger.checkpoints.read_checkpoint(
-            running.number, len(running.epochs)
-        )
-        if running.checkpoint is None:
-            running.epochs = []
+    def _checkpoint_of(self, trial: ActiveTrial) -> bytes | None:
+        return self._context.checkpoints.read_checkpoint(trial.number, trial.trained)
 
-    def _promotable(self, closing: Closing) -> int | None:
-        """Number the paused trial that the pruner wants to go on, while the budget lasts."""
-        pruner = self.plan.pruner
-        if not (self._paused and isinstance(pruner, Promoter)):
-            return None
-        if self._time_is_up or self._epochs_left() < 1:
-            return None
-        with self.overhead.timed("prune"):
-            return pruner.promote(tuple(self._paused), self.ledger.trials, closing)
+    def _read_back(self, number: int) -> ActiveTrial:
+        return ActiveTrial.of(self._teller.trial(number))
 
     def _close_paused(self) -> None:
         """Stop what is still paused when nothing is left to begin or to promote."""
-        for number in tuple(self._paused):
-            running = self._take_paused(number)
-            epoch = len(running.epochs)
-            reason = f"paused at report {epoch}, and not promoted before the study ended"
-            self.ledger.stop(running, epoch, reason, by_pruner=True)
-
-    def _wants_more(self) -> bool:
-        if self._begun() >= self.plan.trials or self._time_is_up or self._epochs_left() < 1:
-            return False
-        return not self.proposals.exhausted
+        for number in self._paused.numbers:
+            trial = self._paused.take(number)
+            reason = f"paused at report {trial.trained}, and not promoted before the study ended"
+            self._teller.stop(trial, trial.trained, reason, by_pruner=True)
 
     def _resume(self) -> None:
-        """Take up the trials that an earlier driver left running, each as it stood."""
+        """Take up the trials that an earlier driver left open, each as it stood."""
         states = (optuna.trial.TrialState.RUNNING,)
-        for trial in self.ledger.study.get_trials(deepcopy=False, states=states):
-            attributes = trial.user_attrs
-            if reason := attributes.get(INFEASIBLE):
-                self.ledger.infeasible(trial.number, reason)
-            elif self.plan.space.rejects(trial.params) or "seed" not in attributes:
-                self.proposals.take_up(trial.number)
-            elif "twin" in attributes:
-                self.ledger.reuse(trial.number, attributes["twin"])
-            elif not read_segments(trial) and (
-                (twin := self.ledger.closed.twin(trial.params)) is not None
-            ):
-                self.ledger.reuse(trial.number, twin)
+        for trial in self._context.stored.study.get_trials(deepcopy=False, states=states):
+            found = resume(trial, self._plan.space, self._teller.closed.find_duplicate)
+            if found.action == "refuse":
+                self._teller.refuse(trial.number, found.reason)
+            elif found.action == "draw":
+                self._asker.take_up(trial.number)
+            elif found.action == "reuse":
+                self._teller.reuse(trial.number, found.duplicate)
             else:
-                self._take_up(trial)
+                active = ActiveTrial.of(trial)
+                self._show_curve(active)
+                if found.action == "stop":
+                    self._teller.stop(active, found.report, found.reason, by_pruner=True)
+                elif found.action == "complete":
+                    self._teller.complete(active)
+                elif found.action == "pause":
+                    self._paused.add(active)
+                else:
+                    active.go_on_from(self._checkpoint_of(active))
+                    self._ready.append(active)
+                self._budget.spend(active.trained)
 
-    def _take_up(self, trial: optuna.trial.FrozenTrial) -> None:
-        """Go on with an interrupted trial as its last decision says."""
-        running, segments = Running.of(trial), read_segments(trial)
-        if running.epochs:
-            # what came after a stop was never shown to the pruner
-            seen = running.epochs[: running.decided]
-            self.ledger.trials.put(self.plan.goals.view(running.number, running.static, seen))
-        at, report, decision = last_decision(segments)
-        promoted = any(event > at for event, _ in running.promotions)
-        if decision.action == "stop":
-            self.ledger.stop(running, report, decision.reason, by_pruner=True)
-        elif segments and segments[-1].end == "finished":
-            self.ledger.complete(running)
-        elif decision.action == "pause" and not promoted:
-            self._pause(running)
+    def _show_curve(self, trial: ActiveTrial) -> None:
+        """Let the pruner compare with a trial as far as it had seen it."""
+        if trial.epochs:
+            seen = trial.epochs[: trial.decided]
+            view = self._plan.goals.trial_view(trial.number, trial.static, seen)
+            self._teller.trials.put(view)
+
+    def _go_on(self, trial: ActiveTrial) -> None:
+        """Submit the next segment, or close the trial when a budget is spent."""
+        own = self._plan.limits.max_trial_seconds
+        left_to_it = math.inf if own is None else own - trial.seconds
+        if self._budget.time_is_up:
+            self._cut_off(trial, "time was up")
+        elif left_to_it <= 0 or trial.out_of_time:
+            reason = f"stopped after {trial.trained} reports: max_trial_seconds is {own:g}"
+            self._teller.stop(trial, trial.trained, reason)
+        elif (left := self._budget.reports_left(self._training.values())) < 1:
+            self._cut_off(trial, "epochs were spent")
         else:
-            self._find_checkpoint(running)
-            self._ready.append(running)
-        self._trained += len(running.epochs)
+            epochs = int(min(trial.next_epochs(self._plan.segment_seconds), left))
+            if isinstance(self._plan.pruner, Promoter):
+                rung = self._plan.pruner.next_rung(trial.trained)
+                epochs = epochs if rung is None else min(epochs, rung - trial.trained)
+            trial.submit(epochs)
+            seconds = min(self._budget.seconds_left, left_to_it)
+            future = self._engine.submit(trial.candidate, trial.checkpoint, epochs, seconds)
+            self._training[future] = trial
 
-    def _go_on(self, running: Running) -> None:
-        """Submit the next segment, or close the trial when the study's budget is spent."""
-        own = self.plan.limits.max_trial_seconds
-        left_to_it = math.inf if own is None else own - sum(e.seconds for e in running.epochs)
-        if self._time_is_up:
-            self._cut_off(running, "time was up")
-        elif left_to_it <= 0 or running.out_of_time:
-            epoch = len(running.epochs)
-            reason = f"stopped after {epoch} reports: max_trial_seconds is {own:g}"
-            self.ledger.stop(running, epoch, reason)
-        elif (left := self._epochs_left()) < 1:
-            self._cut_off(running, "epochs were spent")
-        else:
-            epochs = int(min(running.next_epochs(self.plan.segment_seconds), left))
-            if isinstance(self.plan.pruner, Promoter):
-                trained = len(running.epochs)
-                rung = self.plan.pruner.next_rung(trained)
-                epochs = epochs if rung is None else min(epochs, rung - trained)
-            running.asked, running.submitted = epochs, time.perf_counter()
-            seconds = min(self._stop_at - time.monotonic(), left_to_it)
-            future = self.engine.submit(running.candidate, running.checkpoint, epochs, seconds)
-            self._running[future] = running
+    def _cut_off(self, trial: ActiveTrial, why: str) -> None:
+        epoch = max(trial.trained, trial.decided)
+        self._teller.stop(trial, epoch, f"the study's {why} at report {epoch}")
 
-    def _cut_off(self, running: Running, why: str) -> None:
-        epoch = max(len(running.epochs), running.decided)
-        self.ledger.stop(running, epoch, f"the study's {why} at report {epoch}")
-
-    def _collect(self, running: Running, future: Future[Progress]) -> None:
+    def _collect(self, trial: ActiveTrial, future: Future[Progress]) -> None:
         """Decide about what a segment gave, record both, and do as decided."""
         error = future.exception()
         if error is not None:
-            self._lost(running, error)
+            self._lose_worker(trial, error)
             return
         progress = future.result()
-        running.epochs.extend(progress.epochs)
-        running.out_of_time = progress.out_of_time
-        self._trained += len(progress.epochs)
-        made = self._decide(running, progress)
-        self.ledger.segment(running, progress, made)
-        spent = time.perf_counter() - running.submitted
-        training = sum(epoch.seconds for epoch in progress.epochs)
-        running.handling = min(running.handling, spent - training)
-        self.observer.advanced(running.number, progress.epochs)
+        trial.add(progress)
+        self._budget.spend(len(progress.epochs))
+        made = self._decide(trial, progress)
+        self._teller.segment(trial, progress, made)
+        self._context.observer.advanced(trial.number, progress.epochs)
         report, decision = made[-1] if made else (0, GO_ON)
         if progress.failure:
-            self.ledger.fail(running, progress.failure)
+            self._teller.fail(trial, progress.failure)
         elif decision.action == "stop":
-            self.ledger.stop(running, report, decision.reason, by_pruner=True)
+            self._teller.stop(trial, report, decision.reason, by_pruner=True)
         elif progress.finished:
-            self.ledger.complete(running)
+            self._teller.complete(trial)
         elif decision.action == "pause":
-            self._pause(running)
+            self._paused.add(trial)
         else:
-            self._ready.append(running)
+            self._ready.append(trial)
 
-    def _lost(self, running: Running, error: BaseException) -> None:
+    def _lose_worker(self, trial: ActiveTrial, error: BaseException) -> None:
         """Go on from the last checkpoint when a worker died; give up when it keeps dying."""
         if isinstance(error, MachineError):  # nothing can be trained there, whatever the candidate
             raise error
         lost = deaths(error)
-        running.deaths += lost or 0
-        if lost is None or running.deaths >= MOST_DEATHS:
-            self.ledger.fail(running, failure_of(error, running.deaths if lost else 0))
+        trial.lose_worker(lost or 0)
+        if lost is None or trial.deaths >= MOST_DEATHS:
+            self._teller.fail(trial, failure_of(error, trial.deaths if lost else 0))
             return
         became = "died" if lost else "went away"
-        self.observer.notice(
-            f"trial {running.number}: its worker {became}; it goes on from report "
-            f"{len(running.epochs)} in another"
+        self._context.observer.notice(
+            f"trial {trial.number}: its worker {became}; it goes on from report "
+            f"{trial.trained} in another"
         )
-        self._ready.append(running)
+        self._ready.append(trial)
 
-    def _decide(self, running: Running, progress: Progress) -> list[tuple[int, Decision]]:
+    def _decide(self, trial: ActiveTrial, progress: Progress) -> list[tuple[int, Decision]]:
         """Ask the pruner at each report that it has not judged yet; a failure is not judged."""
-        trial = self.plan.goals.view(running.number, running.static, tuple(running.epochs))
+        view = self._plan.goals.trial_view(trial.number, trial.static, trial.epochs)
         if progress.failure:
-            self.ledger.trials.put(trial)
+            self._teller.trials.put(view)
             return []
-        with self.overhead.timed("prune"):
-            made = decisions(self.plan.pruner, trial, self.ledger.trials, running.decided + 1)
-        running.decided = made[-1][0] if made else running.decided
+        with self._context.overhead.timed("prune"):
+            made = decisions(self._plan.pruner, view, self._teller.trials, trial.decided + 1)
+        trial.judge(made)
         return made

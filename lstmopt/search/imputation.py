@@ -1,7 +1,7 @@
 """What a sampler is told of trials that have no values of their own.
 
 In a study of several objectives Optuna's samplers learn nothing from a stopped trial, and nothing
-at all from one that is paused. Here such trials get stand-ins, which `view` shows to the sampler.
+at all from one that is paused. Here values are imputed to them, which `sampler_storage` shows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstmopt.plugin.registry import TellStopped
+from lstmopt.plugin.strategy import TellStopped
 from lstmopt.pruning.trial_curves import Floats, Trials
 
 if TYPE_CHECKING:
@@ -21,14 +21,18 @@ _LEAST_FINISHED = 3
 """Finished trials needed before anything is extrapolated from them."""
 
 
-def stand_ins(
+Values = tuple[float, ...]
+"""A trial's values in the goals' order, as Optuna is told them."""
+
+
+def impute(
     trials: Trials,
     goals: Goals,
     tell: TellStopped,
     latest: int | None = None,
     also: Collection[int] = (),
-) -> dict[int, tuple[float, ...]]:
-    """Return the values in the goals' order, by trial number, that unfinished trials stand for.
+) -> dict[int, Values]:
+    """Return the values, by trial number, under which unfinished trials are shown.
 
     Of the ``latest`` of them, all where that is None, and of those numbered ``also``.
     """

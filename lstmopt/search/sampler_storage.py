@@ -1,8 +1,8 @@
-"""A study as its sampler is shown it, in the driver's memory.
+"""The storage that a sampler reads: its study as it is shown it, in the driver's memory.
 
-In the view trials that have no values carry stand-ins (see `stand_ins`), a warm start's
-observations stand beside the study's own trials, and what a warm start brought is a first
-generation: the storage itself, and whoever else reads it, never sees any of it.
+Here trials that have no values carry imputed ones (see `imputation`), a warm start's observations
+stand beside the study's own trials, and what a warm start brought is a first generation: the
+storage itself, and whoever else reads it, never sees any of it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lstmopt.errors import MachineError
 from lstmopt.storage.driver_storage import Delegating
+from lstmopt.storage.optuna_internals import changed, generation_key, id_of, parents_prefix
 from lstmopt.storage.segments import is_segment
+from lstmopt.storage.study_store import StoredStudy
 from lstmopt.storage.trial_record import CANDIDATE, TAKEN_OVER
 
 Distributions = dict[str, BaseDistribution]
@@ -39,8 +41,8 @@ _DRAWN = -(2**31)
 """The id of a trial that is being drawn; what a warm start shows has small negative ones."""
 
 
-class SamplerView(Delegating):
-    """A storage in which trials without values show ``stand_ins``, by trial number.
+class SamplerStorage(Delegating):
+    """A storage in which trials without values show ``imputed`` ones, by trial number.
 
     Once shown, a trial needs a value whatever becomes of it: NSGA-II may have bred from it.
 
@@ -54,7 +56,7 @@ class SamplerView(Delegating):
         super().__init__(storage)
         self._study_id = storage.get_study_id_from_name(study_name)
         self._system_attrs = dict(storage.get_study_system_attrs(self._study_id))
-        self.stand_ins: Mapping[int, tuple[float, ...]] = {}
+        self.imputed: Mapping[int, tuple[float, ...]] = {}
         self._distributions: dict[tuple[tuple[str, BaseDistribution], ...], Distributions] = {}
         self._ids = array("q")
         self._held: dict[int, FrozenTrial] = {}
@@ -68,7 +70,7 @@ class SamplerView(Delegating):
     def __len__(self) -> int:
         return len(self._ids)
 
-    def ended(self, trial: FrozenTrial) -> None:
+    def _end(self, trial: FrozenTrial) -> None:
         """Take note of a trial of the study that has been closed."""
         self._held[trial.number] = self._without_curve(trial)
         if trial.state == TrialState.COMPLETE:
@@ -95,7 +97,7 @@ class SamplerView(Delegating):
     @contextmanager
     def asking(
         self,
-        stand_ins: Mapping[int, tuple[float, ...]],
+        imputed: Mapping[int, tuple[float, ...]],
         sees: int | None = None,
         always: Collection[int] = (),
         stopped_per_finished: int | None = None,
@@ -110,7 +112,7 @@ class SamplerView(Delegating):
         A warm start's ``observations`` stand before them, and a ``sampler`` that breeds generations
         finds a first one of what a warm start brought.
         """
-        self.stand_ins = stand_ins
+        self.imputed = imputed
         first = 0 if sees is None else max(0, len(self) - sees)
         older = bisect.bisect_left(self._complete, first)
         kept = set(self._complete[max(0, older - (sees or 0)) : older])
@@ -135,7 +137,7 @@ class SamplerView(Delegating):
         """Number the trials from which a genetic sampler breeds now, as it has noted them."""
         if not isinstance(sampler, optuna.samplers.BaseGASampler):
             return set()
-        prefix = sampler._get_parent_cache_key_prefix()
+        prefix = parents_prefix(sampler)
         noted = self._system_attrs
         generations = sorted(int(k.removeprefix(prefix)) for k in noted if k.startswith(prefix))
         ids = itertools.chain.from_iterable(noted[f"{prefix}{g}"] for g in generations[-2:])
@@ -189,8 +191,7 @@ class SamplerView(Delegating):
                 "a study's trials are its driver's alone, found one that another program began: "
                 "let it end, and run the same command again"
             )
-        drawn._trial_id = trial_id
-        self._append(drawn)
+        self._append(changed(drawn, trial_id=trial_id))
 
     def set_trial_param(
         self,
@@ -208,12 +209,22 @@ class SamplerView(Delegating):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        changed: bool = self.storage.set_trial_state_values(trial_id, state, values)
+        done: bool = self.storage.set_trial_state_values(trial_id, state, values)
         if state.is_finished():
-            self.ended(self.storage.get_trial(trial_id))
-        elif changed:
-            self._known(trial_id).state = state
-        return changed
+            self._end(self.storage.get_trial(trial_id))
+        elif done:
+            number = self._number(trial_id)
+            self._held[number] = changed(self._trial(number), state=state)
+        return done
+
+    def close(
+        self, number: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> FrozenTrial:
+        """Close a trial in the storage, and return it as it is there."""
+        self.storage.set_trial_state_values(self._ids[number], state, values)
+        trial: FrozenTrial = self.storage.get_trial(self._ids[number])
+        self._end(trial)
+        return trial
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         if trial_id != _DRAWN:
@@ -247,32 +258,37 @@ class SamplerView(Delegating):
         return self._held[number]
 
     def _append(self, trial: FrozenTrial) -> None:
-        self._ids.append(trial._trial_id)
+        self._ids.append(id_of(trial))
         self._held[trial.number] = self._without_curve(trial)
         if trial.state == TrialState.COMPLETE:
             self._complete.append(trial.number)
 
     def _without_curve(self, trial: FrozenTrial) -> FrozenTrial:
         """Copy what samplers ask for of a trial; equal distributions are one and the same dict."""
-        kept = copy.copy(trial)
-        kept.params, kept.system_attrs = dict(trial.params), dict(trial.system_attrs)
-        kept.user_attrs = {n: v for n, v in trial.user_attrs.items() if not is_segment(n)}
         drawn_from = trial.distributions
-        kept.distributions = self._distributions.setdefault((*drawn_from.items(),), drawn_from)
-        return kept
+        return changed(
+            trial,
+            params=dict(trial.params),
+            system_attrs=dict(trial.system_attrs),
+            user_attrs={n: v for n, v in trial.user_attrs.items() if not is_segment(n)},
+            distributions=self._distributions.setdefault((*drawn_from.items(),), drawn_from),
+        )
 
     def _shown_of(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        return [self._show(trial) for trial in trials] if self.stand_ins else trials
+        return [self._show(trial) for trial in trials] if self.imputed else trials
 
     def _show(self, trial: FrozenTrial) -> FrozenTrial:
-        values = self.stand_ins.get(trial.number)
+        values = self.imputed.get(trial.number)
         if values is None or trial.state in (TrialState.COMPLETE, TrialState.WAITING):
             return trial
         known = self._shown.get(trial.number)
         if known is None or known[0] is not trial or known[1] != values:
-            shown = copy.copy(trial)
-            shown.state, shown.values = TrialState.COMPLETE, values
-            shown.datetime_complete = trial.datetime_complete or trial.datetime_start
+            shown = changed(
+                trial,
+                state=TrialState.COMPLETE,
+                values=values,
+                datetime_complete=trial.datetime_complete or trial.datetime_start,
+            )
             known = self._shown[trial.number] = (trial, values, shown)
         return known[2]
 
@@ -294,7 +310,7 @@ def _with_first_generation(
     until a generation is full. So what is finished of a warm start counts as of generation 0, and
     stands there more than once where it is fewer than a population; it waits for its candidates.
     """
-    key = sampler._get_generation_key()
+    key = generation_key(sampler)
     waiting = any(CANDIDATE in t.user_attrs and t.state == TrialState.WAITING for t in trials)
     founders, generation = [], []
     for place, trial in enumerate(trials):
@@ -302,8 +318,7 @@ def _with_first_generation(
             continue
         if is_founder(trial):
             if key not in trial.system_attrs:
-                trial = copy.copy(trial)
-                trial.system_attrs = trial.system_attrs | {key: 0}
+                trial = changed(trial, system_attrs=trial.system_attrs | {key: 0})
                 trials[place] = trial
             founders.append(trial)
         generation.append(trial.system_attrs.get(key, -1))
@@ -323,11 +338,9 @@ def is_founder(trial: FrozenTrial) -> bool:
     return trial.number < 0 or CANDIDATE in attributes or TAKEN_OVER in attributes
 
 
-def open_view(study: optuna.Study, storage: BaseStorage) -> tuple[optuna.Study, SamplerView]:
-    """Return the study that a sampler is asked on, and the view that it reads.
-
-    ``storage`` is where the study's driver writes.
-    """
-    view = SamplerView(storage, study.study_name, study.get_trials(deepcopy=False))
+def open_for_sampler(stored: StoredStudy) -> tuple[optuna.Study, SamplerStorage]:
+    """Return the study that a sampler is asked on, and the storage that it reads."""
+    name = stored.study.study_name
+    storage = SamplerStorage(stored.storage, name, stored.study.get_trials(deepcopy=False))
     sampler = optuna.samplers.RandomSampler(seed=0)  # each ask sets its own
-    return optuna.load_study(study_name=study.study_name, storage=view, sampler=sampler), view
+    return optuna.load_study(study_name=name, storage=storage, sampler=sampler), storage

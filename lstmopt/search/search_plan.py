@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,9 +12,10 @@ import optuna
 
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, Limits
-from lstmopt.plugin.registry import Strategy, TellStopped, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.strategy import Strategy, TellStopped
 from lstmopt.pruning.pruners import Pruner
-from lstmopt.search_space import Params, Space
+from lstmopt.search_space import Space
 from lstmopt.seeds import derive_seed
 from lstmopt.warm_start.protocols import Beginning
 
@@ -53,8 +54,6 @@ class Plan:
     """How long a segment should train: long enough that dispatch costs little beside it."""
     beginning: Beginning | None = None
     """What a warm start gave; its space is the plan's."""
-    memory_mb: Callable[[Params], float] = lambda _: 0.0
-    """What training a candidate takes, in megabytes."""
 
     def after(self, beginning: Beginning) -> Plan:
         """Return the plan of a study that begins so.

@@ -28,7 +28,7 @@ _BANDWIDTH = 0.5
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceStudy:
     """An earlier study of `FEWEST` trials or more, and a model of how it would rank others."""
 
     space: Space
@@ -113,7 +113,7 @@ def _discordant(one: Floats, other: Floats) -> float:
     return float(np.mean((signs < 0) + 0.5 * (signs == 0)))
 
 
-class Weighing:
+class WeightedAdviser:
     """Shows fewer observations the more trials there are, and fewer of studies that disagree.
 
     ``most`` in the beginning, half of them once ``fade`` trials are finished; each source's share
@@ -121,7 +121,7 @@ class Weighing:
     with theirs. ``observations`` are those of all sources, in their order.
     """
 
-    def __init__(self, sources: Sequence[Source], most: int = 40, fade: int = 10) -> None:
+    def __init__(self, sources: Sequence[SourceStudy], most: int = 40, fade: int = 10) -> None:
         self.sources, self.most, self.fade = sources, most, fade
         self._each = [source.observations() for source in sources]
 
@@ -145,7 +145,7 @@ class Weighing:
             first += len(each)
         return found
 
-    def _weight(self, source: Source, own: Sequence[PastTrial]) -> float:
+    def _weight(self, source: SourceStudy, own: Sequence[PastTrial]) -> float:
         alike = _UNKNOWN if source.study.similarity is None else source.study.similarity
         if len(own) < FEWEST:
             return alike

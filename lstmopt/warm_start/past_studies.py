@@ -9,19 +9,28 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from lstmopt.data.series_features import SeriesTraits, similarity
+from lstmopt.data.series_features import SeriesFeatures, similarity
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked, near_miss
-from lstmopt.objectives import Goals
-from lstmopt.results.document import read_document
-from lstmopt.search_space import ARCHITECTURE, FIXED, Choice, Params, Space, Value
+from lstmopt.objectives import CandidateCosts, Goals
+from lstmopt.results.document import StudyResults, read_results
+from lstmopt.search_space import (
+    ARCHITECTURE,
+    FIXED,
+    Choice,
+    Params,
+    Space,
+    Value,
+    applies,
+    is_conditional,
+)
 from lstmopt.storage.driver_journal import open_journal
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.segments import curve_of, read_segments
@@ -56,7 +65,7 @@ class RawStudy:
     name: str
     trials: tuple[RawTrial, ...]
     work: Mapping[str, Any] = field(default_factory=dict)
-    traits: SeriesTraits | None = None
+    features: SeriesFeatures | None = None
     directions: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
 
@@ -65,16 +74,16 @@ class RawStudy:
 class Frame:
     """The study that begins, as far as earlier ones must be put into it.
 
-    ``cost_of`` gives what the goals' static objectives measure, from hyperparameters; ``rename``
-    says what an earlier study's hyperparameters are called here. ``itself`` is the name of the
-    study that begins, as `RawStudy` has it.
+    ``costs`` gives the static objectives of a candidate; ``rename`` says what an earlier study's
+    hyperparameters are called here. ``itself`` is the name of the study that begins, as `RawStudy`
+    has it.
     """
 
     goals: Goals
     space: Space
-    cost_of: Callable[[Params], Any]
+    costs: CandidateCosts
     work: Mapping[str, Any] = field(default_factory=dict)
-    traits: SeriesTraits | None = None
+    features: SeriesFeatures | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
     itself: str = ""
 
@@ -177,7 +186,7 @@ def read_studies(place: str) -> list[RawStudy]:
         return _read_path(place)
     except LstmoptError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as error:
         raise LstmoptError(
             f"a warm start reads runs that are whole, found {place} damaged "
             f"({type(error).__name__}: {' '.join(str(error).split())}): choose another run"
@@ -187,29 +196,28 @@ def read_studies(place: str) -> list[RawStudy]:
 def _read_path(place: str) -> list[RawStudy]:
     path = Path(place)
     if path.is_file():
-        return [_from_document(read_document(path), str(path.parent))]
+        return [_from_results(read_results(path), str(path.parent))]
     run = RunFolder(path)
     if not run.results.is_file() and run.journal.is_file():
         return _read_journal(run)
-    return [_from_document(read_document(run.results), place)]
+    return [_from_results(read_results(run.results), place)]
 
 
-def _from_document(document: Mapping[str, Any], place: str) -> RawStudy:
+def _from_results(results: StudyResults, place: str) -> RawStudy:
     trials = tuple(
         RawTrial(
-            entry["number"],
-            entry["params"],
-            {name: value for name, value in entry["values"].items() if value is not None},
-            tuple(msgspec.convert(epoch, Epoch) for epoch in entry["curve"]),
+            entry.number,
+            entry.params,
+            {name: value for name, value in entry.values.items() if value is not None},
+            tuple(report.epoch for report in entry.curve),
         )
-        for entry in document["trials"]
-        if entry["state"] == "complete"
+        for entry in results.trials
+        if entry.state == "complete"
     )
-    about = document["study"]
-    traits = about.get("traits") and msgspec.convert(about["traits"], SeriesTraits)
-    directions = {entry["name"]: entry["direction"] for entry in document["objectives"]}
-    name = f"{about['name']} ({place})"
-    return RawStudy(name, trials, about.get("work", {}), traits, directions, own=True)
+    study = results.study
+    directions = {entry.name: entry.direction for entry in results.objectives}
+    name = f"{study.name} ({place})"
+    return RawStudy(name, trials, study.work, study.features, directions, own=True)
 
 
 def _read_journal(run: RunFolder) -> list[RawStudy]:
@@ -306,7 +314,7 @@ def put_into(frame: Frame, raw: RawStudy) -> tuple[PastStudy, str]:
         names = ", ".join(strangers)
         lines.append(f"no hyperparameter here is called {names} ([warm_start.rename]: {near})")
     notice = f"{raw.name}: {'; '.join(lines)}" if lines else ""
-    alike = similarity(frame.traits, raw.traits)
+    alike = similarity(frame.features, raw.features)
     return PastStudy(raw.name, tuple(trials), same_work, alike), notice
 
 
@@ -316,7 +324,7 @@ def _put_trial(frame: Frame, raw: RawStudy, trial: RawTrial) -> PastTrial | str:
     exact = raw.own and not set(named) - set(FIXED)
     if raw.own:
         # what did not vary there was what it always is
-        named = {n: v for n, v in FIXED.items() if n != "dropout"} | named
+        named = {n: v for n, v in FIXED.items() if not is_conditional(n)} | named
     params: Params = {}
     for name, parameter in frame.space.parameters.items():
         if name in named:
@@ -326,15 +334,14 @@ def _put_trial(frame: Frame, raw: RawStudy, trial: RawTrial) -> PastTrial | str:
                     continue
                 return f"with {name} outside"
             params[name] = _as_here(parameter, named[name])
-        elif name != "dropout":
+        elif not is_conditional(name):
             exact = False
     applicable = frame.space.names(params)
     params = {name: value for name, value in params.items() if name in applicable}
-    if "dropout" in applicable and "dropout" not in params:
-        exact = False
+    exact &= all(name in params for name in applicable if is_conditional(name))
     for name, value in named.items():
         if name in FIXED and name not in frame.space.parameters and value != FIXED[name]:
-            exact &= name == "dropout" and int(params.get("num_layers", FIXED["num_layers"])) == 1
+            exact &= not applies(name, params)
     if not params:
         return "without a hyperparameter that varies here"
     losses = _losses(frame, raw, trial)
@@ -380,8 +387,7 @@ def _static(frame: Frame, trial: RawTrial, params: Params) -> tuple[float, ...] 
     static = frame.goals.static
     open_ones = [n for n in ARCHITECTURE if n in frame.space.parameters and n not in params]
     if not open_ones:
-        cost = frame.cost_of(params)
-        return tuple(o.minimised(o.measure(cost)) for o in static)
+        return frame.goals.minimised_static(frame.costs.static(params))
     if all(o.name in trial.values for o in static):
         return tuple(o.minimised(trial.values[o.name]) for o in static)
     return None

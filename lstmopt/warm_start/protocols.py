@@ -13,7 +13,9 @@ from typing import Protocol
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.pareto import front_mask, spread
-from lstmopt.plugin.registry import Named, Registry, Strategy, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.registry import Registry
+from lstmopt.plugin.strategy import Named, Strategy
 from lstmopt.search_space import Params, Space
 
 
@@ -133,7 +135,7 @@ def make_strategy(
     return made
 
 
-def begin_from(
+def ask_for_beginning(
     warm_start: WarmStart, name: str, space: Space, past: Sequence[PastStudy]
 ) -> Beginning:
     """Ask a warm start for a beginning and hold it to what it may give."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from lstmopt.config.study_file import WarmStartOptions
+from lstmopt.config.options import WarmStartOptions
 from lstmopt.errors import LstmoptError
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.warm_start.protocols import PastStudy
 
 
-class Learned(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, frozen=True):
     """A warm start's name and options, where earlier studies were read, and what was read there."""
 
     strategy: dict[str, Any]
@@ -34,16 +34,16 @@ class Learned(msgspec.Struct, frozen=True):
             folder.write(folder.warm_start, msgspec.json.format(msgspec.json.encode(self)))
 
 
-def read_learned(folder: RunFolder) -> Learned | None:
+def read_provenance(folder: RunFolder) -> Provenance | None:
     """Read what a run began with, None where nothing has begun.
 
     A run whose folder keeps no such file learnt nothing. Raises LstmoptError for a damaged one.
     """
     if not folder.warm_start.is_file():
         begun = folder.study_file.is_file()
-        return Learned({"name": "none"}, WarmStartOptions(), ()) if begun else None
+        return Provenance({"name": "none"}, WarmStartOptions(), ()) if begun else None
     try:
-        return msgspec.json.decode(folder.warm_start.read_bytes(), type=Learned)
+        return msgspec.json.decode(folder.warm_start.read_bytes(), type=Provenance)
     except msgspec.DecodeError as error:
         raise LstmoptError(
             f"a run goes on with what it learnt from, found that {folder.warm_start} cannot be "
