@@ -6,7 +6,6 @@ subclass that overrides ``objective(trial)``.
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 import time
@@ -17,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import optuna
 import pandas as pd
 import torch
@@ -27,26 +27,35 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.weights import read_checkpoint
-from lstmopt.objectives import ForecastCost, Goals
-from lstmopt.plugin.registry import Objective
-from lstmopt.results.run import Run
+from lstmopt.objectives import ForecastCost, ForecastCosts, Goals
+from lstmopt.plugin.strategy import Objective
+from lstmopt.results.document import as_document
+from lstmopt.results.run import RunData
 from lstmopt.results.selection import pick_index
+from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import training_seed
 from lstmopt.search_space import FIXED, Architecture, Candidate, Params, parse_space
 from lstmopt.seeds import derive_seed
 from lstmopt.storage.driver_journal import open_journal, repair_journal
-from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.optuna_internals import changed
 from lstmopt.storage.segments import Segment
 from lstmopt.storage.study_store import open_study
-from lstmopt.storage.trial_record import END, TrialRecord, closed_trials, front_of, told_values
-from lstmopt.system.signals import heeded
+from lstmopt.storage.trial_record import END, TrialEnd, TrialRecord, closed_trials, front_of
+from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.training.latency import Setting, forecast_costs
-from lstmopt.training.trainer import Workload, advance, begin_from
-from lstmopt.workflow.finalists import Refit, Verdict
+from lstmopt.training.trainer import Workload, advance, initial_checkpoint
+from lstmopt.workflow.finalists import Refit
 from lstmopt.workflow.forecast_costs import measure_costs
 from lstmopt.workflow.job import Job, prepare
-from lstmopt.workflow.run_study import begin, finish, no_front, start_engine, write_record
+from lstmopt.workflow.run_study import (
+    Finished,
+    finish,
+    no_front,
+    open_search,
+    start_engine,
+    write_record,
+)
 
 _log = logging.getLogger("lstmopt")
 _CANDIDATE = "candidate"
@@ -99,12 +108,11 @@ class LSTMTrainer:
         Stops early without progress on validation. Raises LstmoptError where a loss is no longer
         finite.
         """
-        workload = copy.copy(self.workload)
-        epochs = workload.options.epochs if epochs is None else epochs
+        epochs = self.workload.options.epochs if epochs is None else epochs
         if epochs < 1:
             raise LstmoptError(f"training takes at least 1 epoch, found {epochs}: give more")
-        workload.options = options.replace(workload.options, epochs=epochs)
-        checkpoint = begin_from(workload, self.candidate, self.model)
+        workload = self.workload.for_epochs(epochs)
+        checkpoint = initial_checkpoint(workload, self.candidate, self.model)
         progress = advance(workload, self.candidate, checkpoint, epochs)
         if progress.failure:
             raise LstmoptError(
@@ -227,12 +235,12 @@ class OptunaLSTMTuner:
         with self.job.lock():
             trials = closed_trials(study, self.job.goals)
             best = _best(trials, self.job.goals, own=self._is_own)
-            verdict, costs = self._train(study, best, epochs)
-            self.results = write_record(
-                self.job, trials, costs, verdict, time.perf_counter() - start
-            )
-        _draw(self.results, self.job.folder)
-        trainer = self._as_trainer(verdict.deployed)
+            finished, costs = self._train(study, best, epochs)
+            seconds = time.perf_counter() - start
+            results = write_record(self.job, trials, costs, finished.outcome, seconds)
+        self.results = as_document(results)
+        _draw(RunData(self.job.folder, results))
+        trainer = self._as_trainer(finished.deployed)
         return trainer, trainer.model, trainer.history
 
     def _build_model(self, hidden_size: int, num_layers: int, dropout: float = 0.2) -> LSTMModel:
@@ -268,7 +276,8 @@ class OptunaLSTMTuner:
         trainer = LSTMTrainer(model, self._load(), candidate).fit(epochs)
         if self._trial is not None:
             self._trial.set_user_attr(_CANDIDATE, candidate.params)
-            self._trial.set_user_attr(END, {"at": 0, "epochs_trained": len(trainer.curve)})
+            end = TrialEnd(0, epochs_trained=len(trainer.curve))
+            self._trial.set_user_attr(END, msgspec.to_builtins(end))
             for name, value in Segment(0, trainer.curve).attribute(0).items():
                 self._trial.set_user_attr(name, value)
         return trainer
@@ -314,7 +323,8 @@ class OptunaLSTMTuner:
         finally:
             # also when the objective raises: what is closed stays readable
             trials = closed_trials(study, job.goals)
-            write_record(job, trials, {}, None, time.perf_counter() - start)
+            nothing = job.forecast_costs({})
+            write_record(job, trials, nothing, None, time.perf_counter() - start)
         return study
 
     def _first_trial(self) -> optuna.trial.FrozenTrial:
@@ -326,10 +336,8 @@ class OptunaLSTMTuner:
             values, state = self._answer(trial), optuna.trial.TrialState.COMPLETE
         except optuna.TrialPruned:
             values, state = None, optuna.trial.TrialState.PRUNED
-        frozen = study.get_trials()[0]
-        frozen.values, frozen.state = values, state
-        frozen.datetime_complete = datetime.now()
-        return frozen
+        ended = {"values": values, "state": state, "datetime_complete": datetime.now()}
+        return changed(study.get_trials()[0], **ended)
 
     def _judge(self, trial: optuna.Trial) -> tuple[float, ...]:
         values = self._answer(trial)
@@ -363,22 +371,22 @@ class OptunaLSTMTuner:
 
     def _train(
         self, study: optuna.Study, best: TrialRecord, epochs: int
-    ) -> tuple[Verdict, dict[Architecture, ForecastCost]]:
+    ) -> tuple[Finished, ForecastCosts]:
         """Train a trial anew with ``epochs``, test it, save the model."""
         training = options.replace(self.job.config.training, epochs=epochs)
-        config = options.replace(self.job.config, training=training)
-        options.check(config)
+        content = msgspec.to_builtins(options.replace(self.job.config, training=training))
+        config = options.make_config(content, "OptunaLSTMTuner")
         job = replace(self.job, config=config, workers=1)
         if not self._is_own:
-            costs = measure_costs(job, _Log())
+            costs = job.forecast_costs(measure_costs(job, _Log()))
             with start_engine(job) as engine:
                 return finish(job, [best], costs, engine), costs
         noted = study.get_trials(deepcopy=False)[best.number].user_attrs.get(_CANDIDATE)
         params = noted or {name: v for name, v in best.params.items() if name in FIXED}
         candidate = _candidate(params, 0)
-        costs = _cost(job, candidate.architecture)
         # what was trained is two-valued whatever the objective made of it
         job = _with_goals(job, OWN_GOALS[2])
+        costs = job.forecast_costs(_cost(job, candidate.architecture))
         with start_engine(job) as engine:
             return finish(job, [replace(best, params=candidate.params)], costs, engine), costs
 
@@ -420,19 +428,18 @@ class _Samplers:
 
 def _search(job: Job) -> optuna.Study:
     """Run the engine's search in the job's folder, without choosing a model."""
-    start, observer = time.perf_counter(), _Log()
+    start, observer, stop = time.perf_counter(), _Log(), StopRequest()
     with job.lock():
-        begun = begin(job, observer)
+        opened = open_search(job, observer, stop=stop)
+        study = opened.context.stored.study
         try:
-            with start_engine(job) as engine:
-                driver = begun.driver(engine, observer)
-                with heeded(observer.notice) as driver.interruption:
-                    driver.search()
+            with start_engine(job, observer, stop) as engine, handle_signals(stop, observer.notice):
+                Driver(opened.context, engine).search()
         finally:
             # also when interrupted: what is closed stays readable
-            trials = closed_trials(begun.stored.study, job.goals)
-            write_record(job, trials, begun.costs, None, time.perf_counter() - start)
-    return begun.stored.study
+            trials = closed_trials(study, job.goals)
+            write_record(job, trials, opened.costs, None, time.perf_counter() - start)
+    return study
 
 
 def _as_own(job: Job) -> Job:
@@ -498,8 +505,7 @@ def _best(trials: Sequence[TrialRecord], goals: Goals, own: bool) -> TrialRecord
         raise MachineError(no_front(trials))
     if own:
         return front[0]
-    values = [dict(zip(goals.names, told_values(t, goals), strict=True)) for t in front]
-    return front[pick_index(values, goals, "knee")]
+    return front[pick_index([trial.values for trial in front], goals, "knee")]
 
 
 def _cost(job: Job, architecture: Architecture) -> dict[Architecture, ForecastCost]:
@@ -510,11 +516,11 @@ def _cost(job: Job, architecture: Architecture) -> dict[Architecture, ForecastCo
     )
 
 
-def _draw(document: Mapping[str, Any], folder: RunFolder) -> None:
+def _draw(run: RunData) -> None:
     """Draw the two pictures where there is a browser; say in one sentence where there is none."""
     from lstmopt.report.png import write_sheets
 
-    if missing := write_sheets(Run(folder, document)):
+    if missing := write_sheets(run):
         _log.warning("%s", missing)
 
 

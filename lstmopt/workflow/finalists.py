@@ -7,13 +7,13 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.epoch import Epoch
@@ -23,10 +23,19 @@ from lstmopt.forecasting.baselines import Forecast, score_part
 from lstmopt.forecasting.forecast_table import last_origins, tabulate
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.weights import read_checkpoint
-from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.objectives import ForecastCosts, Goals
+from lstmopt.results.document import (
+    ChosenEntry,
+    ErrorsInUnit,
+    FinalistEntry,
+    ForecastErrors,
+    Outcome,
+    Spread,
+    finite,
+)
 from lstmopt.results.selection import pick_index
 from lstmopt.search.search_plan import refit_seed
-from lstmopt.search_space import Architecture, Candidate
+from lstmopt.search_space import Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.scores import Scores, predict, score
@@ -84,8 +93,7 @@ def _report_seconds(trial: TrialRecord) -> float:
 
 def end_refits(
     trials: Sequence[TrialRecord],
-    goals: Goals,
-    costs: Mapping[Architecture, ForecastCost],
+    costs: ForecastCosts,
     begun: Refits,
     engine: Engine,
     reports: int,
@@ -94,7 +102,7 @@ def end_refits(
 
     A refit that fails is left out; a trial without any is no finalist.
     """
-    finalists, reasons = [], []
+    finalists, reasons, goals = [], [], costs.goals
     ended = dict(engine.finish(begun, reports))
     for trial in trials:
         refits = []
@@ -108,8 +116,8 @@ def end_refits(
             weights = read_checkpoint(progress.checkpoint)["best_weights"]
             refits.append(Refit(candidate, weights, progress.epochs))
         if refits:
-            cost = costs[Architecture.of(trial.params)]
-            each = [goals.values(cost, r.curve) for r in refits]
+            static = costs.static(trial.params)
+            each = [goals.values(static, r.curve) for r in refits]
             columns = {name: [values[name] for values in each] for name in goals.names}
             means = {name: statistics.fmean(column) for name, column in columns.items()}
             spread = {name: _deviation(column) for name, column in columns.items()}
@@ -213,54 +221,60 @@ def _tabulate_last(
     return tabulate(split, part, name, predicted)
 
 
-def describe(verdict: Verdict, latency_ms: float, target_std: float) -> dict[str, Any]:
+def describe(
+    verdict: Verdict, pick: str, latency_ms: float, target_std: float, features: SeriesFeatures
+) -> Outcome:
     """Say a verdict as plain values, for the record.
 
-    ``latency_ms`` is what a forecast of the chosen architecture takes, ``target_std`` the standard
-    deviation of the target in its own units.
+    ``pick`` says how the choice was made, ``latency_ms`` is what a forecast of the chosen
+    architecture takes, ``target_std`` the standard deviation of the target in its own units.
     """
     chosen = verdict.chosen
-    return {
-        "chosen": {
-            "trial": chosen.trial.number,
-            "params": chosen.trial.params,
-            "validation": chosen.values,
-            "test": summarise(verdict.test, target_std),
-            "latency_ms": latency_ms,
-        },
-        "finalists": [
-            {
-                "trial": finalist.trial.number,
-                "seeds": len(finalist.refits),
-                "validation": {
-                    name: {"mean": mean, "std": finalist.spread[name]}
+    return Outcome(
+        chosen=ChosenEntry(
+            trial=chosen.trial.number,
+            params=dict(chosen.trial.params),
+            validation={name: finite(value) for name, value in chosen.values.items()},
+            test=summarise(verdict.test, target_std),
+            latency_ms=latency_ms,
+            pick=pick,
+        ),
+        finalists=tuple(
+            FinalistEntry(
+                trial=finalist.trial.number,
+                seeds=len(finalist.refits),
+                validation={
+                    name: Spread(mean=finite(mean), std=finite(finalist.spread[name]))
                     for name, mean in finalist.values.items()
                 },
-            }
+            )
             for finalist in verdict.finalists
-        ],
-        "baselines": {
+        ),
+        baselines={
             name: None if scores is None else summarise([scores], target_std)
             for name, scores in verdict.baselines.items()
         },
-    }
+        features=features,
+    )
 
 
-def summarise(scores: Sequence[Scores], target_std: float) -> dict[str, Any]:
+def summarise(scores: Sequence[Scores], target_std: float) -> ForecastErrors:
     """Give mean and standard deviation over seeds, in the scaled and the target's own units."""
+    return ForecastErrors(
+        scaled=_errors(scores, 1.0),
+        own=_errors(scores, target_std),
+        r2=_spread([s.r2 for s in scores]),
+    )
 
-    def spread(values: list[float]) -> dict[str, float]:
-        return {"mean": statistics.fmean(values), "std": _deviation(values)}
 
-    mse, mae = [s.mse for s in scores], [s.mae for s in scores]
-    return {
-        "scaled": {"mse": spread(mse), "mae": spread(mae)},
-        "own": {
-            "mse": spread([v * target_std**2 for v in mse]),
-            "mae": spread([v * target_std for v in mae]),
-        },
-        "r2": spread([s.r2 for s in scores]),
-    }
+def _errors(scores: Sequence[Scores], unit: float) -> ErrorsInUnit:
+    return ErrorsInUnit(
+        mse=_spread([s.mse * unit**2 for s in scores]), mae=_spread([s.mae * unit for s in scores])
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(mean=finite(statistics.fmean(values)), std=finite(_deviation(values)))
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace as replaced
 
+import msgspec
 import torch
 
 from lstmopt.errors import LstmoptError
-from lstmopt.execution.engine import Engine
-from lstmopt.execution.open_engine import ClusterEngine
-from lstmopt.objectives import ForecastCost, Limits, costs_of_table
-from lstmopt.results.document import ABOUT
+from lstmopt.execution.engine import Engine, no_cluster
+from lstmopt.objectives import ForecastCost, Limits
+from lstmopt.results.document import ABOUT, StudyAbout
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Architecture
 from lstmopt.storage.study_store import StoredStudy
@@ -30,16 +30,23 @@ def with_costs(
 
     The job then says where that was. Raises LstmoptError where the limits leave no architecture.
     """
-    about = stored.study.user_attrs.get(ABOUT, {}) if stored else {}
-    costs = costs_of_table(about.get("architectures", ()))
+    costs, place = _known_costs(stored)
     if set(costs) >= set(job.plan.space.architectures()):
-        place = about["study"].get("latency_on", "")
         if place != _latency_place(job):
             observer.notice(f"latencies are those of {place or 'the machine it began on'}")
     else:
         costs, place = measure_costs(job, observer, engine), _latency_place(job)
     _check_limits(job.plan.limits, list(costs.values()))
     return replaced(job, latency_on=place), costs
+
+
+def _known_costs(stored: StoredStudy | None) -> tuple[Costs, str]:
+    """Return what a study says that forecasts cost, and where they were timed."""
+    known = stored.study.user_attrs.get(ABOUT) if stored else None
+    if known is None:
+        return {}, ""
+    about = msgspec.convert(known, StudyAbout)
+    return {e.architecture: e.cost for e in about.architectures}, about.study.latency_on
 
 
 def _latency_place(job: Job) -> str:
@@ -52,13 +59,11 @@ def measure_costs(job: Job, observer: Observer, engine: Engine | None = None) ->
     features = job.split.train.inputs.shape[1]
     setting = Setting(features, job.config.task.window, job.config.task.horizon, job.device)
     architectures = job.plan.space.architectures()
-    if worker := job.config.engine.latency_on:
-        if not isinstance(engine, ClusterEngine):
-            raise LstmoptError(
-                f"--latency-on names a worker of a cluster, found {worker!r} and no cluster: give "
-                "--engine, or leave it out"
-            )
-        costs = engine.executor.measure(worker, architectures, setting)
+    worker = job.config.engine.latency_on
+    if worker and engine is None:
+        raise no_cluster(worker)
+    if worker and engine:
+        costs = engine.forecast_costs(worker, architectures, setting)
         for architecture, cost in costs.items():
             observer.measured(architecture, cost.latency_ms)
         return costs

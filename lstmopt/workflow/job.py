@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,20 +14,29 @@ import msgspec
 import pandas as pd
 import torch
 
-from lstmopt.config.study_file import Config, replace
+from lstmopt.config.options import Config
+from lstmopt.config.study_file import replace
 from lstmopt.data.read_series import read_series
 from lstmopt.data.series import Series
-from lstmopt.data.series_features import SeriesTraits, series_traits
+from lstmopt.data.series_features import SeriesFeatures, series_features
 from lstmopt.data.split import Split, split_series
 from lstmopt.data.windows import Shape
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
-from lstmopt.execution.engine import default_workers
+from lstmopt.execution.local_engine import default_workers
 from lstmopt.forecasting.baselines import repeat, score_part
-from lstmopt.objectives import ForecastCost, Goals, cost_table, make_goals
-from lstmopt.plugin.registry import Named, Registry, load_registry
+from lstmopt.objectives import ForecastCost, ForecastCosts, Goals, make_goals
+from lstmopt.plugin.registry import Registry, load_registry
+from lstmopt.plugin.strategy import Named
 from lstmopt.pruning.pruners import make_pruner
-from lstmopt.results.document import describe_goals
+from lstmopt.results.document import (
+    ArchitectureEntry,
+    Reports,
+    StudyAbout,
+    StudyFacts,
+    objective_entries,
+    space_entries,
+)
 from lstmopt.search.search_plan import Plan, check_support
 from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
 from lstmopt.storage.run_folder import RunFolder
@@ -88,20 +97,25 @@ class Job:
         with self.folder.lock(), hold_study(self.config.name, self.config.storage):
             yield
 
-    def epochs(self, reports: int) -> float:
-        """Return how many epochs so many reports are."""
-        each = self.plan.reports_per_epoch
-        return reports / each if each > 1 else reports
-
     def work(self) -> dict[str, Any]:
         """Return what of the identity a loss depends on."""
         return {key: value for key, value in self.identity().items() if key in WORK}
 
     @cached_property
-    def traits(self) -> SeriesTraits:
+    def series_features(self) -> SeriesFeatures:
         """What the target is like in the training part."""
         target = self.series.values[: self.split.ends[0], 0]
-        return series_traits(target, self.series.season)
+        return series_features(target, self.series.season)
+
+    def forecast_costs(self, costs: Mapping[Architecture, ForecastCost]) -> ForecastCosts:
+        """Return what forecasts cost, as a search asks for it."""
+        return ForecastCosts(costs, self.goals, self.plan.limits, self._memory_mb)
+
+    def _memory_mb(self, params: Params) -> float:
+        part, shape = self.split.train, self.split.train.shape
+        targets = targets_per_window(part, self.config.training)
+        features = part.inputs.shape[1]
+        return training_mb(Candidate(params, 0), shape.window, targets, features, shape.horizon)
 
     def _warm_start_without_passwords(self) -> dict[str, Any]:
         table = dict(self.config.warm_start)
@@ -125,42 +139,42 @@ class Job:
             "record's format": FORMAT,
         }
 
-    def about(self, costs: Mapping[Architecture, ForecastCost]) -> dict[str, Any]:
-        """Return what is known of the study before its first trial, as plain values."""
-        series, options = self.series, self.config.training
-        return {
-            "study": {
-                "name": self.config.name,
-                "sampler": self.plan.sampler.name,
-                "pruner": self.config.pruner["name"],
-                "seed": self.config.seed,
-                "device": self.device,
-                "workers": self.workers,
-                "engine": self.engine,
-                "latency_on": self.latency_on,
-                "machine": machine(),
-                "versions": versions(),
-                "plugins": self.registry.third_parties,
-                "space": {} if self.own_objective else self.plan.space.table(),
-                "window": self.config.task.window,
-                "horizon": self.config.task.horizon,
-                "epochs": options.epochs,
-                "targets_per_window": options.targets_per_window,
-                "target": series.target,
-                "inputs": [*series.past, *series.known, *series.calendar],
-                "step": series.step,
-                "rows": len(series.times),
-                "parts": list(self.split.ends),
-                "times": [str(series.times[0]), str(series.times[-1])],
-                "data": series.fingerprint,
-                "warm_start": self._warm_start_without_passwords(),
-                "work": self.work(),
-            },
-            "objectives": describe_goals(self.goals),
-            "architectures": cost_table(costs),
-            "budget": {"reports": self.reports, "reports_per_epoch": self.plan.reports_per_epoch},
-            "warnings": [*series.notices, *self.goals.notices()],
-        }
+    def about(self, costs: Mapping[Architecture, ForecastCost]) -> StudyAbout:
+        """Return what is known of the study before its first trial."""
+        series = self.series
+        return StudyAbout(
+            study=StudyFacts(
+                name=self.config.name,
+                sampler=self.plan.sampler.name,
+                pruner=self.config.pruner["name"],
+                seed=self.config.seed,
+                device=self.device,
+                workers=self.workers,
+                engine=self.engine,
+                latency_on=self.latency_on,
+                machine=machine(),
+                versions=versions(),
+                plugins=self.registry.third_parties,
+                space={} if self.own_objective else space_entries(self.plan.space),
+                window=self.config.task.window,
+                horizon=self.config.task.horizon,
+                epochs=self.config.training.epochs,
+                targets_per_window=self.config.training.targets_per_window,
+                target=series.target,
+                inputs=(*series.past, *series.known, *series.calendar),
+                step=series.step,
+                rows=len(series.times),
+                parts=self.split.ends,
+                times=(str(series.times[0]), str(series.times[-1])),
+                data=series.fingerprint,
+                warm_start=self._warm_start_without_passwords(),
+                work=self.work(),
+            ),
+            objectives=objective_entries(self.goals),
+            architectures=tuple(map(ArchitectureEntry.of, costs.values())),
+            budget=Reports(reports=self.reports, reports_per_epoch=self.plan.reports_per_epoch),
+            warnings=(*series.notices, *self.goals.notices()),
+        )
 
 
 def prepare(
@@ -203,7 +217,6 @@ def prepare(
         config.tell_stopped,
         reports,
         config.training.epochs * reports,
-        memory_mb=_memory_of(split, shape, targets_per_window(split.train, config.training)),
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
@@ -217,15 +230,6 @@ def prepare(
     return Job(
         config, registry, plan, split, parts, device, workers, folder, scratch, executor=executor
     )
-
-
-def _memory_of(split: Split, shape: Shape, targets: int) -> Callable[[Params], float]:
-    features = split.train.inputs.shape[1]
-
-    def memory_mb(params: Params) -> float:
-        return training_mb(Candidate(params, 0), shape.window, targets, features, shape.horizon)
-
-    return memory_mb
 
 
 def naive_losses(split: Split, goals: Goals) -> dict[str, float]:

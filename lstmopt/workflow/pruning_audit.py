@@ -3,64 +3,56 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
-from typing import Any
 
 import msgspec
 import numpy as np
 import optuna
 
-from lstmopt.config.study_file import Config
+from lstmopt.config.options import Config
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
-from lstmopt.objectives import REFERENCE, Goals, cost_of, normalise
+from lstmopt.objectives import ForecastCosts, Goals, normalise
 from lstmopt.pareto import front_mask, hypervolume
-from lstmopt.pruning.pruners import Closing, Decision, Promoter, Pruner, decisions
+from lstmopt.pruning.pruners import Closing, Promoter, Pruner, decisions
 from lstmopt.pruning.trial_curves import Trials, TrialView
-from lstmopt.results.document import finite
+from lstmopt.results.document import (
+    SCHEMA,
+    Audit,
+    AuditedTrial,
+    AuditSoFar,
+    as_json,
+    epochs_of,
+    finite,
+)
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import training_seed
 from lstmopt.search_space import Candidate
-from lstmopt.storage.segments import Segment, judged, read_segments
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.segments import Judgement, Segment, read_segments, worth_recording
 from lstmopt.storage.study_store import spoken_errors
 from lstmopt.storage.trial_record import (
-    END,
+    DUPLICATE_OF,
+    PROMOTIONS,
+    STATIC,
     TAKEN_OVER,
     TrialRecord,
     closed_trials,
-    minimised,
+    trial_end,
     trial_record,
 )
 from lstmopt.workflow.forecast_costs import with_costs
 from lstmopt.workflow.job import Job, prepare
 from lstmopt.workflow.run_study import open_stored, start_engine
 
-SCHEMA = 1
-_CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Audited:
-    """A stopped trial that was trained to its end.
-
-    ``values`` by objective, None where it failed; ``repeated`` says whether training it again gave
-    bit for bit the losses of the record.
-    """
-
-    trial: int
-    stopped_at: int
-    reports: int
-    values: dict[str, float] | None
-    repeated: bool
+_ALPHA = 0.05
 
 
 def audit_run(
     config: Config, out: Path, sample: int, seed: int = 0, observer: Observer | None = None
-) -> dict[str, Any]:
+) -> Audit:
     """Replay a run's decisions, train a random ``sample`` of its stopped trials to their end.
 
     Returns what is also written to ``audit.json``; a larger sample of the same ``seed`` goes on
@@ -71,7 +63,7 @@ def audit_run(
     with job.lock(), spoken_errors(config.storage):
         stored = open_stored(job)
         job, known = with_costs(job, stored, observer)
-        costs = cost_of(known)
+        costs = job.forecast_costs(known)
         records = closed_trials(stored.study, job.goals)
         stopped = [record for record in records if record.by_pruner]
         if not stopped:
@@ -83,20 +75,16 @@ def audit_run(
         order = np.random.default_rng(seed).permutation(len(stopped))[:sample]
         chosen = [stopped[n] for n in sorted(order.tolist())]
         audited = _train(job, chosen, costs, observer)
-        document = summarise(job, records, audited, replayed)
-        _write(job, document)
-        return document
-
-
-def _write(job: Job, document: dict[str, Any]) -> None:
-    job.folder.write(job.folder.audit, msgspec.json.format(msgspec.json.encode(finite(document))))
+        audit = summarise(job, records, audited, replayed)
+        job.folder.write(job.folder.audit, as_json(audit))
+        return audit
 
 
 def _train(
-    job: Job, chosen: Sequence[TrialRecord], costs: Any, observer: Observer
-) -> list[Audited]:
+    job: Job, chosen: Sequence[TrialRecord], costs: ForecastCosts, observer: Observer
+) -> list[AuditedTrial]:
     """Train trials to their end, but those that an earlier audit trained."""
-    known = {entry.trial: entry for entry in _read(job)}
+    known = {entry.trial: entry for entry in _read(job.folder)}
     missing = [record for record in chosen if record.number not in known]
     with start_engine(job, observer) as engine:
         futures = {}
@@ -108,85 +96,76 @@ def _train(
             record = records[number]
             values = None
             if progress.failure is None:
-                values = job.goals.values(costs(record.params), progress.epochs)
+                found = job.goals.values(costs.static(record.params), progress.epochs)
+                values = {name: finite(value) for name, value in found.items()}
             again = [epoch.val_loss for epoch in progress.epochs[: len(record.curve)]]
-            entry = Audited(
-                record.number,
-                len(record.curve),
-                len(progress.epochs),
-                values,
-                again == [epoch.val_loss for epoch in record.curve],
+            known[record.number] = AuditedTrial(
+                trial=record.number,
+                stopped_at=len(record.curve),
+                reports=len(progress.epochs),
+                values=values,
+                repeated=again == [epoch.val_loss for epoch in record.curve],
             )
-            known[record.number] = entry
-            _write(job, {"schema": SCHEMA, "trials": [asdict(e) for e in known.values()]})
+            so_far = AuditSoFar(trials=tuple(known.values()))
+            job.folder.write(job.folder.audit, as_json(so_far))
             observer.notice(f"trial {record.number} trained to its end: {values or 'it failed'}")
     return [known[record.number] for record in chosen]
 
 
-def _read(job: Job) -> list[Audited]:
+def _read(folder: RunFolder) -> Sequence[AuditedTrial]:
     """Read what an earlier audit trained."""
-    if not job.folder.audit.is_file():
-        return []
     try:
-        document = json.loads(job.folder.audit.read_bytes())
-        entries = document["trials"] if document["schema"] == SCHEMA else []
-        return [msgspec.convert(entry, Audited) for entry in entries]
-    except (ValueError, KeyError, TypeError, msgspec.ValidationError):
-        return []
+        known = msgspec.json.decode(folder.audit.read_bytes(), type=AuditSoFar)
+    except (OSError, msgspec.DecodeError):
+        return ()
+    return known.trials if known.schema == SCHEMA else ()
 
 
 def summarise(
     job: Job,
     records: Sequence[TrialRecord],
-    audited: Sequence[Audited],
+    audited: Sequence[AuditedTrial],
     replayed: Sequence[Replayed],
-) -> dict[str, Any]:
+) -> Audit:
     """Say how many of the audited trials the front lost, and what it would have gained."""
     goals = job.goals
     stopped = [record for record in records if record.by_pruner]
-    complete = [minimised(record, goals) for record in records if record.state == "complete"]
+    complete = [goals.minimised(r.values) for r in records if r.state == "complete"]
     ends = {
-        entry.trial: [o.minimised(entry.values[o.name]) for o in goals.objectives]
-        for entry in audited
-        if entry.values is not None
+        entry.trial: goals.minimised(entry.values) for entry in audited if entry.values is not None
     }
     values = list(ends.values())
     on_front = front_mask([*complete, *values])[len(complete) :]
     lost = [number for number, kept in zip(ends, on_front, strict=True) if kept]
-    different = [decision.where for decision in replayed if not decision.same]
-    document: dict[str, Any] = finite(
-        {
-            "schema": SCHEMA,
-            "stopped": len(stopped),
-            "sampled": len(audited),
-            "lost": lost,
-            "false_prune_rate": len(lost) / len(audited),
-            "interval": interval(len(lost), len(audited), len(stopped)),
-            "front_gain": gain(complete, values, goals),
-            "epochs_saved": job.epochs(sum(job.reports - r.epochs_trained for r in stopped)),
-            "decisions_replayed": len(replayed),
-            "decisions_different": different,
-            "trials": [asdict(entry) for entry in audited],
-        }
+    saved = sum(job.reports - record.epochs_trained for record in stopped)
+    return Audit(
+        stopped=len(stopped),
+        sampled=len(audited),
+        lost=tuple(lost),
+        false_prune_rate=len(lost) / len(audited),
+        interval=interval(len(lost), len(audited), len(stopped)),
+        front_gain=gain(complete, values, goals),
+        epochs_saved=epochs_of(saved, job.plan.reports_per_epoch),
+        decisions_replayed=len(replayed),
+        decisions_different=tuple(made.where for made in replayed if not made.same),
+        trials=tuple(audited),
     )
-    return document
 
 
-def interval(lost: int, sampled: int, population: int) -> list[float]:
+def interval(lost: int, sampled: int, population: int) -> tuple[float, float]:
     """Return Wilson's interval of a share at 95 %; the share itself when all were sampled.
 
     Brown, Cai and DasGupta, Interval estimation for a binomial proportion, Statistical Science
     16(2), 2001.
     """
+    from statsmodels.stats.proportion import proportion_confint
+
     share = lost / sampled
     if sampled == population:
-        return [share, share]
-    z2 = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2) ** 2
-    middle = (share + z2 / (2 * sampled)) / (1 + z2 / sampled)
-    half = math.sqrt(z2 * (share * (1 - share) + z2 / (4 * sampled)) / sampled)
-    half /= 1 + z2 / sampled
+        return share, share
+    low, high = proportion_confint(lost, sampled, _ALPHA, method="wilson")
     # the bounds hold the share itself whatever the rounding
-    return [max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))]
+    return min(share, float(low)), max(share, float(high))
 
 
 def gain(
@@ -200,9 +179,7 @@ def gain(
     if not complete:
         return None
     scaled = normalise([*complete, *audited], goals)
-    reference = [REFERENCE] * scaled.shape[1]
-    before = hypervolume(scaled[: len(complete)], reference)
-    return hypervolume(scaled, reference) / before - 1
+    return hypervolume(scaled) / hypervolume(scaled[: len(complete)]) - 1
 
 
 @dataclass(frozen=True)
@@ -232,15 +209,15 @@ def _events(trials: Sequence[optuna.trial.FrozenTrial]) -> list[_Event]:
     events = []
     for trial in trials:
         attributes = trial.user_attrs
-        if "twin" in attributes:
+        if DUPLICATE_OF in attributes:
             continue
         if TAKEN_OVER in attributes:
             events.append(_Event(0, trial))
             continue
         events += [_Event(s.at, trial, segment=s) for s in read_segments(trial)]
-        events += [_Event(at, trial, promoted=c) for at, c in attributes.get("promotions", ())]
-        if END in attributes:
-            events.append(_Event(attributes[END]["at"], trial))
+        events += [_Event(at, trial, promoted=c) for at, c in attributes.get(PROMOTIONS, ())]
+        if end := trial_end(trial):
+            events.append(_Event(end.at, trial))
     return sorted(events, key=lambda event: event.at)
 
 
@@ -284,14 +261,15 @@ class _Replay:
             self.decided[number] = report
             if decision.action == "pause":
                 self.paused.add(number)
-        again, recorded = dict(filter(judged, made)), dict(segment.decisions)
+        again = {judged.report: judged for judged in worth_recording(made)}
+        recorded = {judged.report: judged for judged in segment.decisions}
         for report in sorted(again | recorded):
             same = _plain(again.get(report)) == _plain(recorded.get(report))
             yield Replayed(f"trial {number} at report {report}", same)
 
     def _view(self, trial: optuna.trial.FrozenTrial, curve: tuple[Epoch, ...]) -> TrialView:
-        return self.goals.view(trial.number, trial.user_attrs["static"], curve)
+        return self.goals.trial_view(trial.number, trial.user_attrs[STATIC], curve)
 
 
-def _plain(decision: Decision | None) -> str:
-    return json.dumps(decision and [decision.action, dict(decision.seen)], sort_keys=True)
+def _plain(judged: Judgement | None) -> str:
+    return json.dumps(judged and [judged.action, judged.seen], sort_keys=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lstmopt.config.study_file import Config, read_config, replace
+from lstmopt.config.options import Config
+from lstmopt.config.study_file import read_config, replace
 from lstmopt.errors import LstmoptError
-from lstmopt.plugin.registry import DISABLE, Kind, Named, Registry
+from lstmopt.plugin.registry import DISABLE, Registry
+from lstmopt.plugin.strategy import Kind, Named
 from lstmopt.storage.run_folder import RunFolder
 
 

@@ -1,0 +1,5 @@
+"""``python -m lstmopt`` is the command ``lstmopt``."""
+
+from lstmopt.cli.main import main
+
+main()

@@ -1,0 +1,97 @@
+"""Commands that show what runs found: ``pareto``, ``report``, ``importance``, ``compare``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from lstmopt.cli.shared import as_json, make_console, run_folder, write_report
+
+
+@click.command()
+@run_folder
+@click.option("--pick", help="knee, best, fastest or a trial's number.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
+@as_json
+def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> None:
+    """Print the front of a run."""
+    from lstmopt.results.run import read_run
+    from lstmopt.results.selection import pick_trial
+
+    results = read_run(run_folder).results
+    trials, explanation = results.front_trials, ""
+    picked = results.chosen.trial if results.chosen else None
+    if pick:
+        trial, explanation = pick_trial(results, pick)
+        trials, picked = [trial], trial.number
+    rows = [trial.as_row() for trial in trials]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif as_csv:
+        import pandas as pd
+
+        click.echo(pd.json_normalize(rows).to_csv(index=False), nl=False)
+    else:
+        from lstmopt.report.terminal import front_plot, print_front
+
+        console = make_console()
+        print_front(results, console, trials)
+        if plot := front_plot(results, console, picked):
+            click.echo(plot)
+        if explanation:
+            click.echo(explanation)
+
+
+@click.command()
+@run_folder
+@click.option("--png", is_flag=True, help="Draw every figure as a PNG file too.")
+def report(run_folder: Path, png: bool) -> None:
+    """Write report.html and the pictures of a run, finished or not."""
+    write_report(run_folder, png, sys.stdout)
+
+
+@click.command()
+@run_folder
+@as_json
+def importance(run_folder: Path, as_json: bool) -> None:
+    """Say how much each hyperparameter mattered, objective by objective."""
+    from lstmopt.results.run import read_run
+
+    judged = read_run(run_folder).importances
+    if as_json:
+        click.echo(json.dumps([asdict(found) for found in judged], indent=2))
+        return
+    from lstmopt.report.terminal import print_importance
+
+    print_importance(judged, make_console())
+
+
+@click.command()
+@click.argument("runs", metavar="RUN RUN…", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("comparison.html"),
+    show_default=True,
+    help="The figure: .html, or .png where there is a browser.",
+)
+@as_json
+def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Put the fronts of several runs beside each other: one figure, hypervolumes, coverage."""
+    from lstmopt.report.comparison_figure import write_comparison
+    from lstmopt.results.comparison import compare_fronts
+    from lstmopt.results.run import read_run
+
+    compared = compare_fronts([read_run(run) for run in runs])
+    write_comparison(compared, out)
+    if as_json:
+        click.echo(json.dumps(compared.as_json(), indent=2))
+        return
+    from lstmopt.report.terminal import print_comparison
+
+    print_comparison(compared, make_console())
+    click.echo(f"figure: {out}")

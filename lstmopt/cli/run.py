@@ -1,0 +1,124 @@
+"""``lstmopt run``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lstmopt.cli.shared import (
+    PICKS,
+    as_json,
+    engine_option,
+    make_console,
+    print_results,
+    write_report,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lstmopt.config.options import Config
+    from lstmopt.search.observer import Observer
+
+
+@click.command()
+@click.argument("study", required=False, type=click.Path(path_type=Path))
+@click.option("--data", help="CSV (also .gz) or Parquet file.")
+@click.option("--target", help="Column to forecast.")
+@click.option("--time", "time_columns", multiple=True, help="Time column; twice for date and hour.")
+@click.option("--feature", "features", multiple=True, help="Column used as input; repeatable.")
+@click.option("--drop", multiple=True, help="Column left out; repeatable.")
+@click.option("--window", type=int, help="Input steps of a forecast.")
+@click.option("--horizon", type=int, help="Steps forecast at once.")
+@click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")
+@click.option("--sampler-option", multiple=True, metavar="NAME=VALUE")
+@click.option("--pruner", help="auto, none, median, halving, … or a plug-in's: lstmopt plugins.")
+@click.option("--pruner-option", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--tell-stopped",
+    type=click.Choice(["nothing", "last", "extrapolated"]),
+    help="What the sampler is told of stopped trials.",
+)
+@click.option("--max-latency-ms", type=float, help="What is slower is never trained.")
+@click.option("--max-parameters", type=int, help="What is larger is never trained.")
+@click.option("--max-memory", help="What training a candidate may take, for instance 2GB.")
+@click.option("--max-trial-time", help="What takes longer is stopped, for instance 5m.")
+@click.option(
+    "--warm-start",
+    multiple=True,
+    metavar="RUN",
+    help="An earlier run's folder or results, an Optuna storage's URL, or auto; repeatable.",
+)
+@click.option(
+    "--warm-start-strategy", metavar="NAME[:KEY=VALUE,…]", help="What is made of earlier runs."
+)
+@click.option("--objective", "objectives", multiple=True, help="Repeatable.")
+@click.option("--trials", type=int, help="Trials in all.")
+@click.option("--epochs", type=int, help="Most epochs a trial.")
+@click.option("--report-every", type=int, help="Optimiser steps; once an epoch by default.")
+@click.option("--timeout", help="For instance 90s, 10m, 1h.")
+@click.option("--workers", type=int, help="Worker processes; one a core by default.")
+@engine_option
+@click.option("--latency-on", metavar="WORKER", help="Time forecasts there, not on this machine.")
+@click.option("--storage", help="Database URL; a journal in the run's folder by default.")
+@click.option("--device", help="auto, cpu or cuda.")
+@click.option("--seed", type=int)
+@click.option("--pick", type=PICKS, help="How the model is chosen from the front.")
+@click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Plug-in for this run.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
+@click.option("--report/--no-report", default=True, help="Draw report.html and the pictures.")
+@as_json
+def run(study: Path | None, out: Path | None, report: bool, as_json: bool, **options: Any) -> None:
+    """Search, choose, test and save; the same command goes on where it stopped.
+
+    With neither STUDY (a TOML file) nor --data it runs the shipped example.
+    """
+    config = _read_study(study, options)
+    out = out or Path("runs") / config.name
+    console = make_console(stderr=as_json)
+    click.echo(f"study {config.name}: {config.budget.trials} trials, all in {out}", err=as_json)
+    if config.workers != 1:
+        from lstmopt.execution.forkserver import start_forkserver
+
+        start_forkserver()
+    from lstmopt.workflow.run_study import run_study
+
+    with _progress(config, console) as observer:
+        results = run_study(config, out, observer=observer)
+    print_results(results, console, out, as_json)
+    if report:
+        write_report(out)
+
+
+def _read_study(study: Path | None, options: dict[str, Any]) -> Config:
+    """Read the study file, the shipped one, or none, and lay the options over it."""
+    from lstmopt.config.overrides import override
+    from lstmopt.config.study_file import make_config, read_config, shipped_study
+
+    if study is not None:
+        return override(read_config(study), options)
+    if options["data"]:
+        name = Path(options["data"]).name.split(".")[0]
+        return override(make_config({"name": name or "study"}), options)
+    return override(read_config(shipped_study()), options)
+
+
+@contextlib.contextmanager
+def _progress(config: Config, console: Console) -> Iterator[Observer]:
+    from lstmopt.cli.progress import LineProgress, LiveProgress
+
+    trials = config.budget.trials
+    if not console.is_terminal:
+        yield LineProgress(console, trials)
+        return
+    from lstmopt.objectives import make_goals
+    from lstmopt.plugin.registry import load_registry
+
+    registry = load_registry(tuple(Path(p) for p in config.plugins))
+    goals = make_goals([registry.objective(name) for name in config.objectives])
+    with LiveProgress(console, trials, goals) as live:
+        yield live
