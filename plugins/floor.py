@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import Decision, Pruner, Wrapping
+from lstmopt.pruning.pruners import Decision, Pruner, PrunerWrapper
 from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
-class Floor(Wrapping):
+class Floor(PrunerWrapper):
     """Stops a trial that after ``grace`` reports is worse than repeating the last value.
 
     Worse in every learned objective, on the validation part. Anything better is left to the

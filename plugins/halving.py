@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pareto import Ranking, contributions
+from lstmopt.pareto import NonDominatedRanks, contributions
 from lstmopt.pruning.pruners import GO_ON, Closing, Decision
 from lstmopt.pruning.trial_curves import Floats, Trials, TrialView
 
@@ -21,7 +21,7 @@ class Rung:
 
     def __init__(self, report: int, learned: int, static: int) -> None:
         self.report, self.learned = report, learned
-        self.ranking = Ranking(learned + static)
+        self.ranking = NonDominatedRanks(learned + static)
         self.places: NDArray[np.int_] = np.full(0, _ABSENT)
         """Where each row of the trials stands among the ranking's points."""
         self._best: tuple[int, int, NDArray[np.bool_]] = (0, 0, np.zeros(0, bool))
@@ -82,7 +82,7 @@ class Rung:
             column[:] = np.unique(column, return_inverse=True)[1]
         low, high = points.min(0), points.max(0)
         scaled = (points[alike] - low) / np.where(high > low, high - low, 1.0)
-        return contributions(scaled, np.full(points.shape[1], 1.1))
+        return contributions(scaled)
 
 
 class Halving:

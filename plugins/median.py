@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from lstmopt import Strategy, hookimpl
-
-from .percentile import PercentileRule
+from lstmopt.pruning.percentile_rule import PercentileRule
 
 
 def make(

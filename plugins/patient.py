@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import GO_ON, Decision, Pruner, Wrapping
+from lstmopt.pruning.pruners import GO_ON, Decision, Pruner, PrunerWrapper
 from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
-class Patient(Wrapping):
+class Patient(PrunerWrapper):
     """Lets a trial go on, whatever the wrapped pruner says, while it improves.
 
     A trial improves when a learned objective has fallen by more than ``min_delta`` (in its own

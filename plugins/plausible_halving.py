@@ -7,11 +7,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import Closing, Decision, Pruner, Wrapping
+from lstmopt.pruning.pruners import Closing, Decision, Pruner, PrunerWrapper
 from lstmopt.pruning.trial_curves import Trials, TrialView
 
 
-class PlausibleHalving(Wrapping):
+class PlausibleHalving(PrunerWrapper):
     """Stops what has no hope, lets the others climb `halving`'s rungs, the promising ones alone.
 
     Halving alone spends on trials that are good among their rung but hardly different from what is

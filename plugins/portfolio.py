@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lstmopt import Strategy, hookimpl
-from lstmopt.pareto import front_mask, hypervolume
-from lstmopt.search_space import Architecture, Params, Space
-from lstmopt.warm_start.advisers import FEWEST, Source, Weighing, too_small
-from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
-
-Floats = NDArray[np.float64]
-
-_REFERENCE = 1.1
-"""The reference point in every scaled objective."""
-_LAYERS = 3
-"""Fronts of a study, each of what the ones before leave, from which candidates are chosen.
-
-What is good everywhere need not be on the front of any.
-"""
+from lstmopt.search_space import Space
+from lstmopt.warm_start.advisers import FEWEST, SourceStudy, WeightedAdviser, too_small
+from lstmopt.warm_start.portfolio import average_study, choose_portfolio
+from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class Portfolio:
@@ -35,10 +22,10 @@ class Portfolio:
         self.size = size
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        sources = [Source(space, study) for study in past if len(study.trials) >= FEWEST]
+        sources = [SourceStudy(space, study) for study in past if len(study.trials) >= FEWEST]
         if not sources:
             return Beginning(space, notices=too_small(past))
-        adviser = Weighing([Source(space, average_study(sources))])
+        adviser = WeightedAdviser([SourceStudy(space, average_study(sources))])
         return Beginning(
             space,
             tuple(choose_portfolio(sources, self.size)),
@@ -46,98 +33,6 @@ class Portfolio:
             notices=too_small(past),
             adviser=adviser,
         )
-
-
-def choose_portfolio(sources: Sequence[Source], size: int) -> list[Params]:
-    """Return ``size`` candidates in the order in which they should be tried.
-
-    The greedy choice reaches at least 1 - 1/e of the best portfolio's hypervolume, which is
-    submodular (Nemhauser, Wolsey and Fisher, Mathematical Programming 14, 1978).
-    """
-    pool = _pool([study for source in sources for study in (source.study, source.expected())])
-    tables = [_scaled(source, pool) for source in sources]
-    chosen: list[int] = []
-    covered = [0.0] * len(tables)
-    while len(chosen) < min(size, len(pool)):
-        gains = np.zeros(len(pool))
-        for table, before in zip(tables, covered, strict=True):
-            gains += [_volume(table[[*chosen, n]]) - before for n in range(len(pool))]
-        best = int(gains.argmax())
-        if gains[best] <= 1e-9:
-            break
-        chosen.append(best)
-        covered = [_volume(table[chosen]) for table in tables]
-    return [pool[n].params for n in chosen]
-
-
-def average_study(sources: Sequence[Source], count: int = 100) -> PastStudy:
-    """Return candidates of all studies with their mean ranks, as if one study had tried them."""
-    each = max(1, count // len(sources))
-    pool = [
-        source.study.trials[n]
-        for source in sources
-        # evenly from the best to the worst
-        for n in np.argsort(source.ranks.mean(1))[
-            np.linspace(0, len(source.ranks) - 1, each).round().astype(int)
-        ]
-    ]
-    ranks = np.mean([source.predict([t.params for t in pool]) for source in sources], axis=0)
-    trials = (
-        PastTrial(n, trial.params, tuple(rank.tolist()), trial.static)
-        for n, (trial, rank) in enumerate(zip(pool, ranks, strict=True))
-    )
-    return PastStudy("the average study", tuple(trials), similarity=1.0)
-
-
-def _volume(points: Floats) -> float:
-    return hypervolume(points, [_REFERENCE] * points.shape[1])
-
-
-def _pool(studies: Sequence[PastStudy]) -> list[PastTrial]:
-    """List what may be chosen: the front of each study and of what is left without it."""
-    pool: list[PastTrial] = []
-    for study in studies:
-        left = list(study.trials)
-        for _ in range(_LAYERS):
-            mask = front_mask([trial.values for trial in left])
-            pool += [trial for trial, kept in zip(left, mask, strict=True) if kept]
-            left = [trial for trial, kept in zip(left, mask, strict=True) if not kept]
-            if not left:
-                break
-    unique = {_key(trial): trial for trial in pool}
-    return list(unique.values())
-
-
-def _key(trial: PastTrial) -> tuple[tuple[str, object], ...]:
-    return tuple(sorted(trial.params.items()))
-
-
-def _scaled(source: Source, pool: Sequence[PastTrial]) -> Floats:
-    """Return what each of the pool gives in a study [pool, objectives].
-
-    Losses run from the study's best, 0, to its median, 1, static objectives from 0 to 1 on the
-    logarithm.
-    """
-    study = source.study
-    known = {_key(trial): trial.losses for trial in study.trials}
-    losses = np.array(list(known.values()))
-    predicted = source.predict([trial.params for trial in pool])
-    columns = [np.quantile(losses[:, n], predicted[:, n]) for n in range(losses.shape[1])]
-    guessed = np.column_stack(columns)
-    points = np.array([known.get(_key(t), g) for t, g in zip(pool, guessed, strict=True)], float)
-    low, high = losses.min(0), np.median(losses, axis=0)
-    learned = (points - low) / np.where(high > low, high - low, 1.0)
-    costs = {Architecture.of(t.params): t.static for t in (*pool, *study.trials)}
-    static = np.array([costs[Architecture.of(trial.params)] for trial in pool], float)
-    return np.column_stack([learned, *(_unit(column) for column in static.T)])
-
-
-def _unit(column: Floats) -> Floats:
-    """Scale a static objective to 0 to 1, on the logarithm where it is positive."""
-    values = np.log(column) if (column > 0).all() else column
-    width = float(np.ptp(values))
-    scaled: Floats = (values - values.min()) / (width or 1.0)
-    return scaled
 
 
 def make(*, size: int = 8) -> Portfolio:

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.search_space import Params, Space
-from lstmopt.warm_start.advisers import Source, Weighing
+from lstmopt.warm_start.advisers import SourceStudy, WeightedAdviser
 from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
 
 
@@ -34,7 +34,7 @@ class Shipped:
             if (moved := space.nearest(entry["params"]))
         ]
         average = PastStudy("the average study", tuple(ranked), similarity=1.0)
-        adviser = Weighing([Source(space, average)])
+        adviser = WeightedAdviser([SourceStudy(space, average)])
         return Beginning(
             space,
             tuple(candidates[: self.size]),

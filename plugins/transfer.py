@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.search_space import Params, Space
-from lstmopt.warm_start.advisers import FEWEST, Source, Weighing, too_small
+from lstmopt.warm_start.advisers import FEWEST, SourceStudy, WeightedAdviser, too_small
 from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
@@ -22,10 +22,10 @@ class Transfer:
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
         alike = sorted(past, key=lambda study: -(study.similarity or 0.0))
-        sources = [Source(space, study) for study in alike if len(study.trials) >= FEWEST]
+        sources = [SourceStudy(space, study) for study in alike if len(study.trials) >= FEWEST]
         turns = zip_longest(*(source.candidates() for source in sources))
         candidates: list[Params] = [params for turn in turns for params in turn if params]
-        adviser = Weighing(sources, self.most, self.fade)
+        adviser = WeightedAdviser(sources, self.most, self.fade)
         return Beginning(
             space,
             tuple(candidates[: self.candidates]),

@@ -23,7 +23,7 @@ from lstmopt.system.host import machine, versions
 
 from .contenders import PLAIN, Contender
 from .events import Study, append_study, read_studies
-from .scale import Scale
+from .scale import TaskScale
 
 SCHEMA = 1
 
@@ -42,14 +42,14 @@ class Task(Protocol):
     ) -> Study:
         """Let a contender spend ``epochs``, in ``trials`` where their number is given."""
 
-    def freeze(self, epochs: int, registry: Registry) -> Scale:
+    def freeze(self, epochs: int, registry: Registry) -> TaskScale:
         """Return bounds and best known front, taken from work that no contender's result is in."""
 
     def describe(self) -> dict[str, Any]:
         """Return what a report says of the task; ``fingerprint`` tells another from this one."""
 
 
-class Budget(msgspec.Struct, frozen=True):
+class StudyBudget(msgspec.Struct, frozen=True):
     """What every study may spend, in trials that run to their end: a contender gets as many epochs.
 
     ``same_trials`` begins exactly so many trials, and ends with them unless
@@ -74,7 +74,7 @@ class TaskRecord(msgspec.Struct, frozen=True):
 
     name: str
     epochs: int
-    scale: Scale
+    scale: TaskScale
     about: dict[str, Any]
 
 
@@ -86,7 +86,7 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     schema: int
-    budget: Budget
+    budget: StudyBudget
     seeds: int
     tasks: tuple[TaskRecord, ...]
     parts: dict[str, tuple[str, str, str]]
@@ -153,7 +153,7 @@ def run_benchmark(
     tasks: Sequence[Task],
     contenders: Sequence[Contender],
     seeds: int,
-    budget: Budget,
+    budget: StudyBudget,
     out: Path,
     *,
     workers: int = 1,
@@ -198,7 +198,7 @@ def _begin(
     tasks: Sequence[Task],
     contenders: Sequence[Contender],
     seeds: int,
-    budget: Budget,
+    budget: StudyBudget,
     old: Record | None,
     skipped: Sequence[str],
     registry: Registry,
@@ -253,7 +253,7 @@ def _each(cells: Sequence[Cell], submit: Submit, ahead: int) -> Iterator[Study]:
 
 @contextmanager
 def _open_pool(
-    tasks: Sequence[Task], budget: Budget, plugins: tuple[Path, ...], workers: int
+    tasks: Sequence[Task], budget: StudyBudget, plugins: tuple[Path, ...], workers: int
 ) -> Iterator[Submit]:
     """Run studies in processes of their own, or here when there is one worker."""
     if workers == 1:
@@ -278,7 +278,7 @@ class _Worker:
     """What one process needs to do any study of the benchmark."""
 
     tasks: Sequence[Task]
-    budget: Budget
+    budget: StudyBudget
     plugins: tuple[Path, ...]
 
     def __post_init__(self) -> None:
@@ -296,7 +296,7 @@ _worker: _Worker | None = None
 """What this worker process was given when it started."""
 
 
-def _start_worker(tasks: Sequence[Task], budget: Budget, plugins: tuple[Path, ...]) -> None:
+def _start_worker(tasks: Sequence[Task], budget: StudyBudget, plugins: tuple[Path, ...]) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _worker = _Worker(tasks, budget, plugins)

@@ -66,9 +66,9 @@ def bench(context: click.Context, /, out: Path, as_json: bool, **options: Any) -
 
 
 def _run(out: Path, options: dict[str, Any]) -> None:
-    from lstmopt.execution.engine import default_workers
+    from lstmopt.execution.local_engine import default_workers
 
-    from .benchmark import Budget, run_benchmark
+    from .benchmark import StudyBudget, run_benchmark
     from .contenders import contenders
 
     tasks, skipped = _tasks(options)
@@ -83,7 +83,7 @@ def _run(out: Path, options: dict[str, Any]) -> None:
         tasks,
         chosen,
         options["seeds"] or (5 if real else 20),
-        Budget(options["budget"] or options["same_trials"] or 50, options["same_trials"]),
+        StudyBudget(options["budget"] or options["same_trials"] or 50, options["same_trials"]),
         out,
         # real studies use the machine's cores themselves, one study after the other
         workers=1 if real else options["workers"] or default_workers("cpu"),

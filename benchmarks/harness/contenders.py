@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
-from lstmopt.plugin.registry import Named, TellStopped
+from lstmopt.plugin.strategy import Named, TellStopped
 from lstmopt.seeds import derive_seed
 
 NONE = Named("none")

@@ -9,11 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import qualitative
 
+from lstmopt.pareto import REFERENCE
+
 from .contenders import BASELINE, DOUBLE
 from .events import Study
 from .measures import GRID, best_known, course
-from .scale import REFERENCE, Scale
-from .statistics import Comparison, Ranking
+from .scale import TaskScale
+from .statistics import MeanRanks, StrategyComparison
 
 _COLOURS = (*qualitative.Safe, *qualitative.Dark24)
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -23,7 +25,7 @@ _MOST_SHOWN = 6
 """Lines shown at first beside random search; a click on the legend shows the others."""
 
 
-def _by_strategy(studies: Sequence[Study], scale: Scale) -> dict[str, list[Study]]:
+def _by_strategy(studies: Sequence[Study], scale: TaskScale) -> dict[str, list[Study]]:
     """Group studies by strategy, the best mean hypervolume first."""
     names = dict.fromkeys(study.event.strategy for study in studies)
     found = {name: [s for s in studies if s.event.strategy == name] for name in names}
@@ -40,7 +42,7 @@ def _style(n: int) -> dict[str, str]:
     return {"color": _COLOURS[n % len(_COLOURS)], "dash": _DASHES[n % len(_DASHES)]}
 
 
-def regrets(studies: Sequence[Study], scale: Scale, axis: str = "epochs") -> go.Figure:
+def regrets(studies: Sequence[Study], scale: TaskScale, axis: str = "epochs") -> go.Figure:
     """Draw median regret with quartiles over the budget, a line a strategy."""
     best = best_known(studies, scale)
     # the longest study is everyone's clock, where seconds are no budget of their own
@@ -74,7 +76,7 @@ def regrets(studies: Sequence[Study], scale: Scale, axis: str = "epochs") -> go.
     return figure
 
 
-def effects(comparisons: Sequence[Comparison]) -> go.Figure:
+def effects(comparisons: Sequence[StrategyComparison]) -> go.Figure:
     """Draw each strategy's median difference to random search, with its bootstrap interval."""
     ordered = sorted(comparisons, key=lambda c: -c.difference)
     figure = go.Figure()
@@ -104,7 +106,7 @@ def effects(comparisons: Sequence[Comparison]) -> go.Figure:
     return figure
 
 
-def attainment(studies: Sequence[Study], scale: Scale, objectives: Sequence[str]) -> go.Figure:
+def attainment(studies: Sequence[Study], scale: TaskScale, objectives: Sequence[str]) -> go.Figure:
     """Draw the front that half of a strategy's studies attain (Grunert da Fonseca et al., 2001).
 
     With more than two objectives the first two are drawn.
@@ -129,7 +131,7 @@ def attainment(studies: Sequence[Study], scale: Scale, objectives: Sequence[str]
     return figure
 
 
-def median_attainment(studies: Sequence[Study], scale: Scale) -> np.ndarray:
+def median_attainment(studies: Sequence[Study], scale: TaskScale) -> np.ndarray:
     """Return the points [n, 2] of the surface that half of the studies attain, scaled."""
     sets = [scale.scaled([t.values for t in study.trials if t.values])[:, :2] for study in studies]
     if scale.scaled([]).shape[1] < 2 or sum(map(len, sets)) == 0:
@@ -143,7 +145,7 @@ def median_attainment(studies: Sequence[Study], scale: Scale) -> np.ndarray:
     return surface
 
 
-def ranks(ranking: Ranking) -> go.Figure:
+def ranks(ranking: MeanRanks) -> go.Figure:
     """Draw mean ranks; a bar at the right joins strategies that are not told apart (Demšar)."""
     names = sorted(ranking.ranks, key=lambda name: ranking.ranks[name])
     figure = go.Figure()

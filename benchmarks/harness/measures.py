@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import moocore
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmopt.pareto import GrowingFront, front_mask
+
 from .events import Study, TrialEvent
-from .scale import Scale
+from .scale import TaskScale
 
 Floats = NDArray[np.float64]
 GRID = np.linspace(0.0, 1.0, 101)
@@ -43,29 +44,24 @@ class Course:
         return float(self.spent[there[0]]) if len(there) else np.inf
 
 
-def course(study: Study, scale: Scale, axis: str = "epochs", budget: float = 0.0) -> Course:
+def course(study: Study, scale: TaskScale, axis: str = "epochs", budget: float = 0.0) -> Course:
     """Follow a study over its budget in ``epochs``, or in ``seconds`` of a given ``budget``."""
     total = budget or study.event.budget
     spent, volumes = [0.0], [0.0]
-    front: list[tuple[float, ...]] = []
+    front = GrowingFront()
     for trial in study.trials:
         if trial.values is None:
             continue
-        front = _front([*front, trial.values])
+        front.add(trial.number, trial.values)
         at = trial.at_epochs if axis == "epochs" else trial.at_seconds
         if at > total:
             break
         spent.append(at / total)
-        volumes.append(scale.hypervolume(front))
+        volumes.append(scale.hypervolume(front.points))
     return Course(np.array(spent), np.array(volumes))
 
 
-def _front(points: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
-    kept = moocore.is_nondominated(np.array(points))
-    return [point for point, keep in zip(points, kept, strict=True) if keep]
-
-
-def best_known(studies: Iterable[Study], scale: Scale) -> float:
+def best_known(studies: Iterable[Study], scale: TaskScale) -> float:
     """Return the hypervolume of the task's known front and everything that was found."""
     found = [t.values for study in studies for t in study.trials if t.values]
     return scale.hypervolume([*scale.front, *found])
@@ -90,7 +86,7 @@ def pruning(study: Study, epochs: int) -> Pruning | None:
     able = [(trial, values) for trial, values in known if values]
     if not able:
         return None
-    mask = moocore.is_nondominated(np.array([values for _, values in able]), keep_weakly=True)
+    mask = front_mask([values for _, values in able])
     front = [trial for (trial, _), kept in zip(able, mask, strict=True) if kept]
     stopped = [trial for trial in study.trials if trial.by_pruner]
     return Pruning(
@@ -106,7 +102,7 @@ def _is_repeated(trial: TrialEvent) -> bool:
     return not trial.losses
 
 
-def tabulate(studies: Sequence[Study], scale: Scale, epochs: int) -> pd.DataFrame:
+def tabulate(studies: Sequence[Study], scale: TaskScale, epochs: int) -> pd.DataFrame:
     """Tabulate the studies of one task, a row each; regrets are shares of the best known."""
     best = best_known(studies, scale)
     rows = []
@@ -140,7 +136,7 @@ def tabulate(studies: Sequence[Study], scale: Scale, epochs: int) -> pd.DataFram
 
 
 def shares_to_reach(
-    studies: Sequence[Study], scale: Scale, pairs: Iterable[tuple[str, str]]
+    studies: Sequence[Study], scale: TaskScale, pairs: Iterable[tuple[str, str]]
 ) -> pd.DataFrame:
     """Return when each strategy of a pair holds what the other ends with, on the same seed.
 

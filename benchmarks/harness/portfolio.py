@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from lstmopt_plugins.portfolio import average_study, choose_portfolio
 
 from lstmopt.errors import LstmoptError
 from lstmopt.system.atomic_write import write_whole
-from lstmopt.warm_start.advisers import Source
+from lstmopt.warm_start.advisers import SourceStudy
+from lstmopt.warm_start.portfolio import average_study, choose_portfolio
 
 from .replay import ReplayTask, make_tasks
 
@@ -32,8 +32,8 @@ def write_portfolio(sources: Sequence[str], size: int, path: Path) -> dict[str, 
                 f"a portfolio is chosen from tables of one space and the same objectives, found "
                 f"{first.name} and {other.name}: leave one out"
             )
-    known = [Source(first.space, task.finished_study("all", 0)) for task in tasks]
-    average = Source(first.space, average_study(known))
+    known = [SourceStudy(first.space, task.finished_study("all", 0)) for task in tasks]
+    average = SourceStudy(first.space, average_study(known))
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "tables": {task.name: _about(task) for task in tasks},

@@ -12,21 +12,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lstmopt.config.study_file import BudgetOptions, Config, replace
-from lstmopt.objectives import cost_of
-from lstmopt.plugin.registry import Named, Registry
+from lstmopt.config.options import BudgetOptions, Config
+from lstmopt.config.study_file import replace
+from lstmopt.plugin.registry import Registry
+from lstmopt.plugin.strategy import Named
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Space
 from lstmopt.warm_start.past_studies import Frame, read_past
 from lstmopt.warm_start.protocols import Beginning, PastStudy
 from lstmopt.workflow.forecast_costs import measure_costs
 from lstmopt.workflow.job import Job, prepare
-from lstmopt.workflow.run_study import begin, start_engine
+from lstmopt.workflow.run_study import open_search, start_engine
 
 from . import studies
 from .contenders import NONE, RANDOM, Contender
 from .events import Study
-from .scale import Scale
+from .scale import TaskScale
 
 _PILOT = Contender("pilot", RANDOM, NONE, stream=2)
 
@@ -71,12 +72,12 @@ class RealTask:
             "source": Path(self._config.data.path).name,
         }
 
-    def freeze(self, epochs: int, registry: Registry) -> Scale:
+    def freeze(self, epochs: int, registry: Registry) -> TaskScale:
         """Return bounds and front of a pilot: random search with seeds that nobody else has."""
         study = self.search(_PILOT, 0, epochs, None, registry)
         points = [trial.values for trial in study.trials if trial.values]
         goals = self._plain_job.goals
-        scale = Scale.of(points, [o.kind == "static" for o in goals.objectives])
+        scale = TaskScale.of(points, [o.kind == "static" for o in goals.objectives])
         costs = measure_costs(self._plain_job, Observer()).values()
         low, high = list(scale.low), list(scale.high)
         for n, objective in enumerate(goals.objectives):
@@ -91,7 +92,7 @@ class RealTask:
         """Let a contender spend ``epochs`` of training, and no more seconds than it has."""
         with tempfile.TemporaryDirectory(prefix="lstmopt-bench-") as folder:
             job = self._job(contender, seed, epochs, Path(folder))
-            begun = begin(job, Observer())
+            opened = open_search(job, Observer())
             bounded = trials is None or epochs < trials * self.epochs
             plan = studies.make_plan(
                 contender, seed, job.goals, job.plan.space, epochs, registry, trials, bounded
@@ -99,13 +100,12 @@ class RealTask:
             plan = replaced(plan, seconds=job.plan.seconds)
             with start_engine(job) as engine:
                 start = time.perf_counter()
-                work = studies.Work(
+                work = studies.StudyWork(
                     self.name,
                     epochs,
-                    job.goals,
-                    cost_of(begun.costs),
+                    opened.costs,
                     engine,
-                    begun.stored,
+                    opened.context.stored,
                     job.folder,
                     full_values=lambda params: None,
                     device=job.device,
@@ -123,8 +123,8 @@ class RealTask:
 
     def _past_studies(self) -> list[PastStudy]:
         job = self._plain_job
-        costs = cost_of(measure_costs(job, Observer()))
-        frame = Frame(job.goals, job.plan.space, costs, job.work(), job.traits)
+        costs = job.forecast_costs(measure_costs(job, Observer()))
+        frame = Frame(job.goals, job.plan.space, costs, job.work(), job.series_features)
         places = [str(path) for path in self._past]
         return read_past(places, job.folder.path, frame)[0]
 

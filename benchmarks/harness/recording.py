@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lstmopt.config.study_file import Config, replace
+from lstmopt.config.options import Config
+from lstmopt.config.study_file import replace
 from lstmopt.errors import LstmoptError, MachineError
+from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
-from lstmopt.search_space import Architecture
 from lstmopt.storage.trial_record import TrialRecord, closed_trials
 from lstmopt.workflow.job import prepare
-from lstmopt.workflow.run_study import begin, no_front, start_engine
+from lstmopt.workflow.run_study import no_front, open_search, start_engine
 
 from .tables import StaticRule, Table
 
@@ -40,16 +41,15 @@ def record(config: Config, folder: Path, observer: Observer) -> Table:
             f"a table records val_loss alone of what is learned, found {extra[0]}: leave it out"
         )
     with job.lock():
-        begun = begin(job, observer)
+        opened = open_search(job, observer)
         with start_engine(job) as engine:
-            begun.driver(engine, observer).search()
-        trials = [t for t in closed_trials(begun.stored.study, job.goals) if t.curve]
+            Driver(opened.context, engine).search()
+        trials = [t for t in closed_trials(opened.context.stored.study, job.goals) if t.curve]
     if not any(t.state == "complete" for t in trials):
         raise MachineError(no_front(trials))
-    row_costs = [begun.costs[Architecture.of(trial.params)] for trial in trials]
+    rows = [job.goals.minimised_static(opened.costs.static(trial.params)) for trial in trials]
     static = {
-        o.name: np.array([o.minimised(o.measure(cost)) for cost in row_costs])
-        for o in job.goals.static
+        o.name: np.array(c) for o, c in zip(job.goals.static, zip(*rows, strict=True), strict=True)
     }
     decides = tuple(name for name in _ARCHITECTURE if name in job.plan.space.parameters)
     return Table(

@@ -16,17 +16,19 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import Goals, make_goals
-from lstmopt.plugin.registry import Named, Objective, Registry, load_registry
+from lstmopt.plugin.registry import Registry, load_registry
+from lstmopt.plugin.strategy import Named, Objective
 from lstmopt.search_space import Candidate, Params, Range, Space, draw
 from lstmopt.storage.study_store import StoredStudy
+from lstmopt.testing.stage import NoCheckpoints
 from lstmopt.training.trainer import Progress
 from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
 
 from .contenders import NONE, Contender
 from .events import Study
-from .scale import Scale
-from .studies import Work, begin, make_plan, search
-from .surrogate import Surrogate, rank_correlation
+from .scale import TaskScale
+from .studies import StudyWork, begin, make_plan, search
+from .surrogate import TableSurrogate, rank_correlation
 from .tables import Floats, Table, read_tables, shipped_tables
 
 LEAST_RANK_CORRELATION = 0.8
@@ -124,10 +126,14 @@ class ReplayTask:
         }
 
     @cached_property
-    def _surrogate(self) -> Surrogate:
-        return Surrogate(self.table)
+    def _surrogate(self) -> TableSurrogate:
+        return TableSurrogate(self.table)
 
-    def static(self, params: Mapping[str, object]) -> dict[str, float]:
+    def excess(self, params: Params) -> dict[str, float]:
+        """Return nothing: a replay has no limits."""
+        return {}
+
+    def static(self, params: Params) -> dict[str, float]:
         """Return the static objectives of a candidate, by name."""
         if self.rows:
             row = _row(params)
@@ -213,14 +219,13 @@ class ReplayTask:
         self, contender: Contender, seed: int, epochs: int, trials: int | None, registry: Registry
     ) -> Study:
         """Let a contender spend ``epochs`` on this task."""
-        work = Work(
+        work = StudyWork(
             self.name,
             epochs,
-            self.goals,
-            self.static,
+            self,
             Engine(InProcess(), 1, partial(advance, self)),
             _memory_study(self.goals),
-            _NoCheckpoints(),
+            NoCheckpoints(),
             self.full_values,
         )
         bounded = trials is None or epochs < trials * self.epochs
@@ -237,7 +242,7 @@ class ReplayTask:
             self._beginnings[key] = begin(contender, space, self._past, registry)
         return self._beginnings[key]
 
-    def freeze(self, epochs: int, registry: Registry) -> Scale:
+    def freeze(self, epochs: int, registry: Registry) -> TaskScale:
         """Return bounds and best known front, from all rows or many points between them."""
         if self.rows:
             candidates: list[Params] = [{"row": row} for row in range(self.table.rows)]
@@ -247,7 +252,7 @@ class ReplayTask:
             losses = self._surrogate.predict(candidates)[0].min(1)
         static = [list(self.static(params).values()) for params in candidates]
         points = np.column_stack([losses, static])
-        return Scale.of(
+        return TaskScale.of(
             points[np.isfinite(losses)], [o.kind == "static" for o in self.goals.objectives]
         )
 
@@ -303,19 +308,6 @@ def make_tasks(
             other for other in (*tasks, *others) if other is not task and other.is_like(task)
         )
     return tasks
-
-
-class _NoCheckpoints:
-    """A replayed study lasts seconds: its checkpoints are how many epochs there were."""
-
-    def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
-        return str(epochs).encode() if epochs else None
-
-    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
-        pass
-
-    def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
-        pass
 
 
 def _memory_study(goals: Goals) -> StoredStudy:

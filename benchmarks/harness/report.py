@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 
 from lstmopt.errors import LstmoptError
-from lstmopt.results.document import finite
 from lstmopt.system.atomic_write import write_whole
 
 from . import figures
@@ -26,8 +25,8 @@ from .contenders import AGAIN, BASELINE
 from .events import Study, read_studies
 from .measures import shares_to_reach, tabulate
 from .statistics import (
-    Comparison,
-    Ranking,
+    MeanRanks,
+    StrategyComparison,
     claims,
     compare,
     false_alarm,
@@ -50,8 +49,8 @@ class Evidence:
     record: Record
     studies: dict[str, list[Study]]
     rows: pd.DataFrame
-    comparisons: dict[str, list[Comparison]]
-    rankings: dict[str, Ranking]
+    comparisons: dict[str, list[StrategyComparison]]
+    rankings: dict[str, MeanRanks]
     shares: pd.DataFrame
 
 
@@ -121,11 +120,13 @@ def summarise(evidence: Evidence) -> dict[str, Any]:
         },
         "rankings": {measure: asdict(r) for measure, r in evidence.rankings.items()},
     }
-    plain: dict[str, Any] = finite(summary)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(summary))
     return plain
 
 
-def _a_a_sentence(comparisons: Sequence[Comparison], alarms: Sequence[Comparison]) -> str:
+def _a_a_sentence(
+    comparisons: Sequence[StrategyComparison], alarms: Sequence[StrategyComparison]
+) -> str:
     tasks = sum((c.strategy, c.other) == (AGAIN, BASELINE) for c in comparisons)
     if alarms:
         names = ", ".join(c.task for c in alarms)

@@ -9,14 +9,13 @@ import moocore
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from lstmopt.pareto import REFERENCE, hypervolume
 
-REFERENCE = 1.1
-"""The reference point in every scaled objective: a tenth beyond the bounds."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scale:
+class TaskScale:
     """Bounds that never move, so that a figure means the same in every benchmark of a task.
 
     A learned objective is 0 at the best known value and 1 at the median; a static one (``log``)
@@ -30,12 +29,12 @@ class Scale:
     front: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def of(cls, points: ArrayLike, log: Sequence[bool]) -> Scale:
+    def of(cls, points: ArrayLike, log: Sequence[bool]) -> TaskScale:
         """Freeze the scale of a task from many of its finished points [n, objectives]."""
         values = np.asarray(points, float)
         flags = np.array(log)
         high = np.where(flags, values.max(0), np.median(values, 0))
-        front = values[moocore.is_nondominated(values)]
+        front = values[moocore.is_nondominated(values)]  # of equal points one
         return cls(
             tuple(values.min(0).tolist()),
             tuple(high.tolist()),
@@ -44,7 +43,7 @@ class Scale:
         )
 
     def scaled(self, points: ArrayLike) -> Floats:
-        """Scale points [n, objectives]."""
+        """TaskScale points [n, objectives]."""
         values = np.array(points, float).reshape(-1, len(self.low))
         low, high, log = np.array(self.low), np.array(self.high), np.array(self.log)
         with np.errstate(all="ignore"):  # the branch not taken
@@ -57,6 +56,4 @@ class Scale:
         """Return the hypervolume of points [n, objectives] below the reference point."""
         scaled = self.scaled(points)
         scaled = scaled[(scaled < REFERENCE).all(1)]
-        if len(scaled) == 0:
-            return 0.0
-        return float(moocore.hypervolume(scaled, ref=[REFERENCE] * len(self.low)))
+        return hypervolume(scaled)

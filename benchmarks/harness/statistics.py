@@ -24,7 +24,7 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StrategyComparison:
     """One strategy against another on one task, seed by seed; a lower figure is better.
 
     ``difference`` is the median of (strategy - other), negative where the strategy is better;
@@ -75,7 +75,7 @@ def pairs(parts: Mapping[str, tuple[str, str, str]]) -> list[tuple[str, str]]:
 
 def compare(
     figures: pd.DataFrame, measure: str, wanted: Sequence[tuple[str, str]]
-) -> list[Comparison]:
+) -> list[StrategyComparison]:
     """Compare strategies on ``measure``, task by task.
 
     ``figures`` has the columns task, strategy, seed and ``measure``; seeds that only one of a pair
@@ -91,7 +91,7 @@ def compare(
         for (a, b), pair, p, p_holm in zip(known, met, ps, corrected, strict=True):
             difference = pair[:, 0] - pair[:, 1]
             found.append(
-                Comparison(
+                StrategyComparison(
                     str(task),
                     a,
                     b,
@@ -139,7 +139,7 @@ def _interval(differences: Floats, statistic: object) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class MeanRanks:
     """Mean ranks of strategies over tasks, 1 the best.
 
     Two strategies whose ranks lie closer than ``critical_difference`` are not told apart; ``p`` is
@@ -165,22 +165,22 @@ class Ranking:
         return found
 
 
-def rank(figures: pd.DataFrame, measure: str) -> Ranking:
+def rank(figures: pd.DataFrame, measure: str) -> MeanRanks:
     """Rank strategies across tasks by their median over seeds; seeds are no blocks of their own."""
     medians = figures.groupby(["task", "strategy"])[measure].median().unstack().dropna(axis=1)
     ranks = np.array([rankdata(row) for row in medians.to_numpy()])
     names, tasks = list(medians.columns), len(medians)
     means = dict(zip(names, ranks.mean(0).tolist(), strict=True))
     if tasks < 2 or len(names) < 3:
-        return Ranking(means, tasks, None, None)
+        return MeanRanks(means, tasks, None, None)
     p = friedmanchisquare(*medians.to_numpy().T).pvalue
     count = len(names)
     studentized = studentized_range.ppf(1 - ALPHA, count, np.inf) / np.sqrt(2)
     width = studentized * np.sqrt(count * (count + 1) / (6 * tasks))
-    return Ranking(means, tasks, float(p), float(width))
+    return MeanRanks(means, tasks, float(p), float(width))
 
 
-def false_alarm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+def false_alarm(comparisons: Sequence[StrategyComparison]) -> list[StrategyComparison]:
     """List the tasks on which the A/A pair differs, which it must not."""
     pair = [c for c in comparisons if (c.strategy, c.other) == (AGAIN, BASELINE)]
     return [c for c in pair if c.verdict != "no difference"]
@@ -190,7 +190,7 @@ PARTS = ("sampler", "pruner", "warm start")
 
 
 def claims(
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[StrategyComparison],
     shares: pd.DataFrame,
     parts: Mapping[str, tuple[str, str, str]],
 ) -> list[str]:
@@ -199,7 +199,7 @@ def claims(
     Every pair of strategies that differ in this part alone, on every task, is a case. ``shares``
     has the columns task, strategy, other, seed, share and ends.
     """
-    groups: dict[tuple[int, str, str], list[Comparison]] = {}
+    groups: dict[tuple[int, str, str], list[StrategyComparison]] = {}
     for found in comparisons:
         mine, other = parts[found.strategy], parts[found.other]
         differing = [n for n in range(len(PARTS)) if mine[n] != other[n]]
@@ -213,7 +213,7 @@ def claims(
     ]
 
 
-def sentences(comparisons: Sequence[Comparison], shares: pd.DataFrame) -> list[str]:
+def sentences(comparisons: Sequence[StrategyComparison], shares: pd.DataFrame) -> list[str]:
     """Say each comparison of two strategies over all tasks in one sentence."""
     pairs_found = dict.fromkeys((c.strategy, c.other) for c in comparisons)
     return [
@@ -222,7 +222,9 @@ def sentences(comparisons: Sequence[Comparison], shares: pd.DataFrame) -> list[s
     ]
 
 
-def _sentence(name: str, other: str, cases: Sequence[Comparison], shares: pd.DataFrame) -> str:
+def _sentence(
+    name: str, other: str, cases: Sequence[StrategyComparison], shares: pd.DataFrame
+) -> str:
     better = sum(c.verdict == "better" for c in cases)
     worse = sum(c.verdict == "worse" for c in cases)
     tasks = len({c.task for c in cases})

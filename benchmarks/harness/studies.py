@@ -13,20 +13,20 @@ from typing import Any
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.execution.engine import Engine
-from lstmopt.objectives import Goals
+from lstmopt.objectives import CandidateCosts, Goals
 from lstmopt.plugin.registry import Registry
 from lstmopt.pruning.pruners import make_pruner
+from lstmopt.search.context import Checkpoints, SearchContext
 from lstmopt.search.driver import Driver
-from lstmopt.search.initial_trials import enter
+from lstmopt.search.initial_trials import add_initial_trials
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan, check_support
-from lstmopt.search.telling import Checkpoints
 from lstmopt.search_space import Parameter, Params, Range, Space
 from lstmopt.storage.study_store import StoredStudy
-from lstmopt.storage.trial_record import TrialRecord, told_values
+from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.host import machine, versions
 from lstmopt.system.memory_limit import peak_mib
-from lstmopt.warm_start.protocols import Beginning, PastStudy, begin_from, make_warm_start
+from lstmopt.warm_start.protocols import Beginning, PastStudy, ask_for_beginning, make_warm_start
 
 from .contenders import NONE, Contender
 from .events import Study, StudyEvent, TrialEvent, rounded
@@ -54,16 +54,15 @@ class Bookkeeper(Observer):
 
 
 @dataclass(frozen=True)
-class Work:
-    """What a study is searched on: a task's goals and costs, ready to be driven.
+class StudyWork:
+    """What a study is searched on: a task's costs and engine, ready to be driven.
 
     ``budget`` is in epochs.
     """
 
     task: str
     budget: int
-    goals: Goals
-    cost_of: Callable[[Params], Any]
+    costs: CandidateCosts
     engine: Engine
     stored: StoredStudy
     checkpoints: Checkpoints
@@ -136,7 +135,9 @@ def begin(
     if choice == NONE:
         return Beginning(space)
     earlier = past()
-    beginning = begin_from(make_warm_start(registry, str(choice)), choice.name, space, earlier)
+    beginning = ask_for_beginning(
+        make_warm_start(registry, str(choice)), choice.name, space, earlier
+    )
     taken = beginning.candidates or beginning.finished or beginning.observations
     if not (taken or beginning.space != space):
         raise LstmoptError(
@@ -148,7 +149,7 @@ def begin(
 
 
 def search(
-    work: Work,
+    work: StudyWork,
     plan: Plan,
     contender: Contender,
     seed: int,
@@ -157,14 +158,14 @@ def search(
 ) -> Study:
     """Search until the plan's budget is spent and return the study's events."""
     plan = plan.after(beginning)
-    enter(work.stored, plan, work.cost_of)
+    add_initial_trials(work.stored, plan, work.costs)
     reset_peak_memory()
     book = Bookkeeper(work.clock)
-    driver = Driver(work.stored, plan, work.cost_of, work.engine, work.checkpoints, registry, book)
-    driver.search()
+    context = SearchContext(work.stored, plan, work.costs, work.checkpoints, registry, book)
+    Driver(context, work.engine).search()
     names: dict[str, Any] = {"task": work.task, "strategy": contender.name, "seed": seed}
-    trials = tuple(_trial_event(names, entry, work) for entry in book.closed)
-    took = driver.overhead
+    trials = tuple(_trial_event(names, entry, plan.goals, work) for entry in book.closed)
+    took = context.overhead
     spent = work.clock() if work.clock else book.seconds
     event = StudyEvent(
         **names,
@@ -191,11 +192,10 @@ def _class_name(thing: object) -> str:
 
 
 def _trial_event(
-    names: Mapping[str, Any], entry: tuple[TrialRecord, int, float], work: Work
+    names: Mapping[str, Any], entry: tuple[TrialRecord, int, float], goals: Goals, work: StudyWork
 ) -> TrialEvent:
     record, at_epochs, at_seconds = entry
-    goals = work.goals
-    told = told_values(record, goals) if record.state == "complete" else []
+    values = goals.minimised(record.values) if record.state == "complete" else ()
     return TrialEvent(
         **names,
         number=record.number,
@@ -204,7 +204,7 @@ def _trial_event(
         params=record.params,
         losses=tuple(_loss(epoch.val_loss) for epoch in record.curve[: record.epochs_trained]),
         seconds=rounded([e.seconds for e in record.curve[: record.epochs_trained]]),
-        values=tuple(o.minimised(v) for o, v in zip(goals.objectives, told, strict=False)) or None,
+        values=tuple(values) or None,
         full_values=work.full_values(record.params),
         at_epochs=at_epochs,
         at_seconds=at_seconds,

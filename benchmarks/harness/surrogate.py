@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from lstmopt.search_space import Params
-from lstmopt.warm_start import surrogate
+from lstmopt.warm_start.surrogate import Surrogate
 
 from .tables import Table
 
 Floats = NDArray[np.float64]
 
 
-class Surrogate:
+class TableSurrogate:
     """Predicts a candidate's loss after each epoch and the seconds of an epoch.
 
     All in one Gaussian process, on their logarithms. A row that failed counts with the worst loss
@@ -26,7 +26,7 @@ class Surrogate:
     def __init__(self, table: Table, rows: Sequence[int] | None = None) -> None:
         chosen = np.arange(table.rows) if rows is None else np.asarray(rows)
         known = [table.params[row] for row in chosen]
-        self._process = surrogate.Surrogate(table.space, known, _answers(table)[chosen])
+        self._process = Surrogate(table.space, known, _answers(table)[chosen])
 
     def predict(self, candidates: Sequence[Params]) -> tuple[Floats, Floats]:
         """Return losses [candidates, epochs] and seconds of an epoch [candidates]."""
@@ -38,7 +38,9 @@ def rank_correlation(table: Table, share: float = 0.2) -> float:
     """Return Spearman's correlation of best losses, predicted and recorded, on held-out rows."""
     order = np.random.default_rng(1).permutation(table.rows)
     held_out, known = np.split(order, [max(2, round(share * table.rows))])
-    losses, _ = Surrogate(table, known.tolist()).predict([table.params[row] for row in held_out])
+    losses, _ = TableSurrogate(table, known.tolist()).predict(
+        [table.params[row] for row in held_out]
+    )
     recorded = np.exp(_answers(table)[held_out, :-1]).min(1)
     return float(spearmanr(losses.min(1), recorded).statistic)
 

@@ -8,7 +8,8 @@ import numpy as np
 import optuna
 import pytest
 
-from lstmopt.plugin.registry import load_registry, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import make_pruner
 from lstmopt.pruning.trial_curves import Trials, TrialView
 from lstmopt.search_space import CLASSIC, Space

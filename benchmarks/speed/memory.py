@@ -27,7 +27,7 @@ from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
-from lstmopt.execution.engine import open_engine
+from lstmopt.execution.local_engine import open_local_engine
 from lstmopt.search_space import Candidate
 from lstmopt.system.mmap_arrays import store
 from lstmopt.training.options import TrainingOptions
@@ -84,7 +84,7 @@ def stages(
         training = TrainingOptions(targets_per_window=targets)
         with tempfile.TemporaryDirectory() as folder:
             parts = prepare(Path(folder))
-            with open_engine(parts, training, "cpu", workers, reports) as engine:
+            with open_local_engine(parts, training, "cpu", workers, reports) as engine:
                 futures = [engine.submit(Candidate(PARAMS, n), None, 1) for n in range(2)]
                 assert all(future.result().failure is None for future in futures)
 

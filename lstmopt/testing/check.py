@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstmopt.errors import LstmoptError, near_miss
-from lstmopt.plugin.registry import Kind, Named, Registered, Strategy, load_registry
+from lstmopt.plugin.registry import Registered, load_registry
+from lstmopt.plugin.strategy import Kind, Named, Strategy
 from lstmopt.testing.contract import Contract, broken_laws
 from lstmopt.testing.objectives import ObjectiveContract
 from lstmopt.testing.pruners import PrunerContract

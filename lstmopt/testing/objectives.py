@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import ForecastCost
-from lstmopt.plugin.registry import Objective
+from lstmopt.plugin.strategy import Objective
 from lstmopt.testing.contract import Contract
 
 

@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmopt.epoch import Epoch
-from lstmopt.plugin.registry import Strategy, load_registry, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.registry import load_registry
+from lstmopt.plugin.strategy import Strategy
 from lstmopt.pruning.pruners import Decision, Pruner, as_pruner, decisions, make_pruner
 from lstmopt.pruning.trial_curves import Trials, TrialView
 from lstmopt.search_space import draw
 from lstmopt.testing.contract import Contract
-from lstmopt.testing.stage import EPOCHS, Stage, cost_of, goals_for, losses, stage_for
+from lstmopt.testing.stage import EPOCHS, Stage, goals_for, losses, stage_for, static_of
 
 _STUDIES = 20
 _TRIALS = 12
@@ -130,7 +132,7 @@ def _studies() -> Iterator[tuple[np.random.Generator, TrialView, list[Other]]]:
             noise = rng.uniform(0.8, 1.2, EPOCHS)
             curve = [float(x) for x in np.array(losses(params)) * noise]
             epochs = [Epoch(n, v, v, v, 1 - v, 1.0) for n, v in enumerate(curve, 1)]
-            views.append(goals.view(number, goals.static_values(cost_of(params)), epochs))
+            views.append(goals.trial_view(number, static_of(params, goals), epochs))
         trial, *others = views
         finished = rng.random(len(others)) < 0.7
         reports = rng.integers(1, EPOCHS, len(others))

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lstmopt.objectives import Limits
-from lstmopt.plugin.registry import Strategy, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.strategy import Strategy
 from lstmopt.search.search_plan import FiniteSampler
-from lstmopt.search_space import Candidate
+from lstmopt.search_space import Architecture, Candidate
 from lstmopt.testing.contract import Contract
-from lstmopt.testing.stage import FINITE_STAGE, Stage, cost_of, stage_for, train
+from lstmopt.testing.stage import FINITE_STAGE, Stage, forecast_cost, stage_for, train
 from lstmopt.training.trainer import Progress
 
 _TRIALS = 24
@@ -82,7 +83,7 @@ class SamplerContract(Contract):
     def test_it_lives_with_candidates_that_break_a_limit(self) -> None:
         records = self._stage(limits=Limits(max_latency_ms=1.0)).search(6)
         for record in records:
-            slow = cost_of(record.params).latency_ms > 1.0
+            slow = forecast_cost(Architecture.of(record.params)).latency_ms > 1.0
             assert (record.state == "infeasible") == slow, "the limit was not kept"
 
     def test_it_lives_with_an_interruption_at_any_trial(self) -> None:

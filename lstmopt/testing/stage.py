@@ -11,12 +11,13 @@ import optuna
 
 from lstmopt.epoch import Epoch
 from lstmopt.execution.engine import Engine, InProcess
-from lstmopt.objectives import ForecastCost, Goals, Limits, make_goals
-from lstmopt.plugin.registry import Registry, Strategy, load_registry
+from lstmopt.objectives import ForecastCost, ForecastCosts, Goals, Limits, make_goals
+from lstmopt.plugin.registry import Registry, load_registry
+from lstmopt.plugin.strategy import Strategy
 from lstmopt.pruning.pruners import Pruner, make_pruner
+from lstmopt.search.context import SearchContext
 from lstmopt.search.driver import Driver
-from lstmopt.search.initial_trials import enter
-from lstmopt.search.observer import Observer
+from lstmopt.search.initial_trials import add_initial_trials
 from lstmopt.search.search_plan import Plan, check_support
 from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
 from lstmopt.storage.study_store import StoredStudy
@@ -52,11 +53,15 @@ def goals_for(strategy: Strategy) -> Goals:
     return make_goals([registry.objective(name) for name in names])
 
 
-def cost_of(params: Params) -> ForecastCost:
+def forecast_cost(size: Architecture) -> ForecastCost:
     """Return what a forecast costs here: more with every unit and layer."""
-    size = Architecture.of(params)
     work = size.hidden_size * size.num_layers
     return ForecastCost(size.hidden_size, size.num_layers, work / 100, 0.0, work**2)
+
+
+def static_of(params: Params, goals: Goals) -> dict[str, float]:
+    """Return a candidate's static objectives here, by name."""
+    return goals.static_values(forecast_cost(Architecture.of(params)))
 
 
 def losses(params: Params) -> list[float]:
@@ -76,7 +81,9 @@ def train(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progre
     return Progress(str(end).encode(), done, end == EPOCHS, None)
 
 
-class _NoCheckpoints:
+class NoCheckpoints:
+    """Keeps none: a checkpoint here is how many epochs there were."""
+
     def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
         return str(epochs).encode() if epochs else None
 
@@ -101,6 +108,8 @@ class Stage:
         self.space, self.goals = stage_for(strategy), goals_for(strategy)
         check_support(strategy, self.space, self.goals)
         self.limits, self.seed = limits or Limits(), seed
+        known = {size: forecast_cost(size) for size in self.space.architectures()}
+        self.costs = ForecastCosts(known, self.goals, self.limits)
         self.beginning = beginning or Beginning(self.space)
         self.registry: Registry = load_registry()
         made = make_pruner(self.registry, pruner) if isinstance(pruner, str) else pruner
@@ -125,9 +134,7 @@ class Stage:
             trials,
             limits=self.limits,
         ).after(self.beginning)
-        enter(self.stored, plan, cost_of)
+        add_initial_trials(self.stored, plan, self.costs)
         engine = Engine(InProcess(), 1, partial(call or train))
-        driver = Driver(
-            self.stored, plan, cost_of, engine, _NoCheckpoints(), self.registry, Observer()
-        )
-        return driver.search()
+        context = SearchContext(self.stored, plan, self.costs, NoCheckpoints(), self.registry)
+        return Driver(context, engine).search()

@@ -8,11 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lstmopt.plugin.registry import Strategy, load_registry
-from lstmopt.search_space import Params, Space, draw
+from lstmopt.plugin.registry import load_registry
+from lstmopt.plugin.strategy import Strategy
+from lstmopt.search_space import Architecture, Params, Space, draw
 from lstmopt.testing.contract import Contract
-from lstmopt.testing.stage import CLASSIC_STAGE, FINITE_STAGE, Stage, cost_of, losses
-from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial, begin_from, make_strategy
+from lstmopt.testing.stage import CLASSIC_STAGE, FINITE_STAGE, Stage, forecast_cost, losses
+from lstmopt.warm_start.protocols import (
+    Beginning,
+    PastStudy,
+    PastTrial,
+    ask_for_beginning,
+    make_strategy,
+)
 
 
 class WarmStartContract(Contract):
@@ -27,7 +34,7 @@ class WarmStartContract(Contract):
 
     def _begin(self, space: Space, *past: PastStudy) -> Beginning:
         made = make_strategy(load_registry(), self.strategy, self.options)
-        return begin_from(made, self.strategy.name, space, past)
+        return ask_for_beginning(made, self.strategy.name, space, past)
 
     def test_it_says_what_it_is(self) -> None:
         assert self.strategy.name, "a strategy has a name"
@@ -53,7 +60,9 @@ class WarmStartContract(Contract):
 
     def test_it_takes_over_trials_of_the_same_work_alone(self) -> None:
         past = _study("same", 30, same_work=True), _study("other", 30, seed=1)
-        for trial in self._begin(CLASSIC_STAGE, *past).finished:  # `begin_from` refuses others
+        for trial in self._begin(
+            CLASSIC_STAGE, *past
+        ).finished:  # `ask_for_beginning` refuses others
             assert trial in past[0].trials
 
     def test_it_lives_with_trials_that_leave_something_open(self) -> None:
@@ -104,7 +113,9 @@ def _study(
 ) -> PastStudy:
     drawn = draw(space, count, np.random.default_rng(seed))
     trials = tuple(
-        PastTrial(n, params, (losses(params)[-1],), (cost_of(params).latency_ms,))
+        PastTrial(
+            n, params, (losses(params)[-1],), (forecast_cost(Architecture.of(params)).latency_ms,)
+        )
         for n, params in enumerate(drawn)
     )
     return PastStudy(name, trials, same_work, similarity=0.5)
