@@ -12,28 +12,50 @@ if TYPE_CHECKING:
     from lstmopt.config.options import Config as Config
     from lstmopt.config.study_file import make_config as make_config
     from lstmopt.config.study_file import read_config as read_config
+    from lstmopt.epoch import Epoch as Epoch
     from lstmopt.errors import LstmoptError as LstmoptError
     from lstmopt.forecasting.forecaster import Forecaster as Forecaster
+    from lstmopt.objectives import ForecastCost as ForecastCost
     from lstmopt.plugin.hookspecs import hookimpl as hookimpl
     from lstmopt.plugin.strategy import Objective as Objective
     from lstmopt.plugin.strategy import Strategy as Strategy
     from lstmopt.pruning.pareto_pruner import ParetoPruner as ParetoPruner
+    from lstmopt.pruning.pruners import Decision as Decision
+    from lstmopt.pruning.pruners import Pruner as Pruner
+    from lstmopt.pruning.trial_curves import Trials as Trials
+    from lstmopt.pruning.trial_curves import TrialView as TrialView
     from lstmopt.report.run import Run as Run
     from lstmopt.report.run import load as load
+    from lstmopt.search_space import Space as Space
+    from lstmopt.warm_start.protocols import Beginning as Beginning
+    from lstmopt.warm_start.protocols import Observation as Observation
+    from lstmopt.warm_start.protocols import PastStudy as PastStudy
+    from lstmopt.warm_start.protocols import PastTrial as PastTrial
     from lstmopt.workflow.run_study import run as run
 
 _PUBLIC = {
+    "Beginning": "warm_start.protocols",
     "Config": "config.options",
+    "Decision": "pruning.pruners",
+    "Epoch": "epoch",
+    "ForecastCost": "objectives",
+    "Forecaster": "forecasting.forecaster",
+    "LstmoptError": "errors",
+    "Objective": "plugin.strategy",
+    "Observation": "warm_start.protocols",
+    "ParetoPruner": "pruning.pareto_pruner",
+    "PastStudy": "warm_start.protocols",
+    "PastTrial": "warm_start.protocols",
+    "Pruner": "pruning.pruners",
+    "Run": "report.run",
+    "Space": "search_space",
+    "Strategy": "plugin.strategy",
+    "TrialView": "pruning.trial_curves",
+    "Trials": "pruning.trial_curves",
+    "hookimpl": "plugin.hookspecs",
+    "load": "report.run",
     "make_config": "config.study_file",
     "read_config": "config.study_file",
-    "LstmoptError": "errors",
-    "Forecaster": "forecasting.forecaster",
-    "hookimpl": "plugin.hookspecs",
-    "Objective": "plugin.strategy",
-    "load": "report.run",
-    "ParetoPruner": "pruning.pareto_pruner",
-    "Run": "report.run",
-    "Strategy": "plugin.strategy",
     "run": "workflow.run_study",
 }
 __all__ = list(_PUBLIC)
