@@ -10,7 +10,7 @@ import time
 
 import pytest
 from conftest import make_recorded, wave
-from lstmopt_benchmarks.benchmark import BenchmarkFolder, Budget, run_benchmark
+from lstmopt_benchmarks.benchmark import BenchmarkFolder, StudyBudget, run_benchmark
 from lstmopt_benchmarks.contenders import AGAIN, BASELINE, DOUBLE, contenders
 from lstmopt_benchmarks.events import read_studies
 from lstmopt_benchmarks.replay import ReplayTask
@@ -82,7 +82,7 @@ def test_a_cheat_ranks_first_who_stops_everything_last_and_the_a_a_pair_ties(tmp
     plugin.write_text(EXTREMES.format(table=table_file))
     tasks = [ReplayTask(read_tables(table_file)[0], rows=True)]
     field = contenders(["random", "cheat"], ["none", "median", "stop_all"], ["none"])
-    run_benchmark(tasks, field, 20, Budget(8), tmp_path / "b", plugins=(plugin,))
+    run_benchmark(tasks, field, 20, StudyBudget(8), tmp_path / "b", plugins=(plugin,))
     summary = write_report(tmp_path / "b")
     order = [row["strategy"] for row in summary["strategies"]]
     assert order[0] in ("cheat+none", "cheat+median")
@@ -97,7 +97,7 @@ def test_a_cheat_ranks_first_who_stops_everything_last_and_the_a_a_pair_ties(tmp
 def run_small(tmp_path, table_file, seeds=3, samplers=("tpe",), budget=4, workers=1):
     tasks = [ReplayTask(read_tables(table_file)[0], rows=False)]
     field = contenders(samplers, ["none", "median"], ["none"])
-    return run_benchmark(tasks, field, seeds, Budget(budget), tmp_path, workers=workers)
+    return run_benchmark(tasks, field, seeds, StudyBudget(budget), tmp_path, workers=workers)
 
 
 def test_an_interrupted_benchmark_goes_on_to_the_same_events(tmp_path, table_file):
@@ -147,7 +147,7 @@ def test_nothing_runs_when_one_contender_cannot(tmp_path, table_file):
     tasks = [ReplayTask(read_tables(table_file)[0], rows=False)]
     field = contenders(["tpe"], ["median", "medain"], ["none"])
     with pytest.raises(LstmoptError, match="median"):
-        run_benchmark(tasks, field, 1, Budget(3), tmp_path / "b")
+        run_benchmark(tasks, field, 1, StudyBudget(3), tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 

@@ -16,7 +16,7 @@ from lstmopt_benchmarks.measures import (
     shares_to_reach,
     tabulate,
 )
-from lstmopt_benchmarks.scale import REFERENCE, Scale
+from lstmopt_benchmarks.scale import REFERENCE, TaskScale
 from lstmopt_benchmarks.statistics import (
     claims,
     compare,
@@ -26,7 +26,7 @@ from lstmopt_benchmarks.statistics import (
     sentences,
 )
 
-SCALE = Scale((0.0, 1.0), (1.0, 10.0), (False, True), ((0.0, 1.0),))
+SCALE = TaskScale((0.0, 1.0), (1.0, 10.0), (False, True), ((0.0, 1.0),))
 
 
 def make_study(trials, strategy="s", seed=0, budget=100, task="t") -> Study:
@@ -62,14 +62,14 @@ def test_the_scale_runs_from_the_best_to_the_median_and_over_the_logarithm():
 
 def test_a_scale_is_frozen_from_points_with_their_front():
     points = [[1.0, 8.0], [2.0, 2.0], [3.0, 4.0]]
-    scale = Scale.of(points, [False, True])
+    scale = TaskScale.of(points, [False, True])
     assert scale.low == (1.0, 2.0)
     assert scale.high == (2.0, 8.0)  # the median loss, the largest size
     assert set(scale.front) == {(1.0, 8.0), (2.0, 2.0)}
 
 
 def test_an_objective_of_one_value_is_at_its_best():
-    scale = Scale.of([[1.0, 3.0], [2.0, 3.0]], [False, True])
+    scale = TaskScale.of([[1.0, 3.0], [2.0, 3.0]], [False, True])
     assert scale.scaled([[1.0, 3.0]])[0, 1] == 0
 
 

@@ -27,7 +27,7 @@ from lstmopt.execution import dask_cluster as cluster_module
 from lstmopt.execution.dask_cluster import open_cluster
 from lstmopt.execution.dask_local import worker_options
 from lstmopt.execution.engine import WorkerLost
-from lstmopt.execution.open_engine import engine_of
+from lstmopt.execution.open_engine import open_engine
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
 
@@ -104,7 +104,7 @@ def test_data_travel_once_a_worker_and_to_one_that_joins_late(three, tmp_path):
             assert future.result(60).epochs
         return engine.sent
 
-    with engine_of(config, parts, "cpu", 1, None, print) as engine:
+    with open_engine(config, parts, "cpu", 1, None, print) as engine:
         wait_until(lambda: train_everywhere(engine) == 3)
         late = three.start_worker()
         wait_until(lambda: engine.workers == 4)
@@ -424,6 +424,6 @@ def test_a_worker_without_the_gpu_it_offers_is_said(tmp_path):
     with real_cluster(tmp_path / "cluster") as cluster:
         cluster.start_worker("--resources", "GPU=1")
         config = config_of("none.csv", engine={"url": cluster.url}, workers=0)
-        with engine_of(config, stored_parts(tmp_path), "cuda", 1, None, print) as engine:
+        with open_engine(config, stored_parts(tmp_path), "cuda", 1, None, print) as engine:
             error = engine.submit(candidate, None, 1).exception(60)
     assert "needs workers with a GPU that torch can use, found none on" in str(error)

@@ -29,7 +29,7 @@ from test_run import config_of
 from lstmopt import load, run
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.execution.engine import Engine, InProcess, WorkerLost
-from lstmopt.execution.open_engine import capacity, engine_of
+from lstmopt.execution.open_engine import capacity, open_engine
 from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.execution.remote_worker import outcome_of
 from lstmopt.search_space import Candidate
@@ -101,7 +101,7 @@ def test_threads_of_one_process_take_turns_for_its_random_state_is_one(tmp_path)
     candidates = [Candidate(SMALL, seed) for seed in range(6)]
     curves = []
     for executor in (InProcess(), ThreadPoolExecutor(6)):
-        with executor, engine_of(config, parts, "cpu", 1, executor, print) as engine:
+        with executor, open_engine(config, parts, "cpu", 1, executor, print) as engine:
             begun = [engine.submit(candidate, None, 4) for candidate in candidates]
             curves.append([[e.val_loss for e in future.result(60).epochs] for future in begun])
     assert curves[0] == curves[1]
@@ -110,7 +110,7 @@ def test_threads_of_one_process_take_turns_for_its_random_state_is_one(tmp_path)
 def test_data_travel_to_a_process_of_an_executor_not_with_every_task(tmp_path):
     config = config_of("none.csv", workers=2)
     pool = ProcessPoolExecutor(2, mp_context=get_context("forkserver"))
-    with pool, engine_of(config, stored_parts(tmp_path), "cpu", 1, pool, print) as engine:
+    with pool, open_engine(config, stored_parts(tmp_path), "cpu", 1, pool, print) as engine:
         for seed in range(24):
             engine.submit(Candidate(SMALL, seed), None, 1).result(60)
         # a task with data may meet a process that has them: no executor sends to one of its own
@@ -144,7 +144,7 @@ def test_data_that_are_gone_end_the_study_and_nobody_waits_for_ever(tmp_path):
     parts = stored_parts(tmp_path)
     with (
         ThreadPoolExecutor(2) as pool,
-        engine_of(config_of("none.csv"), parts, "cpu", 1, pool, print) as engine,
+        open_engine(config_of("none.csv"), parts, "cpu", 1, pool, print) as engine,
     ):
         parts.unlink()
         for future in [engine.submit(Candidate(SMALL, seed), None, 1) for seed in range(3)]:

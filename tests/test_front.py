@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.pareto import Ranking, contributions, dominates, front_mask, hypervolume, knee
+from lstmopt.pareto import (
+    NonDominatedRanks,
+    contributions,
+    dominates,
+    front_mask,
+    hypervolume,
+    knee,
+)
 
 coordinates = st.integers(0, 6).map(float)
 
@@ -56,7 +63,7 @@ def test_another_point_never_lowers_the_hypervolume(points, new):
 
 @given(any_cloud)
 def test_a_rank_is_the_front_of_what_the_ranks_below_leave(points):
-    ranking = Ranking(len(points[0]) if points else 1)
+    ranking = NonDominatedRanks(len(points[0]) if points else 1)
     for point in points:
         ranking.add(point)
     ranks = ranking.ranks.tolist()
@@ -69,7 +76,7 @@ def test_a_rank_is_the_front_of_what_the_ranks_below_leave(points):
 def test_ranks_of_many_points_are_those_of_a_sort_of_all_at_once():
     points = np.random.default_rng(0).integers(0, 30, (400, 2))
     expected = moocore.pareto_rank(points.astype(float)).tolist()
-    one_by_one, by_chunks = Ranking(2), Ranking(2)
+    one_by_one, by_chunks = NonDominatedRanks(2), NonDominatedRanks(2)
     for point in points:
         one_by_one.add(point)
     for chunk in np.split(points, [1, 3, 40, 41, 120, 350]):

@@ -11,7 +11,7 @@ from conftest import wave
 from test_run import config_of
 
 from lstmopt import run
-from lstmopt.config.study_file import parse_megabytes
+from lstmopt.config.units import parse_megabytes
 from lstmopt.errors import LstmoptError
 from lstmopt.search_space import Candidate
 from lstmopt.training.memory_estimate import training_mb

@@ -25,8 +25,9 @@ from lstmopt.epoch import Epoch
 from lstmopt.objectives import Limits, cost_of
 from lstmopt.pruning.trial_curves import Trials
 from lstmopt.search.driver import Driver
-from lstmopt.search.initial_trials import Shown, enter
+from lstmopt.search.initial_trials import enter
 from lstmopt.search.observer import Observer
+from lstmopt.search.warm_start_observations import WarmStartObservations
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import front_of
 from lstmopt.warm_start.protocols import Beginning, Observation, PastTrial
@@ -215,7 +216,9 @@ def test_the_storage_never_sees_an_observation(tmp_path):
 
 
 def test_an_observation_has_the_loss_that_its_rank_has_here(tmp_path):
-    shown = Shown(Beginning(SPACE, observations=observations(SPREAD[:3])), GOALS, cost_of(COSTS))
+    shown = WarmStartObservations(
+        Beginning(SPACE, observations=observations(SPREAD[:3])), GOALS, cost_of(COSTS)
+    )
     empty = Trials(["latency_ms"], ["val_loss"])
     assert sorted(t.values[0] for t in shown.trials([], empty, 0)) == [0.0, 0.5, 1.0]
     own = Trials(["latency_ms"], ["val_loss"])
@@ -234,7 +237,10 @@ def test_an_adviser_decides_what_is_shown():
             return [0] if own else [0, 1, 2]
 
     beginning = Beginning(SPACE, observations=observations(SPREAD), adviser=Adviser())
-    shown, nothing = Shown(beginning, GOALS, cost_of(COSTS)), Trials(["latency_ms"], ["val_loss"])
+    shown, nothing = (
+        WarmStartObservations(beginning, GOALS, cost_of(COSTS)),
+        Trials(["latency_ms"], ["val_loss"]),
+    )
     assert [t.number for t in shown.trials([], nothing, 0)] == [-1, -2, -3]
     assert [t.number for t in shown.trials([past_trial(0.01)], nothing, 0)] == [-1]
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from lstmopt.cli.main import cli
 from lstmopt.plugin import hookspecs
-from lstmopt.plugin.registry import CONTEXT
+from lstmopt.plugin.options import CONTEXT
 from lstmopt.scaffold import write_package
 
 PAGE = (Path(__file__).parents[1] / "plugins" / "README.md").read_text()

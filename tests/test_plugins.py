@@ -20,7 +20,8 @@ from test_run import config_of
 from lstmopt import run
 from lstmopt.cli.main import KINDS, cli
 from lstmopt.errors import LstmoptError
-from lstmopt.plugin.registry import Kind, load_registry
+from lstmopt.plugin.registry import load_registry
+from lstmopt.plugin.strategy import Kind
 from lstmopt.scaffold import write_package
 from lstmopt.testing.stage import Stage
 

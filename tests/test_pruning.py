@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from lstmopt_plugins.percentile import PercentileRule
 
+from lstmopt.pruning.percentile_rule import PercentileRule
 from lstmopt.pruning.pruners import PeersPruner, decisions, peers_of
 from lstmopt.pruning.trial_curves import Trials, TrialView
 

@@ -6,7 +6,8 @@ import pytest
 
 from lstmopt import Strategy, hookimpl, hookspecs
 from lstmopt.errors import LstmoptError
-from lstmopt.plugin.registry import load_registry, make
+from lstmopt.plugin.options import make
+from lstmopt.plugin.registry import load_registry
 
 PLUGIN = """
 from lstmopt import Strategy, hookimpl

@@ -17,7 +17,8 @@ from conftest import make_workload, stored_parts
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.execution import engine as executors
-from lstmopt.execution.engine import Engine, InProcess, open_engine
+from lstmopt.execution.engine import Engine, InProcess
+from lstmopt.execution.local_engine import open_local_engine
 from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.objectives import ForecastCost, cost_of, make_goals
 from lstmopt.plugin.registry import load_registry
@@ -244,7 +245,7 @@ def test_a_fixed_list_of_candidates_gives_the_same_losses_with_1_and_2_workers(t
         for params in candidates:
             stored.study.enqueue_trial(params)
         options = TrainingOptions(epochs=3)
-        with open_engine(stored_parts(tmp_path), options, "cpu", workers) as engine:
+        with open_local_engine(stored_parts(tmp_path), options, "cpu", workers) as engine:
             folder = RunFolder(tmp_path / str(workers))
             plan = make_plan(trials=4)
             driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())
@@ -269,7 +270,7 @@ def test_a_killed_worker_is_replaced_and_its_candidate_goes_on(tmp_path):
             notices.append(text)
 
     options = TrainingOptions(epochs=60, patience=60)
-    with open_engine(stored_parts(tmp_path), options, "cpu", 2) as engine:
+    with open_local_engine(stored_parts(tmp_path), options, "cpu", 2) as engine:
         engine._call = partial(train_but_be_killed_once, str(tmp_path))
         records = make_driver(tmp_path, make_plan(trials=3), engine, Listener()).search()
     assert [r.state for r in records] == ["complete"] * 3
@@ -533,7 +534,7 @@ def test_a_resumed_epoch_budget_counts_what_was_trained_before(tmp_path):
 def test_workers_together_never_spend_more_than_the_epoch_budget(tmp_path):
     options = TrainingOptions(epochs=3, patience=3)
     plan = budget_of(make_plan(trials=99), 8)
-    with open_engine(stored_parts(tmp_path), options, "cpu", 2) as engine:
+    with open_local_engine(stored_parts(tmp_path), options, "cpu", 2) as engine:
         records = make_driver(tmp_path, plan, engine).search()
     assert sum(r.epochs_trained for r in records) <= 8
 

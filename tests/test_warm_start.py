@@ -15,7 +15,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import load_registry
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import CLASSIC, Range, Space, draw, parse_space
-from lstmopt.warm_start.advisers import Source, Weighing
+from lstmopt.warm_start.advisers import SourceStudy, WeightedAdviser
 from lstmopt.warm_start.protocols import (
     Beginning,
     Observation,
@@ -163,19 +163,19 @@ def test_an_adviser_does_not_depend_on_the_order_of_trials():
 def test_alike_series_come_first_and_count_more():
     near, far = study("near", similarity=0.9), study("far", seed=3, best=0.001, similarity=0.1)
     found = begin("transfer:candidates=1", far, near)
-    expected = Source(SPACE, near).candidates()[0]
+    expected = SourceStudy(SPACE, near).candidates()[0]
     assert found.candidates == (expected,)
     shown = found.adviser.shown([])
     assert sum(n < len(near.trials) for n in shown) > 5 * sum(n >= len(near.trials) for n in shown)
 
 
 def test_ranks_do_not_depend_on_units():
-    one = Source(SPACE, study())
+    one = SourceStudy(SPACE, study())
     trials = tuple(
         dataclasses.replace(t, losses=(100 + 3 * t.losses[0] ** 3,)) for t in one.study.trials
     )
-    assert Weighing([Source(SPACE, PastStudy("two", trials))], 9, 9).observations == (
-        Weighing([one], 9, 9).observations
+    assert WeightedAdviser([SourceStudy(SPACE, PastStudy("two", trials))], 9, 9).observations == (
+        WeightedAdviser([one], 9, 9).observations
     )
 
 
@@ -201,7 +201,9 @@ OUTSIDE = {"hidden_size": 7}
         (Beginning(SPACE, finished=study().trials), "only trials of the same data"),
         (
             Beginning(
-                SPACE, observations=(Observation(OUTSIDE, (0.1,)),), adviser=Weighing([], 1, 1)
+                SPACE,
+                observations=(Observation(OUTSIDE, (0.1,)),),
+                adviser=WeightedAdviser([], 1, 1),
             ),
             "observations lie inside the space",
         ),
