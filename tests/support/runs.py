@@ -1,0 +1,113 @@
+"""Records of studies that were never run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from lstmopt.epoch import Epoch
+from lstmopt.results.document import goals_of, make_document
+from lstmopt.results.run import Run
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.trial_record import TrialRecord
+from lstmopt.system.atomic_write import write_whole
+
+OBJECTIVES = {
+    "val_loss": {"direction": "minimize", "kind": "learned", "unit": "", "scale": "linear"},
+    "latency_ms": {"direction": "minimize", "kind": "static", "unit": "ms", "scale": "log"},
+    "val_r2": {"direction": "maximize", "kind": "learned", "unit": "", "scale": "linear"},
+}
+
+
+DRAWN_SPACE = {
+    "hidden_size": [8, 16, 32],
+    "num_layers": {"low": 1, "high": 2, "log": False, "integer": True},
+    "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True, "integer": False},
+    "dropout": {"low": 0.1, "high": 0.5, "log": False, "integer": False},
+    "optimizer": ["Adam", "AdamW"],
+}
+
+
+def drawn_trial(number: int, state: str, rng: np.random.Generator, epochs: int) -> TrialRecord:
+    """A made-up trial whose loss depends on its learning rate and whose latency on its size."""
+    size, layers = int(rng.choice([8, 16, 32])), int(rng.integers(1, 3))
+    rate = float(10 ** rng.uniform(-4, -1))
+    params = {"hidden_size": size, "num_layers": layers, "learning_rate": rate}
+    if layers > 1:
+        params["dropout"] = float(rng.uniform(0.1, 0.5))
+    params["optimizer"] = str(rng.choice(["Adam", "AdamW"]))
+    loss = 0.1 + 0.02 * (np.log10(rate) + 2.5) ** 2 + 0.2 / size
+    reports = {"complete": epochs, "infeasible": 0}.get(state, max(1, epochs // 3))
+    curve = tuple(
+        Epoch(n, loss * (1 + 1 / n), loss * (1 + 0.5 / n), 0.3, 1 - loss * (1 + 0.5 / n), 0.01)
+        for n in range(1, reports + 1)
+    )
+    values: dict[str, float | None] = {"val_loss": None, "latency_ms": size * layers / 100}
+    if state == "complete":
+        values |= {"val_loss": curve[-1].val_loss, "val_r2": curve[-1].val_r2}
+    began = datetime(2026, 1, 1) + timedelta(seconds=number)
+    return TrialRecord(
+        number,
+        state,
+        params,
+        values,
+        curve,
+        reports,
+        0.01 * reports,
+        "" if state == "complete" else f"made {state}",
+        state == "pruned",
+        began=began.isoformat(timespec="milliseconds"),
+        ended=(began + timedelta(seconds=2)).isoformat(timespec="milliseconds"),
+    )
+
+
+def make_run(
+    folder: Path,
+    states: Sequence[str],
+    objectives: Sequence[str] = ("val_loss", "latency_ms"),
+    seed: int = 0,
+    epochs: int = 6,
+    name: str = "made",
+) -> Run:
+    """Write the record of a study that was never run, with a trial of each given state."""
+    rng = np.random.default_rng(seed)
+    records = [drawn_trial(n, state, rng, epochs) for n, state in enumerate(states)]
+    for record in records:
+        for known in set(record.values) - set(objectives):
+            del record.values[known]
+    about = {
+        "study": {
+            "name": name,
+            "sampler": "random",
+            "pruner": "median",
+            "seed": seed,
+            "device": "cpu",
+            "target": "load",
+            "versions": {"lstmopt": "0"},
+            "space": DRAWN_SPACE,
+            "data": "abc",
+        },
+        "objectives": [{"name": name, **OBJECTIVES[name]} for name in objectives],
+        "architectures": [
+            {
+                "hidden_size": size,
+                "num_layers": layers,
+                "latency_ms": size * layers / 100,
+                "latency_spread_ms": 0.01,
+                "parameters": size * layers * 100,
+                "model_mb": size * layers / 2500,
+            }
+            for size in (8, 16, 32)
+            for layers in (1, 2)
+        ],
+        "budget": {"reports": epochs, "reports_per_epoch": 1},
+        "warnings": [],
+    }
+    document = make_document(about, records, goals_of(about), 12.0)
+    run = Run(RunFolder(folder), document)
+    write_whole(run.folder.results, json.dumps(document))
+    return run

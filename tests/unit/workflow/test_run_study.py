@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import csv as csv_format
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from support.parts import wave
+from support.studies import SPACE, config_of
+
+from lstmopt import Forecaster, run
+from lstmopt.data.split import Split
+from lstmopt.errors import LstmoptError
+from lstmopt.pareto import front_mask
+from lstmopt.workflow.finalists import choose
+from lstmopt.workflow.job import prepare
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    wave().to_csv(folder / "wave.csv", index=False)
+    document = run(config_of(folder / "wave.csv"), folder / "run")
+    return folder, document
+
+
+def test_the_result_document_says_everything_by_name(finished):
+    folder, document = finished
+    assert json.loads((folder / "run" / "optimization_results.json").read_text()) == document
+    assert document["schema"] == 1
+    assert [o["name"] for o in document["objectives"]] == ["val_loss", "latency_ms"]
+    assert len(document["trials"]) == document["budget"]["trials"] == 5
+    for scores in (document["chosen"]["test"], *document["baselines"].values()):
+        for unit in ("scaled", "own"):
+            assert scores[unit]["mse"]["mean"] > 0
+            assert scores[unit]["mae"]["mean"] > 0
+        assert scores["r2"]["mean"] <= 1
+    assert set(document["baselines"]) == {"repeat", "seasonal_naive", "ridge"}
+
+
+def test_the_front_is_that_of_the_recorded_trials(finished):
+    folder, document = finished
+    complete = [t for t in document["trials"] if t["state"] == "complete"]
+    mask = front_mask([[t["values"]["val_loss"], t["values"]["latency_ms"]] for t in complete])
+    expected = {t["number"] for t, kept in zip(complete, mask, strict=True) if kept}
+    assert set(document["front"]) == expected
+    with (folder / "run" / "front.csv").open() as file:
+        assert {int(row["trial"]) for row in csv_format.DictReader(file)} == expected
+
+
+def test_trials_of_one_architecture_share_one_latency(finished):
+    _, document = finished
+    by_size = {}
+    for trial in document["trials"]:
+        by_size.setdefault(trial["params"]["hidden_size"], set()).add(trial["values"]["latency_ms"])
+    assert all(len(latencies) == 1 for latencies in by_size.values())
+
+
+def test_the_saved_model_forecasts_the_same_in_a_fresh_process(finished):
+    folder, _ = finished
+    here = Forecaster.load(folder / "run").predict(folder / "wave.csv")
+    script = (
+        "import sys; from lstmopt import Forecaster; "
+        "print(Forecaster.load(__import__('pathlib').Path(sys.argv[1])).predict(sys.argv[2])"
+        ".to_csv(index=False))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", script, folder / "run", folder / "wave.csv"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == here.to_csv(index=False).strip()
+
+
+def test_a_forecast_begins_after_the_end_in_the_targets_own_units(finished):
+    folder, _ = finished
+    forecast = Forecaster.load(folder / "run").predict(folder / "wave.csv")
+    end = wave()["time"].iloc[-1]
+    assert forecast["time"].tolist() == [end + pd.Timedelta(hours=n) for n in (1, 2)]
+    assert forecast["load"].between(4, 16).all()
+
+
+def test_the_saved_weights_are_the_ones_that_were_tested(finished):
+    folder, document = finished
+    forecaster = Forecaster.load(folder / "run")
+    job = prepare(config_of(folder / "wave.csv"), folder / "again")
+    test = job.split.open_test()
+    origins = test.origins()
+    truth, mask = test.gather_targets(origins)
+    own = job.split.scaling
+    truth = truth * own.target_std + own.target_mean
+    forecasts = forecaster.forecast(test.gather_inputs(origins))
+    mse = float(np.mean((forecasts - truth)[mask] ** 2))
+    summary = document["chosen"]["test"]["own"]["mse"]
+    assert abs(mse - summary["mean"]) <= 1.01 * summary["std"]
+
+
+def test_known_columns_must_reach_over_the_forecast(tmp_path):
+    table = wave().rename(columns={"wind": "holiday"})
+    path = tmp_path / "wave.csv"
+    table.to_csv(path, index=False)
+    run(config_of(path, data={"known": ["holiday"]}, budget={"trials": 1}), tmp_path / "run")
+    forecaster = Forecaster.load(tmp_path / "run")
+    with pytest.raises(LstmoptError, match="known in advance: holiday"):
+        forecaster.predict(table)
+    longer = wave(402).rename(columns={"wind": "holiday"})
+    longer.loc[400:, "load"] = np.nan
+    forecast = forecaster.predict(longer)
+    assert forecast["time"].tolist() == longer["time"][400:].tolist()
+
+
+def test_the_test_part_is_opened_once_after_the_choice(csv, tmp_path, monkeypatch):
+    events = []
+    original = Split.open_test
+
+    def watched_open(split):
+        events.append("test")
+        return original(split)
+
+    def watched_choose(*args):
+        events.append("choice")
+        return choose(*args)
+
+    monkeypatch.setattr(Split, "open_test", watched_open)
+    monkeypatch.setattr("lstmopt.workflow.run_study.choose", watched_choose)
+    run(config_of(csv), tmp_path / "run")
+    assert events == ["choice", "test"]
+
+
+def test_poison_in_the_test_part_changes_nothing_before_the_test(csv, tmp_path):
+    clean = run(config_of(csv), tmp_path / "clean")
+    table = wave()
+    table.loc[table.index >= 340, ["load", "wind"]] *= -7.0
+    table.to_csv(tmp_path / "poison.csv", index=False)
+    poisoned = run(config_of(tmp_path / "poison.csv"), tmp_path / "poisoned")
+    strip = [[t["params"], t["values"]] for t in clean["trials"]]
+    assert strip == [[t["params"], t["values"]] for t in poisoned["trials"]]
+    for key in ("trial", "params", "validation"):
+        assert clean["chosen"][key] == poisoned["chosen"][key]
+    assert clean["chosen"]["test"] != poisoned["chosen"]["test"]
+
+
+def test_the_same_command_goes_on_and_trains_nothing_twice(csv, tmp_path):
+    first = run(config_of(csv, budget={"trials": 3}), tmp_path / "run")
+    second = run(config_of(csv, budget={"trials": 5}), tmp_path / "run")
+    assert second["trials"][:3] == first["trials"]
+    assert len(second["trials"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"space": SPACE | {"hidden_size": [4, 16]}}, "another space"),
+        ({"objectives": ["val_loss", "parameters"]}, "another objectives"),
+        ({"data": {"features": ()}}, "another data file"),
+        ({"task": {"window": 10}}, "another task or split"),
+        ({"seed": 1}, "another seed"),
+    ],
+)
+def test_what_a_run_began_with_cannot_change(finished, change, named):
+    folder, _ = finished
+    with pytest.raises(LstmoptError, match=named):
+        run(config_of(folder / "wave.csv", **change), folder / "run")
+
+
+def test_every_trial_failing_is_an_error_with_the_first_reason(csv, tmp_path):
+    space = SPACE | {"learning_rate": [1e30]}
+    with pytest.raises(LstmoptError, match="all 5 failed, the first because the loss") as error:
+        run(config_of(csv, space=space), tmp_path / "run")
+    assert error.value.exit_status == 1
+
+
+def test_r2_beside_the_loss_is_allowed_and_said(csv, tmp_path):
+    document = run(
+        config_of(csv, objectives=["val_loss", "val_r2"], budget={"trials": 2}), tmp_path / "run"
+    )
+    assert len(document["front"]) == 1
+    assert any("one objective in two units" in warning for warning in document["warnings"])
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from lstmopt import read_config, run
+from lstmopt.search.observer import Observer
+class Slow(Observer):
+    def advanced(self, number, epochs):
+        print("epoch", flush=True)
+        sys.stdin.readline()
+run(read_config(Path(sys.argv[1])), Path(sys.argv[2]), observer=Slow())
+"""
+
+
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_a_killed_run_goes_on_bit_for_bit(csv, tmp_path, after):
+    from lstmopt.config.study_file import write_config
+
+    config = config_of(csv)
+    (tmp_path / "study.toml").write_text(write_config(config))
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path / "study.toml", tmp_path / "run"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(after):
+        assert process.stdout.readline() == "epoch\n"
+        process.stdin.write("\n")
+        process.stdin.flush()
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    resumed = run(config, tmp_path / "run")
+    whole = run(config, tmp_path / "whole")
+    assert outcome(resumed) == outcome(whole)
+
+
+def outcome(document):
+    return [
+        (t["params"], t["state"], t["values"], [epoch["val_loss"] for epoch in t["curve"]])
+        for t in document["trials"]
+    ]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from lstmopt import read_config, run
+print("the script runs")
+run(read_config(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+def test_a_plain_script_may_use_several_workers(csv, tmp_path):
+    from lstmopt.config.study_file import write_config
+
+    (tmp_path / "study.toml").write_text(write_config(config_of(csv, workers=2)))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "script.py", "study.toml", "run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("the script runs") == 1
+
+
+def test_weights_are_a_plain_state_dict(finished):
+    folder, document = finished
+    path = folder / "run" / "best_optimized_lstm_model.pth"
+    state = torch.load(path, weights_only=True)
+    hidden = document["chosen"]["params"]["hidden_size"]
+    assert state["lstm.weight_hh_l0"].shape == (4 * hidden, hidden)
+
+
+def test_pruning_acts_within_the_first_epoch(tmp_path, csv):
+    config = config_of(
+        csv,
+        pruner={"name": "halving", "reduction_factor": 2},
+        sampler={"name": "random"},
+        training={"report_every": 4, "targets_per_window": 1},
+        budget={"trials": 8},
+    )
+    document = run(config, tmp_path / "run")
+    reports = document["budget"]["reports_per_epoch"]
+    assert reports == 4  # 255 windows, 16 to a batch
+    stopped = [t for t in document["trials"] if t["by_pruner"]]
+    assert any(t["epochs_trained"] < reports for t in stopped)
+    complete = [t for t in document["trials"] if t["state"] == "complete"]
+    assert {t["epochs_trained"] for t in complete} == {3 * reports}
+    trained = sum(t["epochs_trained"] for t in document["trials"]) / reports
+    assert document["budget"]["epochs_trained"] == trained
+
+
+def test_the_default_pruner_is_the_measured_winner(csv):
+    from lstmopt_plugins.auto import PRUNER
+
+    from lstmopt.plugin.registry import load_registry
+    from lstmopt.pruning.pruners import make_pruner
+
+    pruner = prepare(config_of(csv), csv.parent / "run").plan.pruner
+    assert type(pruner) is type(make_pruner(load_registry(), PRUNER))
