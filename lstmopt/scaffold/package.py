@@ -8,22 +8,26 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
+import jinja2
+
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.strategy import Kind
 
-_CONTRACTS: dict[Kind, str] = {
-    "sampler": "SamplerContract",
-    "pruner": "PrunerContract",
-    "warm-start": "WarmStartContract",
-    "objective": "ObjectiveContract",
-}
-"""The contract of each kind."""
-
 
 def write_package(name: str, kind: Kind, folder: Path) -> list[Path]:
-    """Write a package for a plug-in of a kind into ``folder`` / ``name``; return its files.
+    """Write a package for a plug-in of a kind.
 
-    Raises LstmoptError for a name that no package can have, and where something is there already.
+    Args:
+        name: The distribution's name; its module has ``_`` in place of ``-``.
+        kind: What the plug-in adds.
+        folder: The package's folder ``name`` is made in it.
+
+    Returns:
+        The files, in the order in which they were written.
+
+    Raises:
+        LstmoptError: For a name that no package can have or that can be imported already, and
+            where something of that name lies in ``folder``.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_-]*[a-z0-9]", name) or keyword.iskeyword(name):
         raise LstmoptError(
@@ -43,24 +47,22 @@ def write_package(name: str, kind: Kind, folder: Path) -> list[Path]:
         )
     module = name.replace("-", "_")
     words = {
-        "NAME": name,
-        "MODULE": module,
-        "KIND": kind,
-        "STRATEGY": module.removeprefix("lstmopt_"),
-        "CONTRACT": _CONTRACTS[kind],
+        "name": name,
+        "module": module,
+        "kind": kind,
+        "strategy": module.removeprefix("lstmopt_"),
     }
-    templates = files("lstmopt.scaffold") / "templates"
-    contents = {
-        "pyproject.toml": (templates / "pyproject.toml.txt").read_text("utf-8"),
-        "README.md": (templates / "README.md.txt").read_text("utf-8"),
-        f"{module}.py": (templates / f"{kind}.py.txt").read_text("utf-8"),
-        f"tests/test_{module}.py": (templates / f"test_{kind}.py.txt").read_text("utf-8"),
+    templates = {
+        "pyproject.toml": "pyproject.toml",
+        "README.md": "README.md",
+        f"{module}.py": f"{kind}.py",
+        f"tests/test_{module}.py": f"test_{kind}.py",
     }
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     written = []
-    for path, text in contents.items():
-        for word, value in words.items():
-            text = text.replace(f"<{word}>", value)
+    for path, template in templates.items():
+        source = (files("lstmopt.scaffold") / "templates" / f"{template}.jinja").read_text("utf-8")
         (target / path).parent.mkdir(parents=True, exist_ok=True)
-        (target / path).write_text(text, "utf-8")
+        (target / path).write_text(environment.from_string(source).render(words), "utf-8")
         written.append(target / path)
     return written
