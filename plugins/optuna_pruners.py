@@ -11,9 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import Decision
-from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt import Decision, Strategy, Trials, TrialView, hookimpl
 
 if TYPE_CHECKING:
     import optuna
@@ -114,6 +112,7 @@ def _strategy(kind: Any) -> Strategy:
     name = f"optuna:{kind.__name__}"
     make = functools.partial(_make, kind, name)
     make.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]
+    make.__doc__ = inspect.getdoc(kind)
     page = f"https://optuna.readthedocs.io/en/stable/reference/generated/{kind.__module__}"
     return Strategy(
         name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import re
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,11 @@ _TOLD_LAST = ("CmaEsSampler", "NSGAIISampler", "NSGAIIISampler")
 
 _SEES = {"TPESampler": 500, "NSGAIISampler": 200, "NSGAIIISampler": 200, "RandomSampler": 1}
 """How many trials are shown where the cost grows with them."""
+
+_SHARES = {"NSGAIIISampler": "NSGAIISampler"}
+"""Samplers whose documentation leaves options to that of another."""
+
+_ARGS = re.compile(r"(?<=\nArgs:\n)(?:(?: .*)?\n)+")
 
 
 def make_sampler(kind: Any, **options: Any) -> optuna.samplers.BaseSampler:
@@ -78,6 +84,7 @@ def _strategy(kind: Any) -> Strategy:
     maker = _MAKERS.get(name, make_sampler)
     make = functools.partial(maker, kind)
     make.__signature__ = _signature(kind, maker)  # type: ignore[attr-defined]
+    make.__doc__ = _document(kind)
     return Strategy(
         f"optuna:{name}",
         make,
@@ -100,6 +107,18 @@ def _signature(kind: Any, maker: Callable[..., Any]) -> inspect.Signature:
         if not (seeds and p.name == "seed")
     ]
     return inspect.Signature([*seeds, *options])
+
+
+def _document(kind: Any) -> str:
+    """Return what Optuna says of a sampler, with the options that another's page explains."""
+    document = inspect.getdoc(kind) or ""
+    if other := _SHARES.get(kind.__name__):
+        import optuna
+
+        shared = _ARGS.search(inspect.getdoc(getattr(optuna.samplers, other)) or "")
+        if shared:
+            document = document.replace("\nArgs:\n", f"\nArgs:\n{shared[0]}", 1)
+    return document
 
 
 @hookimpl

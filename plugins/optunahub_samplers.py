@@ -48,6 +48,10 @@ class _HubSampler:
     def __signature__(self) -> inspect.Signature:
         return inspect.signature(self._kind())
 
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return inspect.getdoc(self._kind())
+
     def __call__(self, **options: Any) -> optuna.samplers.BaseSampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lstmopt.plugin.strategy import Kind
 
 KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective"])
+_WIDTH, _MARGIN = 100, " " * 6
+"""Of what is said of an option."""
+
 plugin_files = click.option(
     "--plugin", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE"
 )
@@ -66,7 +69,7 @@ def show(name: str, files: tuple[Path, ...], as_json: bool) -> None:
             default = f" = {option['default']}" if option["default"] else ", must be given"
             click.echo(f"  {option['name']}: {option['type']}{default}")
             if option["meaning"]:
-                click.echo(f"      {option['meaning']}")
+                click.echo(click.wrap_text(option["meaning"], _WIDTH, _MARGIN, _MARGIN))
 
 
 @plugins.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,16 @@ CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_sta
 """Keywords of ``make`` that are filled where the signature has them; never options."""
 
 _TYPES = {int: "a whole number", float: "a number", bool: "true or false"}
+
+_MARKUP = (
+    (re.compile(r"(Example:\s*)?\.\. testcode::.*", re.DOTALL), ""),
+    (re.compile(r":[\w:]+:`~(?:\w+\.)*(\w+)`"), r"\1"),  # :class:`~package.Name`
+    (re.compile(r":[\w:]+:`([^`]*)`"), r"\1"),  # :obj:`None`
+    (re.compile(r"`([^`<]+?)\s*<([^`>]+)>`__?"), r"\1 (\2)"),  # a link
+    (re.compile(r"\.\. (\w+)::"), r"\1:"),  # .. note::
+    (re.compile(r"`+([^`]*)`+"), r"\1"),
+)
+"""What reStructuredText adds to a text, and what stands for it in a terminal."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ def options_of(strategy: Strategy) -> list[Option]:
     import docstring_parser
 
     documented = docstring_parser.parse(inspect.getdoc(strategy.make) or "").params
-    meanings = {entry.arg_name: " ".join((entry.description or "").split()) for entry in documented}
+    meanings = {entry.arg_name: _plain(entry.description or "") for entry in documented}
     return [
         Option(
             name,
@@ -46,6 +57,13 @@ def options_of(strategy: Strategy) -> list[Option]:
         )
         for name, parameter in _schema(strategy).items()
     ]
+
+
+def _plain(text: str) -> str:
+    """Return a docstring's text in one line, without its markup."""
+    for markup, words in _MARKUP:
+        text = markup.sub(words, text)
+    return " ".join(text.split())
 
 
 def takes(strategy: Strategy, keyword: str) -> bool:
