@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import Pruner
-from lstmopt.search_space import Space
-from lstmopt.warm_start.protocols import Beginning, PastStudy, WarmStart
+from lstmopt import Beginning, PastStudy, Pruner, Space, Strategy, hookimpl
+from lstmopt.warm_start.protocols import WarmStart
 
 PRUNER = "plausible_halving"
 SAME_WORK, OTHER_WORK, NO_PAST = "replay", "transfer", "shipped"

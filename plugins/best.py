@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Params, Space
-from lstmopt.warm_start.protocols import Beginning, PastStudy
+from lstmopt import Beginning, PastStudy, Space, Strategy, hookimpl
+from lstmopt.search_space import Params
 
 
 class Best:

@@ -6,9 +6,8 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Choice, Parameter, Space, Value
-from lstmopt.warm_start.protocols import Beginning, PastStudy
+from lstmopt import Beginning, PastStudy, Space, Strategy, hookimpl
+from lstmopt.search_space import Choice, Parameter, Value
 
 
 class Box:

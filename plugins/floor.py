@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import Decision, Pruner, PrunerWrapper
-from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt import Decision, Pruner, Strategy, Trials, TrialView, hookimpl
+from lstmopt.pruning.pruners import PrunerWrapper
 
 
 class Floor(PrunerWrapper):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lstmopt import Strategy, hookimpl
+from lstmopt import Space, Strategy, hookimpl
 
 if TYPE_CHECKING:
     import optuna
-
-    from lstmopt.search_space import Space
 
 
 def make(*, space: Space) -> optuna.samplers.BaseSampler:

@@ -8,10 +8,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmopt import Strategy, hookimpl
+from lstmopt import Decision, Strategy, Trials, TrialView, hookimpl
 from lstmopt.pareto import NonDominatedRanks, contributions
-from lstmopt.pruning.pruners import GO_ON, Closing, Decision
-from lstmopt.pruning.trial_curves import Floats, Trials, TrialView
+from lstmopt.pruning.pruners import GO_ON, Closing
+from lstmopt.pruning.trial_curves import Floats
 
 _ABSENT = -1
 

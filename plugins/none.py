@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lstmopt import Strategy, hookimpl
+from lstmopt import Beginning, PastStudy, Space, Strategy, hookimpl
 from lstmopt.pruning.pruners import NeverStop
-from lstmopt.search_space import Space
-from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class BeginCold:

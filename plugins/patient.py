@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import GO_ON, Decision, Pruner, PrunerWrapper
-from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt import Decision, Pruner, Strategy, Trials, TrialView, hookimpl
+from lstmopt.pruning.pruners import GO_ON, PrunerWrapper
 
 
 class Patient(PrunerWrapper):

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import GO_ON, Decision, peers_of
-from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt import Decision, Strategy, Trials, TrialView, hookimpl
+from lstmopt.pruning.pruners import GO_ON, peers_of
 
 
 class Plausible:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.pruning.pruners import Closing, Decision, Pruner, PrunerWrapper
-from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt import Decision, Pruner, Strategy, Trials, TrialView, hookimpl
+from lstmopt.pruning.pruners import Closing, PrunerWrapper
 
 
 class PlausibleHalving(PrunerWrapper):

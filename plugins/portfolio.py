@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Space
+from lstmopt import Beginning, PastStudy, Space, Strategy, hookimpl
 from lstmopt.warm_start.advisers import FEWEST, SourceStudy, WeightedAdviser, too_small
 from lstmopt.warm_start.portfolio import average_study, choose_portfolio
-from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class Portfolio:

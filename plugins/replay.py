@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Space
-from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
+from lstmopt import Beginning, PastStudy, PastTrial, Space, Strategy, hookimpl
 
 
 class Replay:

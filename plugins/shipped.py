@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Params, Space
+from lstmopt import Beginning, PastStudy, PastTrial, Space, Strategy, hookimpl
+from lstmopt.search_space import Params
 from lstmopt.warm_start.advisers import SourceStudy, WeightedAdviser
-from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
 
 
 class Shipped:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Params, Space
+from lstmopt import Beginning, PastStudy, Space, Strategy, hookimpl
+from lstmopt.search_space import Params
 from lstmopt.warm_start.advisers import FEWEST, SourceStudy, WeightedAdviser, too_small
-from lstmopt.warm_start.protocols import Beginning, PastStudy
 
 
 class Transfer:

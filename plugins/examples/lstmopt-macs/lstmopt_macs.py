@@ -7,8 +7,7 @@ without a measurement yet, the multiply-accumulates are what its time and energy
 
 from __future__ import annotations
 
-from lstmopt import Objective, hookimpl
-from lstmopt.objectives import ForecastCost
+from lstmopt import ForecastCost, Objective, hookimpl
 
 
 def kilo_macs(cost: ForecastCost) -> float:

@@ -20,8 +20,7 @@ from optuna.distributions import (
 )
 from scipy.stats import qmc
 
-from lstmopt import Strategy, hookimpl
-from lstmopt.search_space import Space
+from lstmopt import Space, Strategy, hookimpl
 
 
 class SobolSampler(optuna.samplers.BaseSampler):

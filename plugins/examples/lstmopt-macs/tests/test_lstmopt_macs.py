@@ -3,7 +3,7 @@ import torch
 from lstmopt_macs import kilo_macs, lstmopt_objectives
 from torch.utils.flop_counter import FlopCounterMode
 
-from lstmopt.objectives import ForecastCost
+from lstmopt import ForecastCost
 from lstmopt.testing import ObjectiveContract
 
 (OBJECTIVE,) = lstmopt_objectives()

@@ -1,7 +1,8 @@
 import numpy as np
 from lstmopt_sobol import lstmopt_samplers, make, place
 
-from lstmopt.search_space import Space, parse_space
+from lstmopt import Space
+from lstmopt.search_space import parse_space
 from lstmopt.testing import SamplerContract
 
 (STRATEGY,) = lstmopt_samplers()
