@@ -21,6 +21,7 @@ class ByWork:
         self.replay, self.transfer, self.shipped = replay, transfer, shipped
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return the same work's finished trials, and candidates learnt from the rest."""
         if not past:
             return self.shipped.begin(space, past)
         same = self.replay.begin(space, [study for study in past if study.same_work])
@@ -34,20 +35,46 @@ class ByWork:
 def make_winner_of_pruners(
     *, make_pruner: Callable[[str | Mapping[str, Any]], Pruner], stop_only: bool = False
 ) -> Pruner:
+    """Make the pruner that the benchmarks found best, `plausible_halving`.
+
+    Args:
+        make_pruner: Makes a pruner of the registry.
+        stop_only: Stop for good what would be paused, but for the front of a rung.
+
+    Returns:
+        The pruner, its other options at their defaults.
+
+    References:
+        benchmarks/README.md
+    """
     return make_pruner({"name": PRUNER, "stop_only": stop_only})
 
 
 def make_winner_of_warm_starts(*, make_warm_start: Callable[[str], WarmStart]) -> ByWork:
+    """Make the warm start that chooses by what earlier studies have in common with this one.
+
+    Args:
+        make_warm_start: Makes a warm start of the registry.
+
+    Returns:
+        A warm start that replays the same work, transfers from other work, and without either
+        begins with what is shipped.
+
+    References:
+        benchmarks/README.md
+    """
     return ByWork(*map(make_warm_start, (SAME_WORK, OTHER_WORK, NO_PAST)))
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``auto``."""
     words = f"the measured winner: {PRUNER}"
     return [Strategy("auto", make_winner_of_pruners, words, "benchmarks/README.md")]
 
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``auto``."""
     words = f"{SAME_WORK} for runs on the same data, {OTHER_WORK} for others, else {NO_PAST}"
     return [Strategy("auto", make_winner_of_warm_starts, words, "benchmarks/README.md")]

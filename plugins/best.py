@@ -19,6 +19,7 @@ class Best:
         self.most = most
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return the first ``most`` members of the fronts, each candidate once."""
         turns = zip_longest(*(study.front for study in past))
         candidates: list[Params] = []
         for trial in (trial for turn in turns for trial in turn if trial):
@@ -28,6 +29,21 @@ class Best:
 
 
 def make(*, most: int = 12) -> Best:
+    """Make a warm start that tries earlier fronts.
+
+    Args:
+        most: Candidates tried before the sampler proposes its own, over all earlier studies.
+
+    Returns:
+        The warm start.
+
+    Raises:
+        ValueError: For ``most`` below 1.
+
+    References:
+        Zappella, Salinas and Archambeau, A resource-efficient method for repeated HPO and NAS
+        problems, https://arxiv.org/abs/2103.16111
+    """
     if most < 1:
         raise ValueError(f"most is at least 1, found {most}")
     return Best(most)
@@ -35,6 +51,7 @@ def make(*, most: int = 12) -> Best:
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``best``."""
     return [
         Strategy(
             "best",

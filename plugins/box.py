@@ -21,6 +21,7 @@ class Box:
         self.margin = margin
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return the narrowed space; of fewer than two studies the whole, with a notice."""
         useful = [study for study in past if study.trials]
         if len(useful) < 2:
             words = f"a box needs two earlier studies, found {len(useful)}: the space stays whole"
@@ -50,7 +51,7 @@ class Box:
         return dataclasses.replace(parameter, low=low, high=high)
 
     def _choose(self, parameter: Choice, values: Sequence[Value]) -> Choice:
-        """Keep the values that won; of numbers also those between them."""
+        """Return the values that won; of numbers also those between them."""
         if any(isinstance(value, str) for value in parameter.values):
             return Choice(tuple(v for v in parameter.values if v in values))
         low, high = min(map(float, values)), max(map(float, values))
@@ -58,6 +59,22 @@ class Box:
 
 
 def make(*, margin: float = 0.1) -> Box:
+    """Make a warm start that narrows the space.
+
+    Args:
+        margin: Room left on either side of the winners, as a share (0 to 1) of the hyperparameter's
+            whole range on its own scale; choices get none.
+
+    Returns:
+        The warm start.
+
+    Raises:
+        ValueError: For a margin below 0 or above 1.
+
+    References:
+        Perrone et al., Learning search spaces for Bayesian optimization: another view of
+        hyperparameter transfer learning, NeurIPS 2019, https://arxiv.org/abs/1909.12552
+    """
     if not 0 <= margin <= 1:
         raise ValueError(f"margin lies between 0 and 1, found {margin}")
     return Box(margin)
@@ -65,6 +82,7 @@ def make(*, margin: float = 0.1) -> Box:
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``box``."""
     return [
         Strategy(
             "box",

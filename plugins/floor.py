@@ -30,9 +30,11 @@ class Floor(PrunerWrapper):
 
     @cached_property
     def naive(self) -> Mapping[str, float]:
+        """Losses of the naive forecast by learned objective, lower is better."""
         return self._measure()
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return a stop where all is worse than the naive forecast, else the wrapped one's word."""
         reached = {name: float(trial.curve(name)[-1]) for name in trial.losses}
         if trial.report < self.grace or any(reached[n] <= self.naive[n] for n in reached):
             return self.wrapped.decide(trial, trials)
@@ -49,11 +51,29 @@ def make(
     wraps: str | Mapping[str, Any] = "none",
     grace: int = 5,
 ) -> Floor:
+    """Make a pruner that asks for more than the naive forecast gives.
+
+    Args:
+        make_pruner: Makes a pruner of the registry.
+        naive: Measures the naive forecast's losses by learned objective, lower is better; None
+            where the work knows no such forecast.
+        wraps: The pruner that decides about what is better than the naive forecast: a name, or a
+            table with its name and options.
+        grace: The first report at which this rule may stop a trial.
+
+    Returns:
+        The pruner.
+
+    References:
+        Hyndman and Athanasopoulos, Forecasting: principles and practice, section 5.2,
+        https://otexts.com/fpp3/simple-methods.html
+    """
     return Floor(make_pruner(wraps), naive, grace)
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``floor``."""
     return [
         Strategy(
             "floor",

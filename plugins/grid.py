@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 
 def make(*, space: Space) -> optuna.samplers.BaseSampler:
+    """Make a sampler that tries every combination once.
+
+    Args:
+        space: The study's space, each of whose hyperparameters has a finite list of values.
+
+    Returns:
+        A sampler that can count what is left (`search_plan.FiniteSampler`).
+    """
     sampler: optuna.samplers.BaseSampler = _define_sampler()(space)
     return sampler
 
@@ -30,11 +38,11 @@ def _define_sampler() -> Any:
             self.distributions = {n: p.distribution() for n, p in space.parameters.items()}
 
         def size(self) -> int:
-            """Count the combinations of the grid."""
+            """Return the number of combinations of the grid."""
             return len(self.candidates)
 
         def remaining(self, study: optuna.Study) -> int:
-            """Count the combinations that no trial has yet."""
+            """Return the number of combinations that no trial has yet."""
             return len(self._untried(study))
 
         def _untried(self, study: optuna.Study) -> list[dict[str, Any]]:
@@ -71,6 +79,7 @@ def _define_sampler() -> Any:
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return ``grid``."""
     return [
         Strategy(
             "grid",

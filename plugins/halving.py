@@ -53,7 +53,7 @@ class Rung:
         return ranks
 
     def best(self, quota: int) -> NDArray[np.bool_]:
-        """Mark the points of the ranking that fewer than ``quota`` others are better than.
+        """Return which points of the ranking fewer than ``quota`` others are better than.
 
         Better is a lower rank, then more hypervolume that a point alone adds to its rank. Points
         that are alike share the place of the first of them, so that no order of arrival decides.
@@ -112,12 +112,14 @@ class Halving:
         self._rungs: WeakKeyDictionary[Trials, dict[int, Rung]] = WeakKeyDictionary()
 
     def next_rung(self, report: int) -> int | None:
+        """Return the first rung after ``report``."""
         rung = self.min_epochs
         while rung <= report:
             rung *= self.reduction_factor
         return rung
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return whether a trial on a rung goes on; between rungs it does."""
         report = trial.report
         if self.next_rung(report - 1) != report:
             return GO_ON
@@ -132,6 +134,7 @@ class Halving:
         return Decision("stop" if self.stop_only else "pause", f"halving: {words}", seen)
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        """Return the paused trial that is among the best of its rung, of the latest rung first."""
         if self.stop_only:
             return None
         rows = trials.rows(sorted(paused))
@@ -168,11 +171,29 @@ class Halving:
 
 
 def make(*, min_epochs: int = 1, reduction_factor: int = 3, stop_only: bool = False) -> Halving:
+    """Make successive halving.
+
+    Args:
+        min_epochs: The first rung, in reports (one an epoch unless the study reports more often).
+        reduction_factor: One in so many of those that reached a rung goes on; each rung lies so
+            many times farther than the one before.
+        stop_only: Stop for good what would be paused, but for the front of its rung.
+
+    Returns:
+        A pruner that pauses and promotes.
+
+    References:
+        Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020,
+        https://arxiv.org/abs/1810.05934
+        Schmucker et al., Multi-objective asynchronous successive halving, 2021,
+        https://arxiv.org/abs/2106.12639
+    """
     return Halving(min_epochs, reduction_factor, stop_only)
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``halving``."""
     return [
         Strategy(
             "halving",

@@ -7,6 +7,7 @@ from lstmopt import Objective, hookimpl
 
 @hookimpl
 def lstmopt_objectives() -> list[Objective]:
+    """Return ``val_loss``, ``val_mae`` and ``val_r2``."""
     return [
         Objective(
             "val_loss",

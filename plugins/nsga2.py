@@ -13,6 +13,20 @@ if TYPE_CHECKING:
 def make(
     *, seed: int, population_size: int = 20, crossover_prob: float = 0.9
 ) -> optuna.samplers.BaseSampler:
+    """Make Optuna's NSGA-II with a population that suits short studies.
+
+    Args:
+        seed: Another for each trial; no option.
+        population_size: Trials of a generation; the first generation is drawn at random.
+        crossover_prob: The probability (0 to 1) that a candidate is bred from two parents.
+
+    Returns:
+        A sampler of Optuna's.
+
+    References:
+        Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, IEEE TEC 6(2),
+        2002, https://doi.org/10.1109/4235.996017
+    """
     import optuna
 
     # 50, Optuna's population, would spend a typical study of 50 trials on its random start
@@ -23,6 +37,7 @@ def make(
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return ``nsga2``."""
     return [
         Strategy(
             "nsga2",

@@ -36,7 +36,14 @@ class Group:
         self.verdicts: dict[int, bool] = {}
 
     def follow(self, trial: TrialView) -> bool:
-        """Report what is new of a trial; say whether the pruner would stop it where it stands."""
+        """Report what is new of a trial.
+
+        Args:
+            trial: A trial of the group as it stands.
+
+        Returns:
+            Whether the pruner would stop it there.
+        """
         if trial.number not in self.trials:
             self.trials[trial.number] = self.study.ask()
         mirrored = self.trials[trial.number]
@@ -66,6 +73,7 @@ class AmongPeers:
         make_pruner()  # refuses its options here, before anything is trained
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return a stop where the pruner would stop each learned objective's curve."""
         bound = [trial.static[name] for name in trials.static_names]
         peers = np.flatnonzero((trials.static <= bound).all(1) & (trials.numbers != trial.number))
         seen: dict[str, Any] = {"peers": int(trials.finished[peers].sum())}
@@ -125,6 +133,7 @@ def _strategy(kind: Any) -> Strategy:
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return every pruner of Optuna's that stands by itself."""
     import optuna
 
     kinds = [getattr(optuna.pruners, name) for name in optuna.pruners.__all__]

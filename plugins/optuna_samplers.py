@@ -37,7 +37,15 @@ _ARGS = re.compile(r"(?<=\nArgs:\n)(?:(?: .*)?\n)+")
 
 
 def make_sampler(kind: Any, **options: Any) -> optuna.samplers.BaseSampler:
-    """Make a sampler of a class of Optuna's without the warnings that its kind is experimental."""
+    """Return a sampler of a class of Optuna's, made without warnings that it is experimental.
+
+    Args:
+        kind: The class.
+        **options: What its constructor is given.
+
+    Returns:
+        The sampler.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sampler: optuna.samplers.BaseSampler = kind(**options)
@@ -45,13 +53,13 @@ def make_sampler(kind: Any, **options: Any) -> optuna.samplers.BaseSampler:
 
 
 def _make_sequence(kind: Any, *, study_seed: int, **options: Any) -> optuna.samplers.BaseSampler:
-    """Make a sampler whose points are one sequence, of which the study counts the places."""
+    """Return a sampler whose points are one sequence, of which the study counts the places."""
     quiet = {"warn_asynchronous_seeding": False, "warn_independent_sampling": False}
     return make_sampler(kind, seed=study_seed, **(quiet | options))
 
 
 def _make_gp(kind: Any, **options: Any) -> optuna.samplers.BaseSampler:
-    """Make the Gaussian process sampler, which on all threads of a machine takes ten times longer.
+    """Return the Gaussian process sampler on one thread; on all it takes ten times longer.
 
     Its problems are small, and threads cost more than they bring.
     """
@@ -67,7 +75,7 @@ def _make_gp(kind: Any, **options: Any) -> optuna.samplers.BaseSampler:
 
 
 def _make_cma_es(kind: Any, **options: Any) -> optuna.samplers.BaseSampler:
-    """Make the sampler that would look for its package at the first proposal only."""
+    """Return the sampler that would look for its package at the first proposal only."""
     importlib.import_module("cmaes")
     return make_sampler(kind, **({"warn_independent_sampling": False} | options))
 
@@ -123,6 +131,7 @@ def _document(kind: Any) -> str:
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return every sampler of Optuna's that options can make."""
     import optuna
 
     names = [name for name in optuna.samplers.__all__ if name not in _LEFT_OUT]

@@ -67,6 +67,7 @@ def cache_folder() -> Path:
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return the samplers that OptunaHub keeps on this machine."""
     if find_spec("optunahub") is None:
         return []
     # host / owner / registry / version / package / samplers / NAME

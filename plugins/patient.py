@@ -25,6 +25,7 @@ class Patient(PrunerWrapper):
         self.patience, self.min_delta = patience, min_delta
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return "go on" while a trial improves, else what the wrapped pruner decides."""
         if trial.report <= self.patience or any(
             map(self._improves, map(trial.curve, trial.losses))
         ):
@@ -42,11 +43,27 @@ def make(
     patience: int = 3,
     min_delta: float = 0.0,
 ) -> Patient:
+    """Make a pruner that waits while a trial improves.
+
+    Args:
+        make_pruner: Makes a pruner of the registry.
+        wraps: The pruner that decides about what no longer improves: a name, or a table with its
+            name and options.
+        patience: Reports within which a trial must have improved.
+        min_delta: The fall, in the learned objective's own units, beyond which it has improved.
+
+    Returns:
+        The pruner.
+
+    References:
+        https://optuna.readthedocs.io/en/stable/reference/generated/optuna.pruners.PatientPruner.html
+    """
     return Patient(make_pruner(wraps), patience, min_delta)
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``patient``."""
     return [
         Strategy(
             "patient",

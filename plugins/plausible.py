@@ -36,6 +36,7 @@ class Plausible:
         self.n_startup_trials, self.n_warmup_steps = n_startup_trials, n_warmup_steps
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return a stop where a finished rival stays out of reach in every learned objective."""
         report, finished = trial.report, np.flatnonzero(trials.finished)
         if report <= self.n_warmup_steps or len(finished) < self.n_startup_trials:
             return GO_ON
@@ -57,11 +58,28 @@ class Plausible:
 
 
 def make(*, quantile: float = 0.8, n_startup_trials: int = 5, n_warmup_steps: int = 0) -> Plausible:
+    """Make the rule that extrapolates by recorded curves.
+
+    Args:
+        quantile: How much a trial may still hope for: this quantile (0 to 1) of what finished
+            trials gained from the same report to their end. Higher stops less.
+        n_startup_trials: Finished trials needed before anything is stopped.
+        n_warmup_steps: Reports of a trial before it may be stopped.
+
+    Returns:
+        The pruner.
+
+    References:
+        Domhan, Springenberg and Hutter, Speeding up automatic hyperparameter optimization of deep
+        neural networks by extrapolation of learning curves, IJCAI 2015,
+        https://www.ijcai.org/Proceedings/15/Papers/487.pdf
+    """
     return Plausible(quantile, n_startup_trials, n_warmup_steps)
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``plausible``."""
     return [
         Strategy(
             "plausible",

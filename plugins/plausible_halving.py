@@ -34,6 +34,7 @@ class PlausibleHalving(PrunerWrapper):
         self._unpromising: WeakKeyDictionary[Trials, tuple[int, set[int]]] = WeakKeyDictionary()
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return a stop without hope, a pause without promise, else what halving decides."""
         if not self._may_judge(trials):
             return self.wrapped.decide(trial, trials)
         hope = self.hope.decide(trial, trials)
@@ -47,6 +48,7 @@ class PlausibleHalving(PrunerWrapper):
         return Decision(decision.action, decision.reason, {**hope.seen, **decision.seen})
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        """Return the paused trial that halving would let go on, of those with promise."""
         if not self._may_judge(trials):
             return super().promote(paused, trials, closing)
         unpromising = self._known(trials)
@@ -85,6 +87,32 @@ def make(
     judged_per_finished: float = 12.0,
     stop_only: bool = False,
 ) -> PlausibleHalving:
+    """Make successive halving among those that still have hope.
+
+    Args:
+        make_pruner: Makes a pruner of the registry.
+        min_epochs: The first rung, in reports (one an epoch unless the study reports more often).
+        reduction_factor: One in so many of those that reached a rung goes on; each rung lies so
+            many times farther than the one before.
+        hope: The quantile (0 to 1) of what finished trials still gained; a trial that would stay
+            dominated after such a fall is stopped.
+        promise: The same for a trial on a rung, which is paused; with ``stop_only``, ``hope`` holds
+            there too.
+        n_startup_trials: Finished trials needed before anything is extrapolated.
+        judged_per_finished: Trials for each finished one up to which the rule extrapolates; beyond
+            it halving decides alone.
+        stop_only: Stop for good what halving would pause, but for the front of its rung.
+
+    Returns:
+        A pruner that stops, pauses and promotes.
+
+    References:
+        Schmucker et al., Multi-objective asynchronous successive halving, 2021,
+        https://arxiv.org/abs/2106.12639
+        Domhan, Springenberg and Hutter, Speeding up automatic hyperparameter optimization of deep
+        neural networks by extrapolation of learning curves, IJCAI 2015,
+        https://www.ijcai.org/Proceedings/15/Papers/487.pdf
+    """
     rungs = {"min_epochs": min_epochs, "reduction_factor": reduction_factor}
     halving = make_pruner({"name": "halving", "stop_only": stop_only} | rungs)
     startup = {"name": "plausible", "n_startup_trials": n_startup_trials}
@@ -98,6 +126,7 @@ def make(
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``plausible_halving``."""
     return [
         Strategy(
             "plausible_halving",

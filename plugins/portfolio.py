@@ -20,6 +20,7 @@ class Portfolio:
         self.size = size
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return the portfolio, and how its sources rank on average as observations."""
         sources = [SourceStudy(space, study) for study in past if len(study.trials) >= FEWEST]
         if not sources:
             return Beginning(space, notices=too_small(past))
@@ -34,6 +35,21 @@ class Portfolio:
 
 
 def make(*, size: int = 8) -> Portfolio:
+    """Make a warm start with candidates that complement each other.
+
+    Args:
+        size: Candidates tried before the sampler proposes its own.
+
+    Returns:
+        The warm start.
+
+    Raises:
+        ValueError: For a size below 1.
+
+    References:
+        Feurer et al., Auto-sklearn 2.0: hands-free AutoML via meta-learning, JMLR 23, 2022,
+        https://arxiv.org/abs/2007.04074
+    """
     if size < 1:
         raise ValueError(f"size is at least 1, found {size}")
     return Portfolio(size)
@@ -41,6 +57,7 @@ def make(*, size: int = 8) -> Portfolio:
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``portfolio``."""
     return [
         Strategy(
             "portfolio",

@@ -11,6 +11,18 @@ if TYPE_CHECKING:
 
 
 def make(*, seed: int) -> optuna.samplers.BaseSampler:
+    """Make random search.
+
+    Args:
+        seed: Another for each trial; no option.
+
+    Returns:
+        A sampler of Optuna's.
+
+    References:
+        Bergstra and Bengio, Random search for hyper-parameter optimization, JMLR 13, 2012,
+        https://www.jmlr.org/papers/v13/bergstra12a.html
+    """
     import optuna
 
     return optuna.samplers.RandomSampler(seed=seed)
@@ -18,6 +30,7 @@ def make(*, seed: int) -> optuna.samplers.BaseSampler:
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return ``random``."""
     return [
         Strategy(
             "random",

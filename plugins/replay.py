@@ -14,6 +14,7 @@ class Replay:
     """
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return the finished trials of the same work, each candidate once."""
         finished: list[PastTrial] = []
         notices = []
         for study in past:
@@ -30,11 +31,20 @@ class Replay:
 
 
 def make() -> Replay:
+    """Make a warm start that takes finished trials over.
+
+    Returns:
+        The warm start.
+
+    References:
+        https://optuna.readthedocs.io/en/stable/tutorial/20_recipes/008_specify_params.html
+    """
     return Replay()
 
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``replay``."""
     return [
         Strategy(
             "replay",

@@ -23,6 +23,7 @@ class Shipped:
         self.size = size
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return what is shipped, moved into the space, and its ranks as observations."""
         content = json.loads((files("lstmopt_plugins") / "shipped.json").read_text("utf-8"))
         candidates = _moved(space, content["candidates"])
         if not candidates:
@@ -43,7 +44,7 @@ class Shipped:
 
 
 def _moved(space: Space, candidates: Sequence[Params]) -> list[Params]:
-    """Move candidates into the space, each place once."""
+    """Return candidates moved into the space, each place once."""
     found: list[Params] = []
     for params in candidates:
         moved = space.nearest(params)
@@ -53,6 +54,21 @@ def _moved(space: Space, candidates: Sequence[Params]) -> list[Params]:
 
 
 def make(*, size: int = 8) -> Shipped:
+    """Make a warm start that needs no earlier study.
+
+    Args:
+        size: Candidates tried before the sampler proposes its own, at most as many as are shipped.
+
+    Returns:
+        The warm start.
+
+    Raises:
+        ValueError: For a size below 1.
+
+    References:
+        Feurer et al., Auto-sklearn 2.0: hands-free AutoML via meta-learning, JMLR 23, 2022,
+        https://arxiv.org/abs/2007.04074
+    """
     if size < 1:
         raise ValueError(f"size is at least 1, found {size}")
     return Shipped(size)
@@ -60,6 +76,7 @@ def make(*, size: int = 8) -> Shipped:
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``shipped``."""
     return [
         Strategy(
             "shipped",

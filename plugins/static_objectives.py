@@ -7,6 +7,7 @@ from lstmopt import Objective, hookimpl
 
 @hookimpl
 def lstmopt_objectives() -> list[Objective]:
+    """Return ``latency_ms``, ``parameters`` and ``model_mb``."""
     return [
         Objective(
             "latency_ms",

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 def make(
     *, seed: int, n_startup_trials: int = 10, n_ei_candidates: int = 24, multivariate: bool = False
 ) -> optuna.samplers.BaseSampler:
+    """Make Optuna's tree-structured Parzen estimator.
+
+    Args:
+        seed: Another for each trial; no option.
+        n_startup_trials: Trials drawn at random before it learns.
+        n_ei_candidates: Draws of which the best by expected improvement is proposed.
+        multivariate: Whether hyperparameters are modelled together and not one by one.
+
+    Returns:
+        A sampler of Optuna's.
+
+    References:
+        Ozaki et al., Multiobjective tree-structured Parzen estimator, JAIR 73, 2022,
+        https://doi.org/10.1613/jair.1.13188
+    """
     import optuna
 
     return optuna.samplers.TPESampler(
@@ -25,6 +40,7 @@ def make(
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return ``tpe``."""
     return [
         Strategy(
             "tpe",

@@ -20,6 +20,7 @@ class Transfer:
         self.most, self.fade, self.candidates = most, fade, candidates
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        """Return what may be best of earlier studies, and their trials as observations."""
         alike = sorted(past, key=lambda study: -(study.similarity or 0.0))
         sources = [SourceStudy(space, study) for study in alike if len(study.trials) >= FEWEST]
         turns = zip_longest(*(source.candidates() for source in sources))
@@ -35,6 +36,26 @@ class Transfer:
 
 
 def make(*, most: int = 40, fade: int = 10, candidates: int = 4) -> Transfer:
+    """Make a warm start that believes other data as long as it agrees.
+
+    Args:
+        most: Observations shown to the sampler in the beginning, of all earlier studies together.
+        fade: Finished trials after which half as many are shown.
+        candidates: Candidates tried before the sampler proposes its own.
+
+    Returns:
+        The warm start.
+
+    Raises:
+        ValueError: For ``most`` or ``candidates`` below 0, or ``fade`` below 1.
+
+    References:
+        Wistuba, Schilling and Schmidt-Thieme, Scalable Gaussian process-based transfer surrogates
+        for hyperparameter optimization, Machine Learning 107, 2018,
+        https://doi.org/10.1007/s10994-017-5684-y
+        Salinas, Shen and Perrone, A quantile-based approach for hyperparameter transfer learning,
+        ICML 2020, https://proceedings.mlr.press/v119/salinas20a.html
+    """
     if most < 0 or fade < 1 or candidates < 0:
         raise ValueError(
             f"most and candidates are at least 0 and fade at least 1, found {most}, {candidates} "
@@ -45,6 +66,7 @@ def make(*, most: int = 40, fade: int = 10, candidates: int = 4) -> Transfer:
 
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
+    """Return ``transfer``."""
     return [
         Strategy(
             "transfer",

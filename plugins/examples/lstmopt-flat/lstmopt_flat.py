@@ -27,7 +27,15 @@ class Flat:
         self.n_startup_trials = n_startup_trials
 
     def should_stop(self, curve: np.ndarray, peers: np.ndarray) -> bool:
-        """Judge a ``curve`` [reports] of best values beside its ``peers`` [peers, reports]."""
+        """Judge a trial beside its peers.
+
+        Args:
+            curve: The best loss so far at each report [reports], lower is better.
+            peers: The same of each peer [peers, reports].
+
+        Returns:
+            Whether the trial is stopped.
+        """
         if len(curve) <= self.reports or len(peers) < max(1, self.n_startup_trials):
             return False
         before, now = curve[-1 - self.reports], curve[-1]
@@ -36,11 +44,26 @@ class Flat:
 
 
 def make(*, reports: int = 3, least_fall: float = 0.02, n_startup_trials: int = 3) -> Flat:
+    """Make the rule.
+
+    Args:
+        reports: Over how many reports the fall is measured.
+        least_fall: The share (between 0 and 1) of its loss before them by which a curve must fall.
+        n_startup_trials: Peers needed before anything is stopped.
+
+    Returns:
+        A rule that is asked about each learned objective.
+
+    References:
+        Prechelt, Early stopping, but when?, LNCS 1524, 1998,
+        https://doi.org/10.1007/3-540-49430-8_3
+    """
     return Flat(reports, least_fall, n_startup_trials)
 
 
 @hookimpl
 def lstmopt_pruners() -> list[Strategy]:
+    """Return ``flat``."""
     return [
         Strategy(
             "flat",

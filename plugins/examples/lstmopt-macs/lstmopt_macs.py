@@ -11,10 +11,16 @@ from lstmopt import ForecastCost, Objective, hookimpl
 
 
 def kilo_macs(cost: ForecastCost) -> float:
-    """Return the multiply-accumulates of one forecast, in thousands.
+    """Count the multiply-accumulates of one forecast.
 
     Four gates a layer and step, each with the layer's inputs and its own state, and the linear head
     once; what is done element by element is left out.
+
+    Args:
+        cost: What one forecast of an architecture costs.
+
+    Returns:
+        Thousands of multiply-accumulates.
     """
     hidden = cost.hidden_size
     inputs = [cost.features, *[hidden] * (cost.num_layers - 1)]
@@ -24,6 +30,7 @@ def kilo_macs(cost: ForecastCost) -> float:
 
 @hookimpl
 def lstmopt_objectives() -> list[Objective]:
+    """Return ``kilo_macs``."""
     return [
         Objective(
             "kilo_macs",

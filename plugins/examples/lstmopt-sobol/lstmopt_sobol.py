@@ -32,6 +32,7 @@ class SobolSampler(optuna.samplers.BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: optuna.trial.FrozenTrial
     ) -> dict[str, BaseDistribution]:
+        """Return no hyperparameter: each is drawn by itself."""
         return {}
 
     def sample_relative(
@@ -40,6 +41,7 @@ class SobolSampler(optuna.samplers.BaseSampler):
         trial: optuna.trial.FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
+        """Return nothing, as `infer_relative_search_space` does."""
         return {}
 
     def sample_independent(
@@ -49,6 +51,7 @@ class SobolSampler(optuna.samplers.BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
+        """Return the hyperparameter's coordinate of the trial's point, as a value."""
         point = self._point(trial.number)
         return place(param_distribution, float(point[self.names.index(param_name)]))
 
@@ -61,7 +64,15 @@ class SobolSampler(optuna.samplers.BaseSampler):
 
 
 def place(distribution: BaseDistribution, share: float) -> Any:
-    """Return the value at a ``share`` (0 to below 1) of a distribution, on its own scale."""
+    """Find the value at a share of a distribution, on its own scale.
+
+    Args:
+        distribution: What Optuna draws a hyperparameter from.
+        share: From 0 to below 1.
+
+    Returns:
+        A choice, a whole number or a number, as the distribution has them.
+    """
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(share * len(distribution.choices))]
     assert isinstance(distribution, FloatDistribution | IntDistribution)
@@ -78,11 +89,24 @@ def place(distribution: BaseDistribution, share: float) -> Any:
 
 
 def make(*, study_seed: int, space: Space) -> optuna.samplers.BaseSampler:
+    """Make a sampler whose trial n is point n of one sequence.
+
+    Args:
+        study_seed: Scrambles the sequence; the same for every trial.
+        space: The study's space, each of whose hyperparameters is a coordinate.
+
+    Returns:
+        A sampler of Optuna's.
+
+    References:
+        https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.qmc.Sobol.html
+    """
     return SobolSampler(list(space.parameters), study_seed)
 
 
 @hookimpl
 def lstmopt_samplers() -> list[Strategy]:
+    """Return ``sobol``."""
     return [
         Strategy(
             "sobol",
