@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +23,16 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 
-from engine_cost import SPACE, cost_of, train
+from engine_cost import make_driver
 
-from lstmopt.execution.engine import Engine, InProcess
-from lstmopt.objectives import make_goals
 from lstmopt.plugin.registry import load_registry
-from lstmopt.pruning.pruners import make_pruner
-from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
-from lstmopt.search.search_plan import Plan
 from lstmopt.storage.run_folder import RunFolder
-from lstmopt.storage.study_store import open_study
 
 _ALONE = """
 import pathlib, sys, psutil
-from lstmopt.storage.study_store import RunFolder, open_storage
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.study_store import open_storage
 open_storage("sqlite://", None)  # what Optuna loads for a database
 before = psutil.Process().memory_info().rss
 storage = open_storage(sys.argv[1], RunFolder(pathlib.Path(sys.argv[2])))
@@ -81,18 +75,14 @@ def main() -> None:
     parser.add_argument("--storage", default="journal", choices=["journal", "sqlite"])
     options = parser.parse_args()
     registry = load_registry()
-    goals = make_goals([registry.objective(name) for name in ("val_loss", "latency_ms")])
-    strategy = registry.strategy("sampler", options.sampler)
-    plan = Plan(0, SPACE, goals, strategy, {}, make_pruner(registry, "auto"), options.trials)
     print("| trials | memory, MiB | folder, MiB | seconds |")
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
         run = RunFolder(Path(temporary))
         url = f"sqlite:///{temporary}/study.db" if options.storage == "sqlite" else ""
-        stored = open_study("long", url, run, goals, {"format": 1})
         scale = Scale(run.path, max(1, options.trials // 10))
-        engine = Engine(InProcess(), 1, partial(train))
-        records = Driver(stored, plan, cost_of, engine, run, registry, scale).search()
+        driver = make_driver(registry, run, url, options.sampler, "auto", options.trials, scale)
+        records = driver.search()
         print(f"with all {len(records):,} trials read at the end: {resident() / 2**10:.0f} MiB")
         alone = [sys.executable, "-c", _ALONE, url, temporary]
         whole = float(subprocess.check_output(alone, text=True))

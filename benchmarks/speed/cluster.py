@@ -21,7 +21,7 @@ from workers import STUDY, search
 from lstmopt.execution.process_pool import LocalProcesses
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
-from real_cluster import real_cluster
+from support.real_cluster import real_cluster
 
 TRIALS = 60
 

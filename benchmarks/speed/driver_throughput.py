@@ -20,21 +20,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine_cost import SPACE, cost_of, search, train
+from engine_cost import make_driver, search
 
-from lstmopt.execution.engine import Engine, InProcess
-from lstmopt.objectives import make_goals
 from lstmopt.plugin.registry import Registry, load_registry
-from lstmopt.pruning.pruners import make_pruner
-from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
-from lstmopt.search.search_plan import Plan
 from lstmopt.storage.copy_study import copy_study
 from lstmopt.storage.run_folder import RunFolder
-from lstmopt.storage.study_store import open_study
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
-from real_postgresql import RealPostgreSQL, real_postgresql
+from support.real_postgresql import RealPostgreSQL, real_postgresql
 
 
 def main() -> None:
@@ -123,13 +117,8 @@ def serve(
     registry: Registry, run: RunFolder, url: str, sampler: str, workers: int, seconds: float
 ) -> float:
     """Return the segments a second that the driver serves to so many workers."""
-    goals = make_goals([registry.objective(name) for name in ("val_loss", "latency_ms")])
-    stored = open_study("cost", url, run, goals, {"format": 1})
-    strategy = registry.strategy("sampler", sampler)
-    plan = Plan(0, SPACE, goals, strategy, {}, make_pruner(registry, "auto"), 1_000_000)
     served = Served(workers, seconds)
-    engine = Engine(InProcess(), workers, train)
-    driver = Driver(stored, plan, cost_of, engine, run, registry, served)
+    driver = make_driver(registry, run, url, sampler, "auto", 1_000_000, served, workers)
     try:
         driver.search()
     except Enough:

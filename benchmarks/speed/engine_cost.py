@@ -16,20 +16,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lstmopt.epoch import Epoch
 from lstmopt.execution.engine import Engine, InProcess
-from lstmopt.objectives import ForecastCost, make_goals
+from lstmopt.objectives import ForecastCost, ForecastCosts, make_goals
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.pruning.pruners import make_pruner
+from lstmopt.search.context import SearchContext
 from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan
-from lstmopt.search_space import CLASSIC, Architecture, Candidate, Params, Space
+from lstmopt.search_space import CLASSIC, Architecture, Candidate, Space
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_study
 from lstmopt.training.trainer import Progress
@@ -67,15 +67,29 @@ def copied(folder: Path) -> Iterator[Path]:
 
 def search(registry: Registry, folder: Path, sampler: str, pruner: str, trials: int) -> list[float]:
     """Go on to so many trials; return the seconds of each new one."""
+    clock = Clock()
+    make_driver(registry, RunFolder(folder), "", sampler, pruner, trials, clock).search()
+    return np.diff(clock.times).tolist()
+
+
+def make_driver(
+    registry: Registry,
+    run: RunFolder,
+    url: str,
+    sampler: str,
+    pruner: str,
+    trials: int,
+    observer: Observer,
+    workers: int = 1,
+) -> Driver:
+    """Open the study and make the driver that goes on with it, of workers that are always done."""
     goals = make_goals([registry.objective(name) for name in ("val_loss", "latency_ms")])
-    run = RunFolder(folder)
-    stored = open_study("cost", "", run, goals, {"format": 1})
+    stored = open_study("cost", url, run, goals, {"format": 1})
     strategy = registry.strategy("sampler", sampler)
     plan = Plan(0, SPACE, goals, strategy, {}, make_pruner(registry, pruner), trials)
-    engine = Engine(InProcess(), 1, partial(train))
-    clock = Clock()
-    Driver(stored, plan, cost_of, engine, run, registry, clock).search()
-    return np.diff(clock.times).tolist()
+    costs = ForecastCosts({a: cost(a) for a in SPACE.architectures()}, goals, plan.limits)
+    context = SearchContext(stored, plan, costs, run, registry, observer)
+    return Driver(context, Engine(InProcess(), workers, train))
 
 
 class Clock(Observer):
@@ -88,8 +102,7 @@ class Clock(Observer):
         self.times.append(time.perf_counter())
 
 
-def cost_of(params: Params) -> ForecastCost:
-    size = Architecture.of(params)
+def cost(size: Architecture) -> ForecastCost:
     work = size.hidden_size * size.num_layers
     return ForecastCost(size.hidden_size, size.num_layers, work / 100, 0.0, work**2)
 
