@@ -1,7 +1,7 @@
 """A foil: the classic median rule, which compares fast networks with slow ones.
 
-``lstmopt bench --plugin benchmarks/classic_median.py --pruner classic_median`` shows what it costs
-a front; it is no built-in.
+``lstmopt bench --plugin benchmarks/peers/classic_median.py --pruner classic_median`` shows what it
+costs a front; it is no built-in.
 """
 
 from __future__ import annotations
