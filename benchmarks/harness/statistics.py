@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import bootstrap, friedmanchisquare, rankdata, studentized_range, wilcoxon
+from scipy.stats import bootstrap, friedmanchisquare, studentized_range, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
 from .contenders import AGAIN, BASELINE, DOUBLE
@@ -142,24 +142,25 @@ def _interval(differences: Floats, statistic: object) -> tuple[float, float]:
 class MeanRanks:
     """Mean ranks of strategies over tasks, 1 the best.
 
-    Two strategies whose ranks lie closer than ``critical_difference`` are not told apart; ``p`` is
-    Friedman's. Both are None with fewer than two tasks or three strategies.
+    ``p`` is Friedman's, ``p_pairs`` Nemenyi's, by both names: it tells apart whose ranks lie
+    further apart than ``critical_difference``. All are None with fewer than two tasks or three
+    strategies.
     """
 
     ranks: dict[str, float]
     tasks: int
     p: float | None
     critical_difference: float | None
+    p_pairs: dict[str, dict[str, float]] | None
 
     def groups(self) -> list[tuple[str, ...]]:
         """List the largest groups of neighbours in rank that are not told apart."""
-        if self.critical_difference is None:
+        if self.p_pairs is None:
             return []
         names = sorted(self.ranks, key=lambda name: self.ranks[name])
         found: list[tuple[str, ...]] = []
         for n, first in enumerate(names):
-            reach = self.ranks[first] + self.critical_difference
-            group = tuple(name for name in names[n:] if self.ranks[name] <= reach)
+            group = tuple(name for name in names[n:] if self.p_pairs[first][name] >= ALPHA)
             if len(group) > 1 and not any(set(group) <= set(other) for other in found):
                 found.append(group)
         return found
@@ -168,16 +169,18 @@ class MeanRanks:
 def rank(figures: pd.DataFrame, measure: str) -> MeanRanks:
     """Rank strategies across tasks by their median over seeds; seeds are no blocks of their own."""
     medians = figures.groupby(["task", "strategy"])[measure].median().unstack().dropna(axis=1)
-    ranks = np.array([rankdata(row) for row in medians.to_numpy()])
-    names, tasks = list(medians.columns), len(medians)
-    means = dict(zip(names, ranks.mean(0).tolist(), strict=True))
-    if tasks < 2 or len(names) < 3:
-        return MeanRanks(means, tasks, None, None)
+    tasks, count = medians.shape
+    means = {str(name): float(mean) for name, mean in medians.rank(axis=1).mean().items()}
+    if tasks < 2 or count < 3:
+        return MeanRanks(means, tasks, None, None, None)
+    # here, because it loads seaborn
+    from scikit_posthocs import posthoc_nemenyi_friedman  # type: ignore[import-untyped]
+
     p = friedmanchisquare(*medians.to_numpy().T).pvalue
-    count = len(names)
-    studentized = studentized_range.ppf(1 - ALPHA, count, np.inf) / np.sqrt(2)
-    width = studentized * np.sqrt(count * (count + 1) / (6 * tasks))
-    return MeanRanks(means, tasks, float(p), float(width))
+    p_pairs = posthoc_nemenyi_friedman(medians).to_dict()
+    studentized = studentized_range.ppf(1 - ALPHA, count, np.inf)
+    width = studentized * np.sqrt(count * (count + 1) / (12 * tasks))
+    return MeanRanks(means, tasks, float(p), float(width), p_pairs)
 
 
 def false_alarm(comparisons: Sequence[StrategyComparison]) -> list[StrategyComparison]:
