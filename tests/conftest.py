@@ -1,15 +1,30 @@
-"""Small real parts that many tests share."""
+"""What every test finds: series, a cache of its own, and an end to what it starts."""
 
 from __future__ import annotations
+
+import signal
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import settings
-from support.parts import make_workload, wave
 
 from lstmopt.training.trainer import Workload
+from support.parts import make_workload, wave
+from support.processes import ended_with
 
 settings.register_profile("long", max_examples=2000, deadline=None)
+
+# A shell that starts something in the background has it ignore Ctrl-C, and so would all that
+# is started from here; tests send Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in ``tests/system``."""
+    for item in items:
+        if Path(__file__).with_name("system") in item.path.parents:
+            item.add_marker("system")
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +32,13 @@ def own_cache(tmp_path_factory, monkeypatch):
     """Keep measured latencies out of the user's cache, one cache for the whole run."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("LSTMOPT_CACHE_DIR", str(folder))
+
+
+@pytest.fixture(autouse=True)
+def own_processes(request):
+    """End what the test started; what a fixture of a module started lasts as long as that."""
+    with ended_with(request.node.nodeid):
+        yield
 
 
 @pytest.fixture

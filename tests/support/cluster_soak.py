@@ -1,7 +1,7 @@
 """A study on a real cluster with its record in a real PostgreSQL, while processes are killed.
 
-    python tests/cluster_soak.py
-    python tests/cluster_soak.py --trials 20
+    PYTHONPATH=tests python -m support.cluster_soak
+    PYTHONPATH=tests python -m support.cluster_soak --trials 20
 
 A scheduler and three workers, each a process on loopback; two workers and the driver are killed by
 SIGKILL at random instants, and the same command is given again. Then the same study by three local

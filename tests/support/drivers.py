@@ -6,9 +6,10 @@ import math
 
 from lstmopt.epoch import Epoch
 from lstmopt.execution.engine import Engine, InProcess
-from lstmopt.objectives import ForecastCost, cost_of, make_goals
+from lstmopt.objectives import ForecastCost, ForecastCosts, make_goals
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import make_pruner
+from lstmopt.search.context import SearchContext
 from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import Plan
@@ -55,13 +56,20 @@ def open_here(path, goals=GOALS, url=""):
     return open_study("s", url, RunFolder(path), goals, {"objectives": goals.names})
 
 
-def make_driver(
-    path, plan=None, engine=None, observer=None, url="", costs=COSTS, registry=REGISTRY
-):
+def make_context(path, plan=None, observer=None, url="", costs=COSTS, registry=REGISTRY):
     plan = plan or make_plan()
-    stored = open_here(path, plan.goals, url)
-    folder, engine = RunFolder(path), engine or in_process()
-    return Driver(stored, plan, cost_of(costs), engine, folder, registry, observer or Observer())
+    return SearchContext(
+        open_here(path, plan.goals, url),
+        plan,
+        ForecastCosts(costs, plan.goals, plan.limits),
+        RunFolder(path),
+        registry,
+        observer or Observer(),
+    )
+
+
+def make_driver(path, plan=None, engine=None, observer=None, **context):
+    return Driver(make_context(path, plan, observer, **context), engine or in_process())
 
 
 def outcome(records):

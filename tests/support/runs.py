@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lstmopt import Run, load
 from lstmopt.epoch import Epoch
-from lstmopt.results.document import goals_of, make_document
-from lstmopt.results.run import Run
+from lstmopt.results.document import (
+    ArchitectureEntry,
+    ObjectiveEntry,
+    Param,
+    RangeEntry,
+    Reports,
+    StudyAbout,
+    StudyFacts,
+    as_json,
+    goals_of,
+    make_results,
+)
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.atomic_write import write_whole
 
 OBJECTIVES = {
-    "val_loss": {"direction": "minimize", "kind": "learned", "unit": "", "scale": "linear"},
-    "latency_ms": {"direction": "minimize", "kind": "static", "unit": "ms", "scale": "log"},
-    "val_r2": {"direction": "maximize", "kind": "learned", "unit": "", "scale": "linear"},
+    "val_loss": ObjectiveEntry(name="val_loss", direction="minimize", kind="learned"),
+    "latency_ms": ObjectiveEntry(
+        name="latency_ms", direction="minimize", kind="static", unit="ms", scale="log"
+    ),
+    "val_r2": ObjectiveEntry(name="val_r2", direction="maximize", kind="learned"),
 }
-
-
-DRAWN_SPACE = {
+DRAWN_SPACE: dict[str, list[Param] | RangeEntry] = {
     "hidden_size": [8, 16, 32],
-    "num_layers": {"low": 1, "high": 2, "log": False, "integer": True},
-    "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True, "integer": False},
-    "dropout": {"low": 0.1, "high": 0.5, "log": False, "integer": False},
+    "num_layers": RangeEntry(low=1, high=2, integer=True),
+    "learning_rate": RangeEntry(low=1e-4, high=1e-1, log=True),
+    "dropout": RangeEntry(low=0.1, high=0.5),
     "optimizer": ["Adam", "AdamW"],
 }
 
@@ -40,7 +52,7 @@ def drawn_trial(number: int, state: str, rng: np.random.Generator, epochs: int) 
     if layers > 1:
         params["dropout"] = float(rng.uniform(0.1, 0.5))
     params["optimizer"] = str(rng.choice(["Adam", "AdamW"]))
-    loss = 0.1 + 0.02 * (np.log10(rate) + 2.5) ** 2 + 0.2 / size
+    loss = float(0.1 + 0.02 * (np.log10(rate) + 2.5) ** 2 + 0.2 / size)
     reports = {"complete": epochs, "infeasible": 0}.get(state, max(1, epochs // 3))
     curve = tuple(
         Epoch(n, loss * (1 + 1 / n), loss * (1 + 0.5 / n), 0.3, 1 - loss * (1 + 0.5 / n), 0.01)
@@ -79,35 +91,42 @@ def make_run(
     for record in records:
         for known in set(record.values) - set(objectives):
             del record.values[known]
-    about = {
-        "study": {
-            "name": name,
-            "sampler": "random",
-            "pruner": "median",
-            "seed": seed,
-            "device": "cpu",
-            "target": "load",
-            "versions": {"lstmopt": "0"},
-            "space": DRAWN_SPACE,
-            "data": "abc",
-        },
-        "objectives": [{"name": name, **OBJECTIVES[name]} for name in objectives],
-        "architectures": [
-            {
-                "hidden_size": size,
-                "num_layers": layers,
-                "latency_ms": size * layers / 100,
-                "latency_spread_ms": 0.01,
-                "parameters": size * layers * 100,
-                "model_mb": size * layers / 2500,
-            }
+    about = StudyAbout(
+        study=StudyFacts(
+            name=name,
+            sampler="random",
+            pruner="median",
+            seed=seed,
+            device="cpu",
+            target="load",
+            versions={"lstmopt": "0"},
+            space=DRAWN_SPACE,
+            data="abc",
+        ),
+        objectives=tuple(OBJECTIVES[name] for name in objectives),
+        architectures=tuple(
+            ArchitectureEntry(
+                hidden_size=size,
+                num_layers=layers,
+                latency_ms=size * layers / 100,
+                latency_spread_ms=0.01,
+                parameters=size * layers * 100,
+                model_mb=size * layers / 2500,
+            )
             for size in (8, 16, 32)
             for layers in (1, 2)
-        ],
-        "budget": {"reports": epochs, "reports_per_epoch": 1},
-        "warnings": [],
-    }
-    document = make_document(about, records, goals_of(about), 12.0)
-    run = Run(RunFolder(folder), document)
-    write_whole(run.folder.results, json.dumps(document))
+        ),
+        budget=Reports(reports=epochs, reports_per_epoch=1),
+    )
+    results = make_results(about, records, goals_of(about.objectives), 12.0)
+    run = Run(RunFolder(folder), results)
+    write_whole(run.folder.results, as_json(results))
     return run
+
+
+def rewritten(run: Run, change: Callable[[dict[str, Any]], object]) -> Run:
+    """Change a run's document as plain values, write it, and read the run back."""
+    document = json.loads(run.folder.results.read_text())
+    change(document)
+    run.folder.results.write_text(json.dumps(document))
+    return load(run.path)

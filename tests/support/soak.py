@@ -1,8 +1,8 @@
 """Kills a study's driver and workers at random instants and counts what that cost.
 
-    python tests/soak.py --kills 200
-    python tests/soak.py --kills 50 --workers 1 --grid --trials 48
-    python tests/soak.py --kills 0 --workers 8 --grid --trials 2000
+    PYTHONPATH=tests python -m support.soak --kills 200
+    PYTHONPATH=tests python -m support.soak --kills 50 --workers 1 --grid --trials 48
+    PYTHONPATH=tests python -m support.soak --kills 0 --workers 8 --grid --trials 2000
 
 The study trains real networks; processes die by SIGKILL, also while they start. With ``--grid`` and
 one worker the candidates are fixed, and every loss is compared with a run that nobody disturbed.

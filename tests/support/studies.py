@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lstmopt import make_config
 from lstmopt.config.study_file import replace
+from support import ROOT
 from support.parts import wave
-from support.studies import config_of
 
 
 @contextmanager
@@ -24,10 +24,10 @@ def study_in_another_process(folder: Path, trials: int = 500) -> Iterator[subpro
     """
     wave().to_csv(folder / "wave.csv", index=False)
     command = (
-        "from test_run import config_of; from lstmopt import run; from pathlib import Path;"
+        "from support.studies import config_of; from lstmopt import run; from pathlib import Path;"
         f"run(config_of('wave.csv', budget={{'trials': {trials}}}), Path('run'))"
     )
-    path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         [sys.executable, "-c", command], cwd=folder, env=os.environ | {"PYTHONPATH": path}
     )

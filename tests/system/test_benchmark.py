@@ -15,11 +15,11 @@ from lstmopt_benchmarks.events import read_studies
 from lstmopt_benchmarks.replay import ReplayTask
 from lstmopt_benchmarks.report import gather, summarise, write_report
 from lstmopt_benchmarks.tables import read_tables, write_table
-from support.parts import wave
-from support.tables import make_recorded
 
 from lstmopt.cli.main import main
 from lstmopt.errors import LstmoptError
+from support.parts import wave
+from support.tables import make_recorded
 
 EXTREMES = '''
 import optuna

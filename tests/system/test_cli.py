@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-from support.parts import wave
-from support.runs import make_run
 
 from lstmopt.report.png import find_browser
+from support.parts import wave
+from support.runs import make_run
 
 MEDIAN = ("--pruner", "median", "--pruner-option")
 FAST = [

@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from support.parts import stored_parts, wave
-from support.real_cluster import Proxy, real_cluster, wait_until
-from support.studies import config_of, fixed_list, losses
 
 from lstmopt import load, run
 from lstmopt.cli.main import cli
@@ -29,6 +26,9 @@ from lstmopt.execution.engine import WorkerLost
 from lstmopt.execution.open_engine import open_engine
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
+from support.parts import stored_parts, wave
+from support.real_cluster import Proxy, real_cluster, wait_until
+from support.studies import config_of, fixed_list, losses
 
 
 class Notes(Observer):

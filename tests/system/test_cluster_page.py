@@ -12,14 +12,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from lstmopt import load
+from lstmopt.cli.main import cli
+from support import ROOT
 from support.parts import wave
 from support.real_cluster import HOST, free_port, wait_until
 from support.real_postgresql import real_postgresql
 
-from lstmopt import load
-from lstmopt.cli.main import cli
-
-PAGE = (Path(__file__).parents[1] / "docs" / "clusters.md").read_text()
+PAGE = (ROOT / "docs" / "clusters.md").read_text()
 STUDY = (
     'name = "sales"\n[data]\npath = "sales.csv"\ntarget = "load"\n[task]\nwindow = 6\n'
     "[training]\nepochs = 2\n[space]\nhidden_size = [4, 8]\n[budget]\ntrials = 3\n"
@@ -167,7 +168,7 @@ def test_every_option_that_the_page_names_is_there():
 
 
 def test_readme_shows_commands_of_this_page():
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     (shown,) = re.findall(r"## Many machines\n\n```sh\n(.*?)```", readme, re.DOTALL)
     ours = commands(shown)
     assert len(ours) == 3

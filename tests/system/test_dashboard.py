@@ -10,10 +10,10 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
-from support.parts import wave
-from support.studies import config_of, study_in_another_process
 
 from lstmopt import load, run
+from support.parts import wave
+from support.studies import config_of, study_in_another_process
 
 MAIN = "from lstmopt.cli.main import main; main()"
 

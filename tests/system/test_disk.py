@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from support.parts import wave
 
 from lstmopt import load
+from support.parts import wave
 
 MAIN = "from lstmopt.cli.main import main; main()"
 STUDY = (

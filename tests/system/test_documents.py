@@ -11,14 +11,14 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from support.parts import wave
 
 from lstmopt.cli.main import cli
 from lstmopt.config.study_file import make_config, read_config, shipped_study
 from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import CLASSIC, parse_space
+from support import ROOT
+from support.parts import wave
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 

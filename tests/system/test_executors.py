@@ -21,9 +21,6 @@ from pathlib import Path
 
 import pytest
 from pebble import ProcessExpired
-from support.parts import SMALL, stored_parts, wave
-from support.real_cluster import real_cluster
-from support.studies import config_of, fixed_list, losses
 
 from lstmopt import load, run
 from lstmopt.errors import LstmoptError, MachineError
@@ -33,6 +30,9 @@ from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.execution.remote_worker import outcome_of
 from lstmopt.search_space import Candidate
 from lstmopt.training.trainer import Progress
+from support.parts import SMALL, stored_parts, wave
+from support.real_cluster import real_cluster
+from support.studies import config_of, fixed_list, losses
 
 
 @pytest.fixture(scope="module")

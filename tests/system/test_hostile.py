@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 from lstmopt_benchmarks.tables import read_tables
-from support.parts import wave
-from support.refusals import or_one_sentence
-from support.runs import make_run
-from support.studies import config_of
 
 from lstmopt import Forecaster, load, run
 from lstmopt.data.csv_reader import without_formula
 from lstmopt.errors import LstmoptError, printable
 from lstmopt.search.observer import Observer
+from support.parts import wave
+from support.refusals import or_one_sentence
+from support.runs import make_run
+from support.studies import config_of
 
 MAIN = "from lstmopt.cli.main import main; main()"
 

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import pytest
+
+from lstmopt.errors import MachineError
+from lstmopt.report import png
 from support.runs import make_run
 from support.tuner import answering, make
 
-from lstmopt.errors import MachineError
-from lstmopt.report import images
-
 needs_browser = pytest.mark.skipif(
-    images.find_browser() is None, reason="no Chrome or Chromium on this machine"
+    png.find_browser() is None, reason="no Chrome or Chromium on this machine"
 )
 
 
@@ -18,9 +18,9 @@ def made(tmp_path):
 
 
 def test_without_a_browser_the_error_says_how_to_get_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "find_browser", lambda: None)
+    monkeypatch.setattr(png, "find_browser", lambda: None)
     with pytest.raises(MachineError, match="apt-get install chromium"):
-        images.write_png({tmp_path / "a.png": None})
+        png.write_png({tmp_path / "a.png": None})
 
 
 def false_browser(tmp_path, monkeypatch, script: str) -> None:
@@ -33,16 +33,16 @@ def false_browser(tmp_path, monkeypatch, script: str) -> None:
 def test_a_browser_that_does_not_start_is_an_error_in_one_line(tmp_path, monkeypatch, made):
     false_browser(tmp_path, monkeypatch, "exit 1")
     with pytest.raises(MachineError, match="a browser that draws, found") as caught:
-        images.write_png({tmp_path / "a.png": made.figures.history()})
+        png.write_png({tmp_path / "a.png": made.figures.history()})
     assert "\n" not in str(caught.value)
 
 
 def test_a_browser_that_never_answers_is_given_up(tmp_path, monkeypatch, made):
     false_browser(tmp_path, monkeypatch, "exec sleep 5")
-    monkeypatch.setattr(images, "_SECONDS", 0.5)
-    monkeypatch.setattr(images, "_SECONDS_EACH", 0.0)
+    monkeypatch.setattr(png, "_SECONDS", 0.5)
+    monkeypatch.setattr(png, "_SECONDS_EACH", 0.0)
     with pytest.raises(MachineError, match="no answer in"):
-        images.write_png({tmp_path / "a.png": made.figures.history()})
+        png.write_png({tmp_path / "a.png": made.figures.history()})
 
 
 def is_png(path) -> bool:
@@ -51,7 +51,7 @@ def is_png(path) -> bool:
 
 @needs_browser
 def test_the_sheets_become_png_files(made):
-    assert images.write_sheets(made) is None
+    assert png.write_sheets(made) is None
     assert is_png(made.folder.results_png)
     assert is_png(made.folder.correlations_png)
 
@@ -60,15 +60,15 @@ def test_the_sheets_become_png_files(made):
 def test_every_figure_becomes_a_png_file_whatever_its_name(made):
     for entry in made.document["trials"]:
         entry["params"]["../a <b>"] = 1.5
-    paths = images.write_every_figure(made)
+    paths = png.write_every_figure(made)
     assert len(paths) == len(made.figures.all())
     assert all(path.parent == made.path / "figures" and is_png(path) for path in paths)
     assert made.path / "figures" / "parameter__a_b_.png" in paths
 
 
 def test_without_a_browser_the_sheets_are_one_sentence(made, monkeypatch):
-    monkeypatch.setattr(images, "find_browser", lambda: None)
-    assert images.write_sheets(made) == images.NO_BROWSER
+    monkeypatch.setattr(png, "find_browser", lambda: None)
+    assert png.write_sheets(made) == png.NO_BROWSER
 
 
 @needs_browser

@@ -6,11 +6,11 @@ import gc
 import tracemalloc
 
 import pytest
-from support.drivers import Scripted, in_process, make_driver, make_plan
 from support.FIXME_test_study import Observer
 
 from lstmopt.search import driver as study
 from lstmopt.storage import driver_journal as journal
+from support.drivers import Scripted, in_process, make_driver, make_plan
 
 MOMENTS = (100, 200, 300)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from support.parts import wave
 
 CUT = ["unshare", "--net", "--map-root-user"]

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from support import ROOT
+
 PARTS = ("lstmopt", "plugins", "studies", "benchmarks", "pyproject.toml", "README.md", "LICENSE")
 
 

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,8 +15,9 @@ from lstmopt.cli.main import cli
 from lstmopt.plugin import hookspecs
 from lstmopt.plugin.options import CONTEXT
 from lstmopt.scaffold import write_package
+from support import ROOT
 
-PAGE = (Path(__file__).parents[1] / "plugins" / "README.md").read_text()
+PAGE = (ROOT / "plugins" / "README.md").read_text()
 
 
 def blocks(language):
@@ -123,5 +123,5 @@ def test_the_entry_point_of_the_page_is_the_one_that_is_written(tmp_path):
 
 def test_the_examples_that_the_page_names_are_there():
     names = re.findall(r"`(lstmopt-\w+)`", PAGE)
-    folder = Path(__file__).parents[1] / "plugins" / "examples"
+    folder = ROOT / "plugins" / "examples"
     assert sorted(names) == sorted(path.name for path in folder.iterdir())

@@ -14,8 +14,6 @@ from typing import get_args
 import optuna
 import pytest
 from click.testing import CliRunner
-from support.parts import wave
-from support.studies import config_of
 
 from lstmopt import run
 from lstmopt.cli.main import KINDS, cli
@@ -24,8 +22,11 @@ from lstmopt.plugin.registry import load_registry
 from lstmopt.plugin.strategy import Kind
 from lstmopt.scaffold import write_package
 from lstmopt.testing.stage import Stage
+from support import ROOT
+from support.parts import wave
+from support.studies import config_of
 
-EXAMPLES = Path(__file__).parents[1] / "plugins" / "examples"
+EXAMPLES = ROOT / "plugins" / "examples"
 
 
 class Environment:

@@ -11,10 +11,6 @@ import cluster_soak
 import optuna
 import pytest
 from click.testing import CliRunner
-from support.parts import wave
-from support.real_cluster import wait_until
-from support.real_postgresql import PASSWORD, real_postgresql
-from support.studies import config_of
 
 from lstmopt import load, run
 from lstmopt.cli.main import cli
@@ -25,6 +21,10 @@ from lstmopt.storage.copy_study import copy_study
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_storage
 from lstmopt.system.study_lock import hold_study
+from support.parts import wave
+from support.real_cluster import wait_until
+from support.real_postgresql import PASSWORD, real_postgresql
+from support.studies import config_of
 
 
 @pytest.fixture(scope="module")

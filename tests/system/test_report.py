@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
-from support.parts import wave
-from support.runs import make_run
 
 from lstmopt import load, make_config, run
 from lstmopt.report.page import SECTIONS, render
 from lstmopt.report.png import find_browser
+from support.parts import wave
+from support.runs import make_run
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chrome or Chromium on this machine"

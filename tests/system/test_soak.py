@@ -1,8 +1,9 @@
-"""Processes that are really killed; the long form is ``python tests/soak.py``."""
+"""Processes that are really killed; the long form is ``PYTHONPATH=tests python -m support.soak``."""
 
 from __future__ import annotations
 
 import pytest
+
 from support.soak import soak
 
 

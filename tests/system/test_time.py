@@ -10,8 +10,6 @@ import sys
 import time
 
 import pytest
-from support.drivers import in_process, make_driver, make_plan
-from support.parts import SMALL, make_workload, wave
 
 from lstmopt import load
 from lstmopt.objectives import Limits
@@ -19,6 +17,8 @@ from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
 from lstmopt.system.signals import heeded
 from lstmopt.training.trainer import advance
+from support.drivers import in_process, make_driver, make_plan
+from support.parts import SMALL, make_workload, wave
 
 CANDIDATE = Candidate(SMALL, 5)
 

@@ -6,20 +6,20 @@ import math
 import optuna
 import pytest
 import torch
-from support.tuner import NoTraining, answering, make, sine
 
 from lstmopt import Forecaster, LstmoptError, load
 from lstmopt.compat import LSTMModel, LSTMTrainer, OptunaLSTMTuner
 from lstmopt.networks.lstm import LSTMForecaster
-from lstmopt.report import images
+from lstmopt.report import png
 from lstmopt.search_space import Architecture, Candidate
 from lstmopt.training.scores import evaluate
+from support.tuner import NoTraining, answering, make, sine
 
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    """A browser takes seconds to start; tests/test_images.py has the tests with one."""
-    monkeypatch.setattr(images, "find_browser", lambda: None)
+    """A browser takes seconds to start; tests/system/test_images.py has the tests with one."""
+    monkeypatch.setattr(png, "find_browser", lambda: None)
 
 
 class TwoValues(OptunaLSTMTuner):
@@ -78,7 +78,7 @@ def test_a_missing_browser_is_one_sentence_in_the_log(tmp_path, caplog):
     tuner = make(tmp_path, answering("x"), n_trials=1)
     tuner.optimize()
     tuner.train_best_model(epochs=1)
-    assert [r.getMessage() for r in caplog.records].count(images.NO_BROWSER) == 1
+    assert [r.getMessage() for r in caplog.records].count(png.NO_BROWSER) == 1
     assert not list(tmp_path.glob("*.png"))
 
 

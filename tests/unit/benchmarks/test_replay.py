@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from lstmopt_benchmarks.contenders import BASELINE, PLAIN, Contender, Named, contenders
 from lstmopt_benchmarks.replay import ReplayTask, advance
-from support.tables import make_recorded
 
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import Candidate
+from support import ROOT
+from support.tables import make_recorded
 
-ROOT = Path(__file__).parents[1]
 REGISTRY = load_registry()
 
 

@@ -8,10 +8,10 @@ import pytest
 from lstmopt_benchmarks.replay import ReplayTask
 from lstmopt_benchmarks.surrogate import Surrogate, rank_correlation
 from lstmopt_benchmarks.tables import read_tables, write_table
-from support.tables import make_recorded
 
 from lstmopt.errors import LstmoptError
 from lstmopt.search_space import CLASSIC, Choice
+from support.tables import make_recorded
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):

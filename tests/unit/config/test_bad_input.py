@@ -1,6 +1,6 @@
 """Wrong inputs of every kind: exit status 2 and one sentence: the rule, what was found, what to do.
 
-``python tests/test_bad_input.py`` prints the table of docs/reliability.md.
+``PYTHONPATH=tests python tests/unit/config/test_bad_input.py`` prints the table of docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.parts import wave
-from support.runs import make_run
 
 from lstmopt.cli.main import cli
 from lstmopt.errors import LstmoptError
+from support.parts import wave
+from support.runs import make_run
 
 RUN = ("run", "--data", "wave.csv", "--target", "load", "--workers", "1", "--epochs", "1")
 HEAD = 'name = "s"\n[data]\npath = "wave.csv"\ntarget = "load"\n'

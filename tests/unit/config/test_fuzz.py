@@ -1,6 +1,6 @@
 """Rubbish and nearly right files: an answer or one sentence, never a traceback, never a change.
 
-``python -m pytest tests/test_fuzz.py --hypothesis-profile long`` tries 2,000 of each.
+``python -m pytest tests/unit/config/test_fuzz.py --hypothesis-profile long`` tries 2,000 of each.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.parts import wave
-from support.refusals import or_one_sentence
-from support.runs import make_run
-from support.studies import config_of
 
 from lstmopt import Forecaster, load, run
 from lstmopt.config.study_file import read_config
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
 from lstmopt.warm_start.past_studies import read_studies
+from support.parts import wave
+from support.refusals import or_one_sentence
+from support.runs import make_run
+from support.studies import config_of
 
 relaxed = settings(
     deadline=None,

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from support.parts import wave
-from support.studies import config_of
 
 from lstmopt import Forecaster, LstmoptError, load, run
+from support.parts import wave
+from support.studies import config_of
 
 EDGES = {
     "one unit": {"hidden_size": [1]},

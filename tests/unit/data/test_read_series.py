@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.parts import wave
 
 from lstmopt.data.calendar import calendar_features, infer_step
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
 from lstmopt.errors import LstmoptError
+from support.parts import wave
 
 SATURDAYS = pd.date_range("1958-03-29", periods=30, freq="W-SAT")
 LOAD = DataOptions(target="load")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from support.parts import wave
 
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
@@ -14,6 +13,7 @@ from lstmopt.data.series import truncate
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
+from support.parts import wave
 
 OPTIONS = DataOptions(target="load", known=("wind",))
 SERIES = read_series(wave(), OPTIONS)

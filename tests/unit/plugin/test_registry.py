@@ -4,8 +4,9 @@ import inspect
 
 import pytest
 
-from lstmopt import Strategy, hookimpl, hookspecs
+from lstmopt import Strategy, hookimpl
 from lstmopt.errors import LstmoptError
+from lstmopt.plugin import hookspecs
 from lstmopt.plugin.options import make
 from lstmopt.plugin.registry import load_registry
 

@@ -8,12 +8,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from lstmopt_plugins.halving import Halving
 from lstmopt_plugins.plausible import Plausible
-from support.curves import known, studies
 
 from lstmopt.pareto import dominates
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import NeverStop, make_pruner
 from lstmopt.pruning.trial_curves import TrialView
+from support.curves import known, studies
 
 RUNGS = Halving(1, 2, False)
 HOPEFUL = make_pruner(

@@ -6,12 +6,12 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.curves import first_stop, known, peers_by_hand, studies
 
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import make_pruner
 from lstmopt.pruning.trial_curves import TrialView
+from support.curves import first_stop, known, peers_by_hand, studies
 
 REGISTRY = load_registry()
 

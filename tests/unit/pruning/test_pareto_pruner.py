@@ -10,12 +10,12 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.curves import known, studies
 
 from lstmopt import LstmoptError, ParetoPruner
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import make_pruner
 from lstmopt.pruning.trial_curves import TrialView
+from support.curves import known, studies
 
 REGISTRY = load_registry()
 SIZES = (1, 2, 4, 8)

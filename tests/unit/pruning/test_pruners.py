@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.curves import STATIC, first_stop, known, peers_by_hand, studies
 
 from lstmopt.pruning.percentile_rule import PercentileRule
 from lstmopt.pruning.pruners import PeersPruner, peers_of
 from lstmopt.pruning.trial_curves import Trials, TrialView
+from support.curves import STATIC, first_stop, known, peers_by_hand, studies
 
 rules = st.builds(
     PercentileRule,

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import plotly.io
 import pytest
-from support.runs import make_run
 
-from lstmopt.objectives import REFERENCE, normalise
+from lstmopt.objectives import normalise
 from lstmopt.pareto import hypervolume
 from lstmopt.report.comparison_figure import draw_comparison
 from lstmopt.report.measures import measures
 from lstmopt.report.parameter_figures import numbers, rank_correlations
 from lstmopt.report.search_figures import MOST_CURVES
-from lstmopt.results.comparison import compare
+from lstmopt.results.comparison import compare_fronts
+from support.runs import make_run
 
 STATES = ["complete", "pruned", "complete", "failed", "infeasible", "complete"] * 4
 
@@ -88,8 +88,8 @@ def test_history_is_the_hypervolume_of_the_trials_so_far(made):
     complete = closed[closed["state"] == "complete"][["val_loss", "latency_ms"]].to_numpy()
     scaled = normalise(complete, made.goals)
     counts = (closed["state"] == "complete").cumsum()
-    whole = hypervolume(scaled, [REFERENCE] * 2)
-    expected = [hypervolume(scaled[:n], [REFERENCE] * 2) / whole for n in counts]
+    whole = hypervolume(scaled)
+    expected = [hypervolume(scaled[:n]) / whole for n in counts]
     assert [line.y[line.x <= n][-1] for n in range(1, len(closed) + 1)] == pytest.approx(expected)
 
 
@@ -229,9 +229,9 @@ def test_ranks_are_taken_among_common_rows():
 def test_fronts_of_three_objectives_are_not_joined(tmp_path):
     names = ["val_loss", "latency_ms", "val_r2"]
     runs = [make_run(tmp_path / name, ["complete"] * 9, names) for name in "ab"]
-    assert {trace.mode for trace in draw_comparison(compare(runs)).data} == {"markers"}
+    assert {trace.mode for trace in draw_comparison(compare_fronts(runs)).data} == {"markers"}
     runs = [make_run(tmp_path / name, ["complete"] * 9) for name in "cd"]
-    assert {trace.mode for trace in draw_comparison(compare(runs)).data} == {"lines+markers"}
+    assert {trace.mode for trace in draw_comparison(compare_fronts(runs)).data} == {"lines+markers"}
 
 
 def test_latency_is_drawn_with_its_spread_a_line_a_number_of_layers(made):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.runs import make_run
-from support.studies import config_of
 
 from lstmopt import load, run
 from lstmopt.report.narrative import counts, fit_command, predict_command, verdict, words_of
 from lstmopt.workflow.run_study import refit_trial
+from support.runs import make_run
+from support.studies import config_of
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.runs import make_run
 
 from lstmopt.errors import LstmoptError
-from lstmopt.results.comparison import compare, coverage
+from lstmopt.results.comparison import compare_fronts, coverage
+from support.runs import make_run
 
 fronts = st.lists(st.tuples(*[st.integers(0, 4)] * 2), max_size=6)
 
@@ -32,7 +32,7 @@ def _array(points) -> np.ndarray:
 
 def test_a_run_beside_itself_is_the_same(tmp_path):
     run = make_run(tmp_path, ["complete"] * 6)
-    compared = compare([run, run])
+    compared = compare_fronts([run, run])
     assert compared.hypervolumes == pytest.approx((1, 1))
     assert compared.coverage.tolist() == [[1, 1], [1, 1]]
     assert len(compared.as_json()["runs"][0]["covers"]) == 2
@@ -41,23 +41,23 @@ def test_a_run_beside_itself_is_the_same(tmp_path):
 def test_a_run_with_more_trials_of_the_same_covers_the_shorter(tmp_path):
     short = make_run(tmp_path / "a", ["complete"] * 3)
     long = make_run(tmp_path / "b", ["complete"] * 30)
-    compared = compare([short, long])
+    compared = compare_fronts([short, long])
     assert compared.coverage[1][0] == 1
     assert compared.hypervolumes[0] <= compared.hypervolumes[1] == pytest.approx(1)
 
 
 def test_a_run_without_a_front_has_no_hypervolume(tmp_path):
     runs = [make_run(tmp_path / "a", ["failed"]), make_run(tmp_path / "b", ["complete"])]
-    compared = compare(runs)
+    compared = compare_fronts(runs)
     assert compared.hypervolumes == pytest.approx((0, 1))
-    assert compare([runs[0]] * 2).hypervolumes == (0, 0)
+    assert compare_fronts([runs[0]] * 2).hypervolumes == (0, 0)
     assert compared.as_json()["runs"][1]["covers"]["made (" + str(runs[0].path) + ")"] is None
 
 
 def test_other_data_and_machines_are_said(tmp_path):
     runs = [make_run(tmp_path / name, ["complete"] * 3, name=name) for name in "ab"]
     runs[1].document["study"] |= {"data": "other", "machine": "another"}
-    compared = compare(runs)
+    compared = compare_fronts(runs)
     assert compared.names == ("a", "b")
     assert any("different data" in notice for notice in compared.notices)
     assert any("different machines" in notice for notice in compared.notices)
@@ -69,6 +69,6 @@ def test_other_objectives_are_refused(tmp_path):
         make_run(tmp_path / "b", ["complete"], ["val_loss", "latency_ms"]),
     ]
     with pytest.raises(LstmoptError, match="compared over the same objectives"):
-        compare(runs)
+        compare_fronts(runs)
     with pytest.raises(LstmoptError, match="two runs or more, found 1"):
         compare(runs[:1])

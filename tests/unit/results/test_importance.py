@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.runs import make_run
 
 from lstmopt.results.importance import FEWEST, TRUSTED
+from support.runs import make_run
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import time
 import optuna
 import pandas as pd
 import pytest
-from support.parts import wave
-from support.runs import make_run
-from support.studies import config_of, study_in_another_process
 
 from lstmopt import load, run
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
+from support.parts import wave
+from support.runs import make_run
+from support.studies import config_of, study_in_another_process
 
 
 @pytest.fixture(scope="module")

@@ -12,20 +12,6 @@ from pathlib import Path
 
 import optuna
 import pytest
-from support.drivers import (
-    COSTS,
-    GOALS,
-    REGISTRY,
-    SPACE,
-    Scripted,
-    goals_of,
-    in_process,
-    make_driver,
-    make_plan,
-    open_here,
-    outcome,
-)
-from support.parts import make_workload, stored_parts
 
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
@@ -33,20 +19,35 @@ from lstmopt.execution import engine as executors
 from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.execution.local_engine import open_local_engine
 from lstmopt.execution.process_pool import LocalProcesses
-from lstmopt.objectives import cost_of
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import Decision
-from lstmopt.search import driver as study
-from lstmopt.search.active_trial import Running
+from lstmopt.search import budget
+from lstmopt.search import driver as driver_module
+from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
+from lstmopt.search.paused_trials import PausedTrials
 from lstmopt.search.search_plan import check_support, training_seed
-from lstmopt.search.telling import Ledger
+from lstmopt.search.telling import Teller
 from lstmopt.search_space import Candidate, parse_space
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import front_of
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Progress, advance
+from support.drivers import (
+    GOALS,
+    REGISTRY,
+    SPACE,
+    Scripted,
+    goals_of,
+    in_process,
+    make_context,
+    make_driver,
+    make_plan,
+    open_here,
+    outcome,
+)
+from support.parts import make_workload, stored_parts
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
     driver = make_driver(tmp_path)
     records = driver.search()
     assert [r.number for r in records] == list(range(6))
-    for trial, record in zip(driver.ledger.study.get_trials(), records, strict=True):
+    for trial, record in zip(open_here(tmp_path).study.get_trials(), records, strict=True):
         assert trial.values == [min(e.val_loss for e in record.curve), record.values["latency_ms"]]
         assert record.values["latency_ms"] == record.params["hidden_size"] / 10
     assert not list((tmp_path / "checkpoints").iterdir())
@@ -67,7 +68,7 @@ def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
 def test_the_front_of_the_record_is_that_of_optuna(tmp_path):
     driver = make_driver(tmp_path)
     front = front_of(driver.search(), GOALS)
-    assert {r.number for r in front} == {t.number for t in driver.ledger.study.best_trials}
+    assert {r.number for r in front} == {t.number for t in open_here(tmp_path).study.best_trials}
 
 
 def test_the_same_seed_gives_the_same_trials(tmp_path, uninterrupted):
@@ -165,7 +166,7 @@ def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
 ):
     plan = make_plan(9, pruner="halving:reduction_factor=2")
     kept = make_driver(tmp_path / "kept", plan).search()
-    monkeypatch.setattr(study, "_MOST_PAUSED", 0)
+    monkeypatch.setattr(driver_module, "PausedTrials", partial(PausedTrials, most=0))
     assert outcome(make_driver(tmp_path / "dropped", plan).search()) == outcome(kept)
     assert any(r.state == "complete" for r in kept)
     assert any("paused" in r.reason for r in kept)
@@ -191,7 +192,7 @@ def test_a_trial_that_had_been_trained_to_its_end_is_complete_whenever_the_drive
     plan = dataclasses.replace(make_plan(3), pruner=Pauses())
     call = in_process(Scripted(lambda c: [c["learning_rate"]]))
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(Ledger, "complete", die)
+        patch.setattr(Teller, "complete", die)
         make_driver(tmp_path, plan, call).search()
     assert [r.state for r in make_driver(tmp_path, plan, call).search()] == ["complete"] * 3
 
@@ -213,9 +214,7 @@ def test_a_fixed_list_of_candidates_gives_the_same_losses_with_1_and_2_workers(t
             stored.study.enqueue_trial(params)
         options = TrainingOptions(epochs=3)
         with open_local_engine(stored_parts(tmp_path), options, "cpu", workers) as engine:
-            folder = RunFolder(tmp_path / str(workers))
-            plan = make_plan(trials=4)
-            driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())
+            driver = make_driver(tmp_path / str(workers), make_plan(trials=4), engine)
             outcomes.append(outcome(driver.search()))
     assert outcomes[0] == outcomes[1]
 
@@ -276,7 +275,7 @@ def test_the_median_pruner_stops_trials_in_a_two_objective_study(tmp_path):
     records = driver.search()
     pruned = [r for r in records if r.state == "pruned"]
     assert pruned
-    states = [t.state for t in driver.ledger.study.get_trials()]
+    states = [t.state for t in open_here(tmp_path).study.get_trials()]
     assert states.count(optuna.trial.TrialState.PRUNED) == len(pruned)
     for record in pruned:
         assert "median at report" in record.reason
@@ -399,7 +398,7 @@ def test_samplers_propose_differently(tmp_path):
     assert proposals["tpe"] != proposals["random"] != proposals["nsga2"] != proposals["tpe"]
 
 
-def test_time_that_is_up_closes_the_running_trial(tmp_path):
+def test_time_that_is_up_closes_the_running_trial(tmp_path, monkeypatch):
     call = Scripted(lambda c: [0.5] * 10)
     records = make_driver(tmp_path, make_plan(5, seconds=1e-9), in_process(call)).search()
     assert records == []
@@ -407,12 +406,19 @@ def test_time_that_is_up_closes_the_running_trial(tmp_path):
     stored.study.enqueue_trial({"hidden_size": 4, "learning_rate": 0.01})
 
     class Clock(Observer):
-        def advanced(self, number, epochs):
-            driver._stop_at = 0
+        now = 0.0
 
-    plan, folder = make_plan(5, seconds=60), RunFolder(tmp_path / "b")
-    driver = Driver(stored, plan, cost_of(COSTS), in_process(call), folder, REGISTRY, Clock())
-    (record,) = driver.search()
+        def monotonic(self):
+            return self.now
+
+        def advanced(self, number, epochs):
+            self.now += 61
+
+    clock = Clock()
+    monkeypatch.setattr(budget, "time", clock)
+    (record,) = make_driver(
+        tmp_path / "b", make_plan(5, seconds=60), in_process(call), clock
+    ).search()
     assert record.state == "pruned"
     assert "time was up" in record.reason
     assert not record.by_pruner
@@ -492,9 +498,9 @@ def test_workers_together_never_spend_more_than_the_epoch_budget(tmp_path):
 
 
 def test_the_driver_knows_what_the_strategy_itself_took(tmp_path):
-    driver = make_driver(tmp_path, make_plan(trials=2))
-    driver.search()
-    assert min(driver.overhead.ask, driver.overhead.prune, driver.overhead.tell) > 0
+    context = make_context(tmp_path, make_plan(trials=2))
+    Driver(context, in_process()).search()
+    assert min(context.overhead.ask, context.overhead.prune, context.overhead.tell) > 0
 
 
 def halving_plan(trials=9):
@@ -575,5 +581,5 @@ def test_one_worker_trains_a_trial_to_its_end_before_the_next(tmp_path):
 )
 def test_segments_grow_until_handling_them_costs_one_in_a_hundred(handling, epochs):
     trained = [Epoch(n, 1.0, 1.0, 1.0, 0.0, 0.1) for n in (1, 2, 3)]
-    running = Running(0, Candidate({}, 0), {}, epochs=trained, handling=handling)
-    assert running.next_epochs(1.0) == epochs
+    trial = ActiveTrial(0, Candidate({}, 0), {}, epochs=trained, handling=handling)
+    assert trial.next_epochs(1.0) == epochs

@@ -8,18 +8,6 @@ import dataclasses
 import numpy as np
 import optuna
 import pytest
-from support.drivers import (
-    COSTS,
-    GOALS,
-    REGISTRY,
-    SPACE,
-    Scripted,
-    in_process,
-    make_driver,
-    make_plan,
-    open_here,
-    outcome,
-)
 
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import Limits, cost_of
@@ -32,6 +20,18 @@ from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import front_of
 from lstmopt.warm_start.protocols import Beginning, Observation, PastTrial
 from lstmopt.workflow.pruning_audit import _events
+from support.drivers import (
+    COSTS,
+    GOALS,
+    REGISTRY,
+    SPACE,
+    Scripted,
+    in_process,
+    make_driver,
+    make_plan,
+    open_here,
+    outcome,
+)
 
 BEST_RATE = 0.05
 GOOD = [0.04 + 0.002 * n for n in range(10)]

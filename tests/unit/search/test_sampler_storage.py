@@ -7,16 +7,16 @@ import optuna
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from support.curves import known, studies
-from support.drivers import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
 
 from lstmopt.errors import MachineError
 from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import Limits
-from lstmopt.search.imputation import stand_ins
+from lstmopt.search.imputation import impute
 from lstmopt.search.sampler_storage import open_view
 from lstmopt.search_space import parse_space
 from lstmopt.storage.driver_journal import DriverJournal, open_journal
+from support.curves import known, studies
+from support.drivers import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 TWO = goals_of("val_loss", "latency_ms", "parameters")
@@ -25,7 +25,7 @@ TWO = goals_of("val_loss", "latency_ms", "parameters")
 @given(studies())
 def test_told_nothing_no_trial_has_a_stand_in(drawn):
     views, finished = drawn
-    assert stand_ins(known(views, finished), TWO, "nothing") == {}
+    assert impute(known(views, finished), TWO, "nothing") == {}
 
 
 @given(studies())
@@ -36,7 +36,7 @@ def test_told_the_last_loss_an_unfinished_trial_stands_for_its_best_and_its_true
         for v in views
         if v.number not in finished
     }
-    assert stand_ins(known(views, finished), TWO, "last") == expected
+    assert impute(known(views, finished), TWO, "last") == expected
 
 
 @given(studies(), st.floats(0.1, 10), st.floats(-5, 5))
@@ -53,9 +53,9 @@ def test_an_extrapolated_loss_is_no_worse_than_the_last_and_moves_with_its_units
         )
         for v in cut
     ]
-    last = stand_ins(known(cut, finished), TWO, "last")
-    found = stand_ins(known(cut, finished), TWO, "extrapolated")
-    other = stand_ins(known(moved, finished), TWO, "extrapolated")
+    last = impute(known(cut, finished), TWO, "last")
+    found = impute(known(cut, finished), TWO, "extrapolated")
+    other = impute(known(moved, finished), TWO, "extrapolated")
     for number, (loss, *cost) in found.items():
         assert loss <= last[number][0]
         assert cost == list(last[number][1:])
@@ -67,7 +67,7 @@ def test_an_extrapolation_follows_the_line_through_finished_trials():
 
     views = [TrialView(n, {"latency_ms": 1.0}, {"val_loss": [n, n / 2]}) for n in range(1, 5)]
     views.append(TrialView(9, {"latency_ms": 2.0}, {"val_loss": [3.0]}))
-    found = stand_ins(known(views, {1, 2, 3, 4}), GOALS, "extrapolated")
+    found = impute(known(views, {1, 2, 3, 4}), GOALS, "extrapolated")
     assert found == {9: (pytest.approx(1.5), 2.0)}
 
 
@@ -85,9 +85,9 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
     stopped, paused, failed = asked.ask(), asked.ask(), asked.ask()
     asked.tell(stopped, state=PRUNED)
     asked.tell(failed, state=optuna.trial.TrialState.FAIL)
-    view.stand_ins = {0: (1.0, 2.0), 1: (3.0, 4.0), 2: (5.0, 6.0)}
+    view.imputed = {0: (1.0, 2.0), 1: (3.0, 4.0), 2: (5.0, 6.0)}
     shown = asked.get_trials(states=(COMPLETE,))
-    assert {t.number: tuple(t.values) for t in shown} == view.stand_ins
+    assert {t.number: tuple(t.values) for t in shown} == view.imputed
     assert [t.state.name for t in study.get_trials()] == ["PRUNED", "RUNNING", "FAIL"]
     assert [t.values for t in study.get_trials()] == [None] * 3
     study.tell(paused.number, [7.0, 8.0])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.drivers import GOALS
 
 from lstmopt.search.closed_trials import ClosedTrials
 from lstmopt.storage.trial_record import TrialRecord, front_of
+from support.drivers import GOALS
 
 STATES = st.sampled_from(["complete", "pruned", "failed", "infeasible"])
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import gc
 
 import numpy as np
-from support.parts import make_part
 
 from lstmopt.system.mmap_arrays import Scratch, load, store
+from support.parts import make_part
 
 
 def test_what_is_stored_comes_back_with_its_arrays_in_the_file(tmp_path):

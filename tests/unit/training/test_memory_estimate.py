@@ -7,14 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from support.parts import wave
-from support.studies import config_of
 
 from lstmopt import run
 from lstmopt.config.units import parse_megabytes
 from lstmopt.errors import LstmoptError
 from lstmopt.search_space import Candidate
 from lstmopt.training.memory_estimate import training_mb
+from support.parts import wave
+from support.studies import config_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 

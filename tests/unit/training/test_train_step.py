@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.parts import SMALL, make_part, make_workload
 
 from lstmopt.search_space import Candidate
 from lstmopt.training import onednn
@@ -12,6 +11,7 @@ from lstmopt.training.batches import DevicePart
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.train_step import AutogradStep, DirectStep, GraphedStep, make_step
 from lstmopt.training.trainer import Workload, advance
+from support.parts import SMALL, make_part, make_workload
 
 CANDIDATE = Candidate(SMALL | {"dropout": 0.3}, seed=3)
 needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")

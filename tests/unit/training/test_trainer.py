@@ -8,8 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.parts import SMALL, make_part, make_workload
-from support.training import CANDIDATE, losses
 
 from lstmopt.networks.lstm import LSTMForecaster, count_parameters
 from lstmopt.networks.weights import read_checkpoint
@@ -19,6 +17,8 @@ from lstmopt.training.options import TrainingOptions
 from lstmopt.training.scores import evaluate, score
 from lstmopt.training.train_step import squared_error
 from lstmopt.training.trainer import Workload, advance, reports_per_epoch, targets_per_window
+from support.parts import SMALL, make_part, make_workload
+from support.training import CANDIDATE, losses
 
 
 @pytest.mark.parametrize("targets", [1, 4])

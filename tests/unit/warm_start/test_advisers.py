@@ -7,8 +7,6 @@ import json
 
 import numpy as np
 import pytest
-from support.studies import SPACE as SMALL
-from support.studies import config_of
 
 from lstmopt import run
 from lstmopt.errors import LstmoptError
@@ -21,9 +19,11 @@ from lstmopt.warm_start.protocols import (
     Observation,
     PastStudy,
     PastTrial,
-    begin_from,
+    ask_for_beginning,
     make_warm_start,
 )
+from support.studies import SPACE as SMALL
+from support.studies import config_of
 
 REGISTRY = load_registry()
 SPACE = parse_space(
@@ -49,7 +49,7 @@ def study(name="one", count=40, seed=0, best=0.01, sign=1.0, **more):
 
 
 def begin(name, *past, space=SPACE):
-    return begin_from(make_warm_start(REGISTRY, name), name, space, past)
+    return ask_for_beginning(make_warm_start(REGISTRY, name), name, space, past)
 
 
 def test_best_tries_the_most_accurate_of_each_study_first_and_then_spreads():
@@ -211,12 +211,12 @@ OUTSIDE = {"hidden_size": 7}
 )
 def test_what_a_plug_in_may_not_give_is_refused(beginning, words):
     with pytest.raises(LstmoptError, match=words):
-        begin_from(Says(beginning), "mine", SPACE, [study()])
+        ask_for_beginning(Says(beginning), "mine", SPACE, [study()])
 
 
 def test_candidates_outside_the_space_are_dropped_and_counted():
     says = Says(Beginning(SPACE, ({"hidden_size": 8}, OUTSIDE, {"hidden_size": 8}, {"x": 1})))
-    found = begin_from(says, "mine", SPACE, [])
+    found = ask_for_beginning(says, "mine", SPACE, [])
     assert found.candidates == ({"hidden_size": 8},)
     assert found.notices == ("warm start mine: 2 candidates outside the space were dropped",)
 
@@ -231,7 +231,7 @@ class Listener(Observer):
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    from conftest import wave
+    from support.parts import wave
 
     folder = tmp_path_factory.mktemp("earlier")
     wave().to_csv(folder / "wave.csv", index=False)

@@ -9,12 +9,9 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.drivers import GOALS, goals_of
-from support.parts import wave
-from support.studies import config_of
 
 from lstmopt import run
-from lstmopt.data.series_features import SeriesTraits
+from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import ForecastCost
 from lstmopt.search_space import CLASSIC, FIXED, Space, draw, parse_space
@@ -26,6 +23,9 @@ from lstmopt.warm_start.past_studies import (
     read_past,
     read_studies,
 )
+from support.drivers import GOALS, goals_of
+from support.parts import wave
+from support.studies import config_of
 
 
 def cost_of(params):
@@ -196,7 +196,7 @@ def test_work_is_the_same_only_where_everything_a_loss_depends_on_is():
 
 
 def test_series_are_compared_where_both_are_known():
-    here, there = SeriesTraits(4.0, 0.9, 0.1, 0.1, 0.9), SeriesTraits(3.5, 0.8, 0.1, 0.2, 0.9)
+    here, there = SeriesFeatures(4.0, 0.9, 0.1, 0.1, 0.9), SeriesFeatures(3.5, 0.8, 0.1, 0.2, 0.9)
     alike = put_into(frame_of(traits=here), raw(FULL, traits=here))[0].similarity
     less = put_into(frame_of(traits=here), raw(FULL, traits=there))[0].similarity
     assert alike == 1.0

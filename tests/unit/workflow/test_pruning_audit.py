@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.parts import wave
 
 from lstmopt.config.study_file import make_config, replace
 from lstmopt.errors import LstmoptError
@@ -17,6 +16,7 @@ from lstmopt.search.observer import Observer
 from lstmopt.workflow.job import prepare
 from lstmopt.workflow.pruning_audit import audit_run, gain, interval, replay
 from lstmopt.workflow.run_study import open_stored, run
+from support.parts import wave
 
 STUDY = {
     "name": "audited",

@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support.parts import wave
-from support.studies import SPACE, config_of
 
 from lstmopt import Forecaster, run
 from lstmopt.data.split import Split
@@ -20,6 +18,8 @@ from lstmopt.errors import LstmoptError
 from lstmopt.pareto import front_mask
 from lstmopt.workflow.finalists import choose
 from lstmopt.workflow.job import prepare
+from support.parts import wave
+from support.studies import SPACE, config_of
 
 
 @pytest.fixture(scope="module")
