@@ -14,7 +14,7 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
         val_loss: Mean squared error over the validation part, likewise.
         val_mae: Mean absolute error over the validation part, likewise.
         val_r2: R² over the validation part.
-        seconds: What it took.
+        seconds: What it took, in seconds.
     """
 
     number: int

@@ -7,7 +7,11 @@ from unicodedata import category
 
 
 class LstmoptError(Exception):
-    """Something the user can mend: one sentence with the rule, what was found and what to do."""
+    """Something the user can mend: one sentence with the rule, what was found and what to do.
+
+    Attributes:
+        exit_status: The exit status of the command that it ends.
+    """
 
     exit_status = 2
 
@@ -22,7 +26,7 @@ class MachineError(LstmoptError):
 
 
 def near_miss(name: str, known: list[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for a close match in ``known``, else the list of names."""
+    """Return ``did you mean 'x'?`` for a close match in ``known``, else the list of names."""
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1)

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 class ForecastCost:
     """What one forecast of an architecture costs; what static objectives measure.
 
-    The forecast maps ``window`` rows of ``features`` columns to ``horizon`` values.
+    Attributes:
+        hidden_size: Units of a layer.
+        num_layers: LSTM layers.
+        latency_ms: Median time of one forecast on the study's device, in milliseconds.
+        latency_spread_ms: Interquartile range of these times, in milliseconds.
+        parameters: Number of weights.
+        features: Columns of a forecast's input.
+        window: Rows of a forecast's input.
+        horizon: Values of a forecast.
     """
 
     hidden_size: int
@@ -46,11 +54,17 @@ Positive = Annotated[float, Meta(gt=0)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a forecaster may cost at most; what breaks one of the first three is never trained.
+    """What a forecaster may cost at most, each None for no limit.
 
-    ``max_memory_mb`` is what training a candidate may take beyond what a worker holds anyway, in
-    megabytes (10^6 bytes): predicted before it (see `memory`) and held to while it trains.
-    ``max_trial_seconds`` ends a candidate's training.
+    What breaks one of the first three is never trained.
+
+    Attributes:
+        max_latency_ms: Time of one forecast, in milliseconds.
+        max_parameters: Number of weights.
+        max_memory_mb: What training a candidate may take beyond what a worker holds anyway, in
+            megabytes (10^6 bytes): predicted before it (see `training.memory_estimate`) and held to
+            while it trains.
+        max_trial_seconds: Training of a candidate, in seconds; it ends there.
     """
 
     max_latency_ms: Positive | None = None
@@ -72,24 +86,32 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 @dataclass(frozen=True)
 class Goals:
-    """The objectives of a study, in the order of the values that a trial is told."""
+    """The objectives of a study, in the order of the values that a trial is told.
+
+    Attributes:
+        objectives: At least one, of which one is learned; `make_goals` checks that.
+    """
 
     objectives: tuple[Objective, ...]
 
     @property
     def names(self) -> list[str]:
+        """The objectives' names."""
         return [o.name for o in self.objectives]
 
     @property
     def directions(self) -> list[Literal["minimize", "maximize"]]:
+        """The objectives' directions, as Optuna takes them."""
         return [o.direction for o in self.objectives]
 
     @property
     def learned(self) -> list[Objective]:
+        """The objectives that training shows, in this order."""
         return [o for o in self.objectives if o.kind == "learned"]
 
     @property
     def static(self) -> list[Objective]:
+        """The objectives that are known before training, in this order."""
         return [o for o in self.objectives if o.kind == "static"]
 
     def told(self, values: Mapping[str, float | None]) -> list[float]:
@@ -107,7 +129,8 @@ class Goals:
         return tuple(o.minimised(static[o.name]) for o in self.static)
 
     def static_values(self, cost: ForecastCost) -> dict[str, float]:
-        return {o.name: o.measure(cost) for o in self.static}
+        """Return the static objectives of an architecture, by name, in their own units."""
+        return {o.name: float(o.measure(cost)) for o in self.static}
 
     def trial_view(
         self, number: int, static: Mapping[str, float], curve: Sequence[Epoch]
@@ -121,17 +144,18 @@ class Goals:
         )
 
     def values(self, static: Mapping[str, float], curve: Sequence[Epoch]) -> dict[str, float]:
-        """Measure a trained candidate at the epoch whose weights are kept: the best one.
+        """Return a trained candidate's values at the epoch whose weights are kept: the best one.
 
         ``static`` holds its static objectives, by name.
         """
         best = min(curve, key=lambda epoch: epoch.val_loss)
         return {
-            o.name: static[o.name] if o.kind == "static" else o.measure(best)
+            o.name: static[o.name] if o.kind == "static" else float(o.measure(best))
             for o in self.objectives
         }
 
     def notices(self) -> list[str]:
+        """Return a line for each pair of objectives that say the same."""
         if {"val_loss", "val_r2"} <= set(self.names):
             return [
                 "val_loss and val_r2 are one objective in two units (R² = 1 - MSE / variance): "
@@ -154,7 +178,11 @@ class CandidateCosts(Protocol):
 class ForecastCosts:
     """What forecasts cost, by architecture, as a search asks for it.
 
-    ``memory_mb`` predicts what training a candidate takes, in megabytes.
+    Attributes:
+        costs: The cost of each architecture of the space.
+        goals: What a study optimises.
+        limits: What a forecaster may cost at most.
+        memory_mb: Predicts what training a candidate takes, in megabytes (10^6 bytes).
     """
 
     costs: Mapping[Architecture, ForecastCost]
@@ -163,16 +191,25 @@ class ForecastCosts:
     memory_mb: Callable[[Params], float] = lambda _: 0.0
 
     def static(self, params: Params) -> dict[str, float]:
+        """Return a candidate's static objectives, by name."""
         return self.goals.static_values(self.costs[Architecture.of(params)])
 
     def excess(self, params: Params) -> dict[str, float]:
+        """Return by which share a candidate exceeds each limit, by the limit's name."""
         return self.limits.excess(self.costs[Architecture.of(params)], self.memory_mb(params))
 
 
 def normalise(points: ArrayLike, goals: Goals) -> NDArray[np.float64]:
-    """Scale minimised points [n, objectives] to 0..1 over all of them, each objective by itself.
+    """Scale minimised points to 0..1 over all of them, each objective by itself.
 
     On the logarithm where an objective is best read so and every value is above 0.
+
+    Args:
+        points: Values, lower is better [points, objectives].
+        goals: The objectives, in the order of the columns.
+
+    Returns:
+        The scaled points [points, objectives]; an objective that is the same in all is 0.
     """
     values = np.array(points, float).reshape(-1, len(goals.objectives))
     if len(values) == 0:
@@ -186,7 +223,17 @@ def normalise(points: ArrayLike, goals: Goals) -> NDArray[np.float64]:
 
 
 def make_goals(objectives: list[Objective]) -> Goals:
-    """Check a study's objectives: at least one, none twice, at least one learned."""
+    """Check a study's objectives.
+
+    Args:
+        objectives: In the order in which a trial is told their values.
+
+    Returns:
+        The goals.
+
+    Raises:
+        LstmoptError: Where one is named twice, and where none is learned.
+    """
     names = [o.name for o in objectives]
     if twice := [n for n in names if names.count(n) > 1]:
         raise LstmoptError(

@@ -20,17 +20,24 @@ Params = dict[str, Value]
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values, unordered."""
+    """One of a few values, unordered.
+
+    Attributes:
+        values: Numbers or names, at least one.
+    """
 
     values: tuple[Value, ...]
 
     def grid(self) -> tuple[Value, ...] | None:
+        """Return the values."""
         return self.values
 
     def contains(self, value: Value) -> bool:
+        """Return whether ``value`` is one of them."""
         return value in self.values
 
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """Return what Optuna draws a value from."""
         import optuna
 
         return optuna.distributions.CategoricalDistribution(self.values)
@@ -38,9 +45,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; ``log`` searches their logarithm.
+    """Numbers from ``low`` to ``high``, both included.
 
-    ``points`` is how many values a grid takes from it, evenly spaced on its scale.
+    Attributes:
+        low: The least.
+        high: The largest.
+        log: Whether their logarithm is searched.
+        integer: Whether they are whole.
+        points: How many values a grid takes, evenly spaced on the range's scale; without it a grid
+            takes every whole number, and there is none of other numbers.
     """
 
     low: float
@@ -50,6 +63,7 @@ class Range:
     points: int | None = None
 
     def grid(self) -> tuple[Value, ...] | None:
+        """Return the values that a grid takes, ascending; None where there are too many to list."""
         if self.points is None:
             return tuple(range(int(self.low), int(self.high) + 1)) if self.integer else None
         if self.points == 1:
@@ -61,9 +75,11 @@ class Range:
         return tuple(dict.fromkeys(round(v) for v in values)) if self.integer else tuple(values)
 
     def contains(self, value: Value) -> bool:
+        """Return whether ``value`` is a number between the ends."""
         return not isinstance(value, str) and self.low <= value <= self.high
 
     def distribution(self) -> optuna.distributions.BaseDistribution:
+        """Return what Optuna draws a value from."""
         import optuna
 
         if self.integer:
@@ -100,13 +116,19 @@ ARCHITECTURE = ("hidden_size", "num_layers")
 
 @dataclass(frozen=True)
 class Architecture:
-    """What decides the cost of a forecast; latency and size belong to it, not to a trial."""
+    """What decides the cost of a forecast; latency and size belong to it, not to a trial.
+
+    Attributes:
+        hidden_size: Units of a layer.
+        num_layers: LSTM layers.
+    """
 
     hidden_size: int
     num_layers: int
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> Architecture:
+        """Return the architecture of a candidate; what it leaves out is as in `FIXED`."""
         return cls(
             int(params.get("hidden_size", FIXED["hidden_size"])),
             int(params.get("num_layers", FIXED["num_layers"])),
@@ -114,24 +136,30 @@ class Architecture:
 
 
 def applies(name: str, params: Mapping[str, Value]) -> bool:
-    """Say whether a hyperparameter applies to a candidate: dropout acts between layers only."""
+    """Return whether a hyperparameter applies to a candidate: dropout acts between layers only."""
     return name != "dropout" or Architecture.of(params).num_layers > 1
 
 
 def is_conditional(name: str) -> bool:
-    """Say whether there are candidates to which a hyperparameter does not apply."""
+    """Return whether there are candidates to which a hyperparameter does not apply."""
     return not applies(name, {"num_layers": 1})
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A point of the space and the seed of everything random in its training."""
+    """A point of the space and the seed of everything random in its training.
+
+    Attributes:
+        params: Hyperparameters by name; what is left out is as in `FIXED`.
+        seed: Everything random in its training follows from it.
+    """
 
     params: Params
     seed: int
 
     @property
     def architecture(self) -> Architecture:
+        """What decides the cost of its forecasts."""
         return Architecture.of(self.params)
 
     def __getitem__(self, name: str) -> Any:
@@ -140,22 +168,47 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Space:
-    """The hyperparameters that vary, by name."""
+    """The hyperparameters that vary, each a list of values or a range.
+
+    Attributes:
+        parameters: The hyperparameters by name, in the order of the study file.
+    """
 
     parameters: dict[str, Parameter]
 
     def distributions(
         self, params: Mapping[str, Value]
     ) -> dict[str, optuna.distributions.BaseDistribution]:
-        """Return what Optuna draws each hyperparameter of a candidate from."""
+        """Return what Optuna draws each hyperparameter of a candidate from.
+
+        Args:
+            params: The candidate; of its values only the names count.
+
+        Returns:
+            The distributions by name.
+        """
         return {name: self.parameters[name].distribution() for name in params}
 
     def names(self, params: Mapping[str, Value]) -> list[str]:
-        """Name the hyperparameters that apply to a candidate."""
+        """Return the names of the hyperparameters that apply to a candidate.
+
+        Args:
+            params: The candidate, or what is known of it.
+
+        Returns:
+            The names, in the order of the study file.
+        """
         return [name for name in self.parameters if applies(name, params)]
 
     def suggest(self, trial: optuna.Trial) -> Params:
-        """Ask ``trial`` for every hyperparameter that applies."""
+        """Ask a trial for every hyperparameter that applies.
+
+        Args:
+            trial: A trial of Optuna's, asked of a sampler.
+
+        Returns:
+            The candidate, in the order of the study file.
+        """
         params: Params = {}
         # num_layers first, because it decides whether dropout applies
         for name in sorted(self.parameters, key=lambda n: n != "num_layers"):
@@ -164,9 +217,14 @@ class Space:
         return {name: params[name] for name in self.names(params)}
 
     def rejects(self, params: Mapping[str, Value], partly: bool = False) -> str | None:
-        """Say why ``params`` is not a point of this space, or None when it is.
+        """Say why a candidate is not a point of this space.
 
-        ``partly`` allows that some are left open.
+        Args:
+            params: The candidate.
+            partly: Whether hyperparameters may be left open.
+
+        Returns:
+            The reason in words, None where it is a point.
         """
         wanted = self.names(params)
         if not partly and (missing := [n for n in wanted if n not in params]):
@@ -179,7 +237,14 @@ class Space:
         return None
 
     def excludes(self, other: Space) -> str | None:
-        """Say why ``other`` does not lie in this space, or None when it does."""
+        """Say why another space does not lie in this one.
+
+        Args:
+            other: A space that may be narrower, but has the same hyperparameters of the same kinds.
+
+        Returns:
+            The reason in words, None where it lies inside.
+        """
         if list(other.parameters) != list(self.parameters):
             return "other hyperparameters vary"
         for name, parameter in other.parameters.items():
@@ -197,7 +262,12 @@ class Space:
     def nearest(self, params: Mapping[str, Value]) -> Params:
         """Move a candidate of another space into this one, hyperparameter by hyperparameter.
 
-        What does not vary here is left out, and so is what has no nearest value.
+        Args:
+            params: The candidate.
+
+        Returns:
+            What it is here, without what does not vary here or has no nearest value; a choice's
+            number is the nearest on the logarithm.
         """
         found: Params = {}
         for name in self.names(params):
@@ -211,17 +281,24 @@ class Space:
 
     @property
     def continuous(self) -> list[str]:
-        """The hyperparameters without a finite list of values."""
+        """The names of the hyperparameters without a finite list of values."""
         return [name for name, p in self.parameters.items() if p.grid() is None]
 
     @property
     def conditional(self) -> bool:
+        """Whether there are candidates to which not every hyperparameter applies."""
         layers = self.parameters.get("num_layers")
         one_possible = layers.contains(1) if layers else FIXED["num_layers"] == 1
         return one_possible and any(map(is_conditional, self.parameters))
 
     def grid(self) -> Iterator[Params]:
-        """Yield every combination once, in the order of the study file."""
+        """Yield every combination once, in the order of the study file.
+
+        A continuous hyperparameter leaves nothing to yield.
+
+        Yields:
+            Candidates, without what does not apply to them.
+        """
         axes = {name: p.grid() or () for name, p in self.parameters.items()}
         seen: set[tuple[tuple[str, Value], ...]] = set()
         for values in itertools.product(*axes.values()):
@@ -232,7 +309,14 @@ class Space:
                 yield params
 
     def largest(self, name: str) -> int:
-        """Return the largest whole number that a hyperparameter takes."""
+        """Return the largest whole number that a hyperparameter takes.
+
+        Args:
+            name: Of a hyperparameter with numbers; one that does not vary has its value in `FIXED`.
+
+        Returns:
+            The number.
+        """
         match self.parameters.get(name):
             case Choice(values):
                 return max(int(value) for value in values)
@@ -242,7 +326,11 @@ class Space:
                 return int(FIXED[name])
 
     def architectures(self) -> list[Architecture]:
-        """List every architecture in the space."""
+        """List every architecture in the space.
+
+        Returns:
+            The combinations of hidden sizes and numbers of layers.
+        """
         fixed = ((FIXED["hidden_size"],), (FIXED["num_layers"],))
         axes = [
             self.parameters[name].grid() or () if name in self.parameters else default
@@ -279,7 +367,16 @@ def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Value:
 
 
 def draw(space: Space, count: int, rng: np.random.Generator) -> list[Params]:
-    """Draw candidates uniformly from a space, each on the scale on which it is searched."""
+    """Draw candidates uniformly from a space, each hyperparameter on its own scale.
+
+    Args:
+        space: Where they are drawn from.
+        count: How many.
+        rng: What draws.
+
+    Returns:
+        The candidates, without what does not apply to them.
+    """
     drawn = [{n: _draw_one(p, rng) for n, p in space.parameters.items()} for _ in range(count)]
     return [{n: params[n] for n in space.names(params)} for params in drawn]
 
@@ -300,9 +397,18 @@ def _draw_one(parameter: Parameter, rng: np.random.Generator) -> Value:
 
 
 def parse_space(table: Mapping[str, Any]) -> Space:
-    """Read a ``[space]`` table: a list is a choice, ``{low, high, log, points}`` a range.
+    """Read a ``[space]`` table.
 
-    An empty table is the classic space. Raises LstmoptError naming the entry that is wrong.
+    Args:
+        table: Hyperparameters by name: a list is a choice, ``{low, high, log, points}`` a range. An
+            empty table is the classic space.
+
+    Returns:
+        The space.
+
+    Raises:
+        LstmoptError: For a hyperparameter or a value that there is not, which it names, and for
+            more architectures than can be measured.
     """
     if not table:
         return Space(dict(CLASSIC))
@@ -373,7 +479,7 @@ def _check_value(where: str, name: str, value: Any) -> None:
 
 
 def describe_params(params: Mapping[str, object]) -> str:
-    """Write hyperparameters in one line, numbers short."""
+    """Return hyperparameters in one line, numbers short."""
     return " ".join(
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in params.items()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("lstmopt")
 hookimpl = pluggy.HookimplMarker("lstmopt")
+"""Marks a function of a plug-in that has a hook's name as its implementation."""
 
 
 @hookspec
@@ -27,12 +28,12 @@ def lstmopt_samplers() -> Sequence[Strategy]:  # type: ignore[empty-body]
 
 @hookspec
 def lstmopt_pruners() -> Sequence[Strategy]:  # type: ignore[empty-body]
-    """Return strategies whose ``make`` gives a ``pruning.Pruner`` or a ``pruning.Rule``."""
+    """Return strategies whose ``make`` gives a `lstmopt.Pruner`, or a `pruning.pruners.Rule`."""
 
 
 @hookspec
 def lstmopt_warm_starts() -> Sequence[Strategy]:  # type: ignore[empty-body]
-    """Return strategies whose ``make`` gives a ``warm_start.WarmStart``."""
+    """Return strategies whose ``make`` gives a `warm_start.protocols.WarmStart`."""
 
 
 @hookspec

@@ -85,19 +85,42 @@ class Objective:
     scale: Literal["linear", "log"] = "linear"
 
     def minimised(self, value: float) -> float:
-        """Turn a value of this objective into one that is better the lower it is, and back."""
+        """Return a value turned so that lower is better; the same turns it back.
+
+        Args:
+            value: In the objective's own units, or turned.
+
+        Returns:
+            The value, with the other sign where the objective is maximised.
+        """
         return value if self.direction == "minimize" else -value
 
 
 @dataclass(frozen=True)
 class Named:
-    """A strategy's name and its options, written ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``."""
+    """A strategy's name and its options, written ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``.
+
+    Attributes:
+        name: A registered name.
+        options: Values by keyword; they are text where they were read from text.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Named:
+        """Read a name and its options from one text.
+
+        Args:
+            text: ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``.
+
+        Returns:
+            The name, and the options as text.
+
+        Raises:
+            LstmoptError: For an option without a keyword or a value.
+        """
         name, rest = _SPLIT.fullmatch(text).groups("")  # type: ignore[union-attr]
         options = {}
         for part in filter(None, rest.split(",")):
@@ -112,7 +135,7 @@ class Named:
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Named:
-        """Read a table that holds the name and the options."""
+        """Return what a table says, of which ``name`` is the name and the rest the options."""
         return cls(table["name"], {k: v for k, v in table.items() if k != "name"})
 
     def __str__(self) -> str:

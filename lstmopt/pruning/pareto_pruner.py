@@ -36,22 +36,33 @@ _STATIC, _REPORT, _DECISION = "pareto:static", "pareto:report_", "pareto:decisio
 
 
 class ParetoPruner:
-    """Stops trials of a multi-objective ``study`` that have no hope of its Pareto front.
+    """Stops trials of a multi-objective study that have no hope of its Pareto front.
 
-    ``rule`` is the name of any registered pruner that needs no series (``halving``, ``median``,
-    ``percentile:percentile=10``, ``plausible``, ``optuna:WilcoxonPruner``), or a
-    `pruning.Pruner` or `pruning.Rule`. A plain objective function cannot be resumed in its middle,
-    so what halving would pause is stopped, unless it lies on its rung's front; within a rule that
-    wraps it, give halving its option ``stop_only``.
+    A trial is compared only with finished trials that are no worse in everything that is known
+    before training. A plain objective function cannot be resumed in its middle, so what halving
+    would pause is stopped, unless it lies on its rung's front; within a rule that wraps it, give
+    halving its option ``stop_only``.
 
-    ``static`` names what is known before training, each a function of the trial or a number that
-    holds for the trials reported through this object: a trial is compared only with those that
-    are no worse in all of them. Losses and static values are minimised, but the names in
-    ``maximize``; a name that is also a metric name of the study has the study's direction.
+    All trials must report the same names at the same epochs, with the same static names; what
+    another process stored otherwise is left out.
 
-    All trials must report the same names at the same epochs, with the same static names. Raises
-    LstmoptError where one does not, before anything of it is stored; what another process stored so
-    is left out. Peers are those of `pruning`; the papers are named with each rule in `plugins/`.
+    Args:
+        study: Any study of Optuna's; everything that decides is stored in it.
+        rule: The name of a registered pruner that needs no series, with its options (``halving``,
+            ``median``, ``percentile:percentile=10``, ``plausible``, ``optuna:WilcoxonPruner``), or
+            a `Pruner` or a `pruning.pruners.Rule`.
+        static: What is known before training, by name: each a function of the trial, or a number
+            that holds for the trials reported through this object.
+        maximize: Names of losses and static values where higher is better; the others are
+            minimised. A name that is also a metric name of the study has the study's direction
+            without it.
+
+    Raises:
+        LstmoptError: For a rule that is not registered, and for options that it cannot take.
+        TypeError: For a rule that is neither a name nor a pruner.
+
+    References:
+        The paper of each rule is named by ``lstmopt plugins show``.
     """
 
     def __init__(
@@ -73,7 +84,17 @@ class ParetoPruner:
         """Trials that are closed and known."""
 
     def report(self, trial: optuna.Trial, epoch: int, losses: Mapping[str, float]) -> None:
-        """Store what ``trial`` reached after ``epoch``, by the learned objectives' names."""
+        """Store what a trial reached.
+
+        Args:
+            trial: The trial, of this object's study.
+            epoch: After which epoch; the same epochs in every trial, ascending.
+            losses: Values by the learned objectives' names, in their own units.
+
+        Raises:
+            LstmoptError: For other names or another epoch than other trials gave, before anything
+                of the report is stored.
+        """
         with self._lock:  # Optuna's n_jobs are threads
             self._report(trial, epoch, {name: float(value) for name, value in losses.items()})
 
@@ -98,9 +119,18 @@ class ParetoPruner:
         self._put(view, finished=False)
 
     def should_stop(self, trial: optuna.Trial) -> bool:
-        """Say whether ``trial`` is hopeless as it stands at its last report.
+        """Say whether a trial is hopeless as it stands at its last report.
 
         Where it is, the trial's user attribute ``pareto:decision`` says why.
+
+        Args:
+            trial: A trial that has reported.
+
+        Returns:
+            Whether the objective function should raise ``optuna.TrialPruned``.
+
+        Raises:
+            LstmoptError: Where it has not reported.
         """
         with self._lock:
             view = self._running.get(trial.number)
@@ -165,7 +195,7 @@ class ParetoPruner:
     def _misfit(
         self, report: int, epoch: int, values: Mapping[str, float], static: Mapping[str, float]
     ) -> str | None:
-        """Say why a report could not be compared with other trials', None when it can."""
+        """Return why a report could not be compared with other trials', None when it can."""
         losses = self._trials.learned_names if self._trials else tuple(values)
         known = self._trials.static_names if self._trials else tuple(static)
         for kind, found, names in (("losses", values, losses), ("static", static, known)):
@@ -195,7 +225,7 @@ def _signs(study: optuna.Study) -> dict[str, float]:
 
 
 def _make(rule: str) -> Pruner:
-    """Make a registered pruner; one that can pause is asked to stop instead."""
+    """Return a registered pruner; one that can pause is asked to stop instead."""
     registry, named = load_registry(), Named.parse(rule)
     strategy = registry.strategy("pruner", named.name)
     stop = {"stop_only": True} if takes(strategy, "stop_only") else {}

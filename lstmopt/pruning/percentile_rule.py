@@ -8,11 +8,18 @@ from lstmopt.pruning.trial_curves import Floats
 
 
 class PercentileRule:
-    """Stops where the best value so far is worse than the peers' percentile at that epoch.
+    """Stops where the best value so far is worse than the peers' percentile at that report.
 
-    ``n_startup_trials`` peers are needed before anything is stopped; nothing is stopped during
-    the first ``n_warmup_steps`` epochs, and after them only every ``interval_steps`` epochs.
     A peer that finished earlier counts with the value it ended with.
+
+    Args:
+        percentile: From 0 to 100; higher stops less.
+        n_startup_trials: Peers needed before anything is stopped; one is needed in any case.
+        n_warmup_steps: Reports of a trial before it may be stopped.
+        interval_steps: A trial is judged at every so many reports after the warm-up.
+
+    Raises:
+        ValueError: For a value outside its bounds.
     """
 
     def __init__(
@@ -31,7 +38,15 @@ class PercentileRule:
         self.n_warmup_steps, self.interval_steps = n_warmup_steps, interval_steps
 
     def threshold(self, curve: Floats, peers: Floats) -> float | None:
-        """Return the peers' percentile at the curve's end, None where nothing is stopped there."""
+        """Return the peers' percentile at the curve's end.
+
+        Args:
+            curve: The best value so far at each report [reports], lower is better.
+            peers: The same of each peer [peers, reports].
+
+        Returns:
+            The highest value that may go on, None where nothing is stopped.
+        """
         steps_after_warmup = len(curve) - self.n_warmup_steps - 1
         if steps_after_warmup < 0 or steps_after_warmup % self.interval_steps:
             return None
@@ -40,5 +55,6 @@ class PercentileRule:
         return float(np.percentile(peers[:, -1], self.percentile))
 
     def should_stop(self, curve: Floats, peers: Floats) -> bool:
+        """Return whether the curve ends above what `threshold` lets go on."""
         threshold = self.threshold(curve, peers)
         return threshold is not None and bool(curve[-1] > threshold)

@@ -33,7 +33,10 @@ Closing = Literal["open", "front", "everyone"]
 class Decision:
     """What happens to a trial, why in words, and what was seen in figures.
 
-    ``seen`` holds plain values that JSON can say, such as the number of peers and the threshold.
+    Attributes:
+        action: ``go on``, ``pause`` or ``stop``.
+        reason: One line; needed for a stop and a pause.
+        seen: Plain values that JSON can say, such as the number of peers and the threshold.
     """
 
     action: Action
@@ -46,10 +49,24 @@ GO_ON = Decision("go on")
 
 @runtime_checkable
 class Pruner(Protocol):
-    """Sees a trial and every trial of the study."""
+    """Sees a trial and every trial of the study.
+
+    One that pauses trials is a `Promoter` too.
+    """
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
-        """Decide about ``trial`` as it stands at its last report; ``trials`` holds it too."""
+        """Decide about a trial as it stands at its last report.
+
+        The same trials must give the same decision, in whatever order they came, unless the
+        strategy says ``resume=False``.
+
+        Args:
+            trial: The trial; lower is better in all of it.
+            trials: Every trial that has trained, this one among them.
+
+        Returns:
+            What happens to the trial.
+        """
 
 
 @runtime_checkable
@@ -57,9 +74,14 @@ class Rule(Protocol):
     """Sees one curve and those of its peers, and knows nothing of objectives."""
 
     def should_stop(self, curve: Floats, peers: Floats) -> bool:
-        """Say whether a trial with this ``curve`` [reports] is hopeless among ``peers``.
+        """Say whether a trial is hopeless among its peers.
 
-        ``peers`` [peers, reports] hold the best values so far at the same reports, lower is better.
+        Args:
+            curve: The best value so far at each report [reports], lower is better.
+            peers: The same of each peer [peers, reports].
+
+        Returns:
+            Whether it is stopped.
         """
 
 
@@ -68,13 +90,28 @@ class Threshold(Protocol):
     """A rule that compares the curve's end with one number, which is recorded."""
 
     def threshold(self, curve: Floats, peers: Floats) -> float | None:
-        """Return the highest end of ``curve`` that may go on, None where nothing is stopped."""
+        """Return the highest end of a curve that may go on.
+
+        Args:
+            curve: The best value so far at each report [reports], lower is better.
+            peers: The same of each peer [peers, reports].
+
+        Returns:
+            The value, None where nothing is stopped.
+        """
 
 
 def peers_of(trial: TrialView, trials: Trials) -> NDArray[np.int_]:
-    """List the rows of finished trials that are no worse than ``trial`` on every static objective.
+    """List the peers of a trial: finished trials that are no worse on every static objective.
 
     The trial itself is none of them.
+
+    Args:
+        trial: The trial that is compared.
+        trials: Every trial that has trained.
+
+    Returns:
+        Rows of ``trials``, ascending [peers].
     """
     limits = [trial.static[name] for name in trials.static_names]
     fit = trials.finished & (trials.numbers != trial.number)
@@ -83,12 +120,18 @@ def peers_of(trial: TrialView, trials: Trials) -> NDArray[np.int_]:
 
 @dataclass(frozen=True)
 class PeersPruner:
-    """Applies a rule among peers, objective by objective; every vote must say stop."""
+    """Applies a rule among peers, objective by objective; every vote must say stop.
+
+    Attributes:
+        rule: What votes.
+        name: What its decisions are called by.
+    """
 
     rule: Rule
     name: str
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return a stop where the rule says so for each learned objective."""
         rows = peers_of(trial, trials)
         seen: dict[str, Any] = {"peers": len(rows)}
         stop = True
@@ -111,22 +154,44 @@ class Promoter(Protocol):
     """A pruner that pauses trials at rungs and lets some of them go on later."""
 
     def next_rung(self, report: int) -> int | None:
-        """Return the first rung after ``report``, so that no trial is trained past it unasked."""
+        """Return the first rung after a report, past which no trial is trained unasked.
+
+        Args:
+            report: The number of a trial's reports.
+
+        Returns:
+            The rung in reports, None where there is none.
+        """
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
-        """Return the number of the ``paused`` trial that goes on next, None when none should."""
+        """Return the paused trial that goes on next.
+
+        Args:
+            paused: The numbers of the paused trials.
+            trials: Every trial that has trained.
+            closing: Whether other trials will still begin.
+
+        Returns:
+            The trial's number, None when none should go on.
+        """
 
 
 class PrunerWrapper:
-    """Begins a pruner that wraps another: rungs and promotions, if any, are the other's."""
+    """Begins a pruner that wraps another: rungs and promotions, if any, are the other's.
+
+    Args:
+        wrapped: The other pruner.
+    """
 
     def __init__(self, wrapped: Pruner) -> None:
         self.wrapped = wrapped
 
     def next_rung(self, report: int) -> int | None:
+        """Return the wrapped pruner's next rung, None where it has no rungs."""
         return self.wrapped.next_rung(report) if isinstance(self.wrapped, Promoter) else None
 
     def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        """Return the trial that the wrapped pruner promotes, None where it promotes none."""
         if not isinstance(self.wrapped, Promoter):
             return None
         return self.wrapped.promote(paused, trials, closing)
@@ -136,11 +201,23 @@ class NeverStop:
     """Lets every trial run to its end."""
 
     def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return "go on"."""
         return GO_ON
 
 
 def as_pruner(made: Pruner | Rule, name: str) -> Pruner:
-    """Turn what a pruner strategy made into a pruner."""
+    """Turn what a pruner strategy made into a pruner.
+
+    Args:
+        made: A pruner, or a rule that is to be asked among peers.
+        name: What a rule's decisions are called by.
+
+    Returns:
+        The pruner.
+
+    Raises:
+        TypeError: Where it is neither.
+    """
     if isinstance(made, Pruner):
         return made
     if isinstance(made, Rule):
@@ -153,10 +230,16 @@ def make_pruner(
     choice: str | Mapping[str, Any],
     naive: Callable[[], Mapping[str, float]] | None = None,
 ) -> Pruner:
-    """Make a pruner from ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+    """Make a pruner of the registry; LstmoptError says what its strategy cannot take.
 
-    ``naive`` gives what the naive forecast scores, by learned objective, lower is better; None
-    where the work knows no such forecast. Raises LstmoptError for what the strategy cannot take.
+    Args:
+        registry: Where its name is looked up.
+        choice: ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+        naive: Gives what the naive forecast scores, by learned objective, lower is better; None
+            where the work knows no such forecast.
+
+    Returns:
+        The pruner.
     """
     named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
     strategy = registry.strategy("pruner", named.name)
@@ -168,10 +251,19 @@ def make_pruner(
 def decisions(
     pruner: Pruner, trial: TrialView, trials: Trials, from_report: int
 ) -> list[tuple[int, Decision]]:
-    """Put the reports from ``from_report`` on into ``trials`` and ask the pruner at each.
+    """Ask a pruner at each report of a trial, up to the first decision that is not to go on.
 
-    Ends with the first decision that is not to go on. Reports come one by one, so that a decision
-    does not depend on how many of them a segment of training happened to hold.
+    Reports come one by one, so that a decision does not depend on how many of them a segment of
+    training happened to hold.
+
+    Args:
+        pruner: What is asked.
+        trial: The trial, with all its reports.
+        trials: Every trial that has trained; the reports are put there.
+        from_report: The first report that is asked about.
+
+    Returns:
+        Each report's number with the decision there.
     """
     made = []
     for report in range(from_report, trial.report + 1):

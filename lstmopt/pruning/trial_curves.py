@@ -20,8 +20,12 @@ Floats = NDArray[np.float64]
 class TrialView:
     """What a pruner may know of the trial that it decides about, up to its last report.
 
-    ``static`` holds the static objectives and ``losses`` the learned ones at each report, by name,
-    all turned so that lower is better.
+    All objectives are turned so that lower is better.
+
+    Attributes:
+        number: The trial's.
+        static: The static objectives by name.
+        losses: The learned objectives by name, each a value a report [reports].
     """
 
     number: int
@@ -34,11 +38,25 @@ class TrialView:
         return len(next(iter(self.losses.values())))
 
     def curve(self, objective: str) -> Floats:
-        """Return the best value so far at each report [reports]; what is not a number is passed."""
+        """Return the best values so far of a learned objective; what is no number is passed.
+
+        Args:
+            objective: Its name.
+
+        Returns:
+            A value a report [reports], infinite before the first number.
+        """
         return _best_so_far(self.losses[objective])
 
     def until(self, report: int) -> TrialView:
-        """Return the trial as it stood after ``report`` reports."""
+        """Return the trial as it stood after some of its reports.
+
+        Args:
+            report: How many of them.
+
+        Returns:
+            The earlier view.
+        """
         seen = {name: tuple(values[:report]) for name, values in self.losses.items()}
         return TrialView(self.number, self.static, seen)
 
@@ -54,6 +72,14 @@ class Trials:
 
     Row n of each column is trial ``numbers[n]``. All objectives are turned so that lower is better.
     What is known of a trial is only ever added to, so what follows from the columns may be kept.
+
+    Args:
+        static: The static objectives' names.
+        learned: The learned objectives' names.
+
+    Attributes:
+        static_names: The names of the columns of ``static``.
+        learned_names: What ``best`` may be asked for.
     """
 
     def __init__(self, static: Sequence[str], learned: Sequence[str]) -> None:
@@ -93,22 +119,32 @@ class Trials:
         return self._static[: len(self)]
 
     def best(self, objective: str) -> Floats:
-        """Best values so far of a learned objective [trials, most reports].
+        """Return the best values so far of a learned objective.
 
-        NaN after a trial's last report; a finished trial keeps what it ended with.
+        Args:
+            objective: Its name.
+
+        Returns:
+            Values [trials, most reports], NaN after a trial's last report; a finished trial keeps
+            what it ended with.
         """
         return self._best[objective][: len(self)]
 
     def row(self, number: int) -> int:
-        """Return the row of a trial."""
+        """Return the row of the trial with a number."""
         return self._rows[number]
 
     def rows(self, numbers: Sequence[int]) -> NDArray[np.int_]:
-        """Return the rows of trials."""
+        """Return the rows of the trials with ``numbers``, in their order [numbers]."""
         return np.fromiter(map(self._rows.__getitem__, numbers), int, len(numbers))
 
     def put(self, trial: TrialView, finished: bool = False) -> None:
-        """Add a trial, or what is new of it."""
+        """Add a trial, or what is new of it.
+
+        Args:
+            trial: The trial with all its reports so far.
+            finished: Whether it ran to its end.
+        """
         row = self._rows.get(trial.number)
         if row is None:
             row = self._append(trial)
@@ -124,7 +160,7 @@ class Trials:
         self._reports[row], self._finished[row] = done, finished
 
     def view(self, number: int) -> TrialView:
-        """Return all that is known of one trial."""
+        """Return all that is known of the trial with a number."""
         row = self._rows[number]
         return TrialView(
             number,
