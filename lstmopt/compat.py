@@ -76,6 +76,13 @@ class LSTMModel(LSTMForecaster):
     """An LSTM whose forecast follows the last step.
 
     The weights have the names of ``LSTMForecaster``, so that either loads the other's state dict.
+
+    Args:
+        input_size: Columns of an input.
+        hidden_size: Units of a layer.
+        num_layers: LSTM layers.
+        output_size: Values of a forecast.
+        dropout: The share (0 to below 1) that is dropped between layers.
     """
 
     def __init__(
@@ -91,22 +98,42 @@ class LSTMModel(LSTMForecaster):
         self.hidden_size, self.num_layers, self.dropout = hidden_size, num_layers, dropout
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """Map inputs [batch, steps, features] to forecasts [batch, output_size]."""
+        """Forecast from inputs.
+
+        Args:
+            x: Scaled inputs [batch, steps, features].
+
+        Returns:
+            Scaled forecasts [batch, output_size].
+        """
         return super().forward(x)[:, -1]
 
 
 class LSTMTrainer:
-    """Trains one model; afterwards the model holds the weights of its best epoch."""
+    """Trains one model; afterwards the model holds the weights of its best epoch.
+
+    Attributes:
+        model: What is trained.
+        workload: The training and validation parts, and how a candidate is trained.
+        candidate: The model's hyperparameters, and the seed of its training.
+        curve: What the last training showed, epoch by epoch.
+    """
 
     def __init__(self, model: LSTMModel, workload: Workload, candidate: Candidate) -> None:
         self.model, self.workload, self.candidate = model, workload, candidate
         self.curve: tuple[Epoch, ...] = ()
 
     def fit(self, epochs: int | None = None) -> LSTMTrainer:
-        """Train from the model's weights for up to ``epochs``, by default those of the workload.
+        """Train from the model's weights; stop early without progress on validation.
 
-        Stops early without progress on validation. Raises LstmoptError where a loss is no longer
-        finite.
+        Args:
+            epochs: At most so many, by default those of the workload.
+
+        Returns:
+            The trainer itself.
+
+        Raises:
+            LstmoptError: For fewer than 1 epoch, and where a loss is no longer finite.
         """
         epochs = self.workload.options.epochs if epochs is None else epochs
         if epochs < 1:
@@ -126,7 +153,11 @@ class LSTMTrainer:
 
     @property
     def best(self) -> Epoch:
-        """The epoch whose weights the model holds."""
+        """The epoch whose weights the model holds.
+
+        Raises:
+            LstmoptError: Before `fit`.
+        """
         if not self.curve:
             raise LstmoptError("a best epoch needs training, found none: call fit() first")
         return min(self.curve, key=lambda epoch: epoch.val_loss)
@@ -151,15 +182,37 @@ class LSTMTrainer:
 class OptunaLSTMTuner:
     """Searches the hyperparameters of an LSTM that forecasts a column one row ahead.
 
-    ``space`` is a study file's ``[space]`` table, by default the classic space. ``n_jobs`` local
-    processes train (-1: one a core); above 1, a script needs ``if __name__ == "__main__":``. The
-    run's folder is ``out``, by default ``runs/<study_name>``; the same call goes on with the run
-    there, up to ``n_trials`` in all.
+    A subclass may override ``objective(trial)``; its trials run one at a time, and nothing prunes
+    them but itself.
 
-    A subclass may override ``objective(trial)`` to return one value (minimised) or two
-    (best_val_loss, minimised, and final_val_r2, maximised); its trials run one at a time.
+    Args:
+        data: A row a time step; numeric columns, among them the target.
+        target_column: The column that is forecast.
+        sequence_length: Rows that a forecast reads.
+        n_trials: Trials in all, those of earlier calls in the same folder among them.
+        timeout: Seconds of one call, None for any time.
+        study_name: The study's, and by default that of its folder.
+        objectives: What is optimised, by registered names.
+        sampler: A registered sampler's name.
+        pruner: A registered pruner's name.
+        epochs: Epochs of a trial at most.
+        seed: Everything random follows from it.
+        n_jobs: Local processes that train, -1 for one a core; above 1, a script needs
+            ``if __name__ == "__main__":``.
+        out: The run's folder, by default ``runs/<study_name>``; the same call goes on with the run
+            there.
+        feature_columns: The columns that a forecast reads besides the target, None for every other
+            numeric one.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        space: A study file's ``[space]`` table, None for the classic space.
 
-    Raises LstmoptError for anything wrong with the data or the options.
+    Attributes:
+        job: The work as it was prepared.
+        study: The study, None before `optimize`.
+        results: The result document, None before `train_best_model`.
+
+    Raises:
+        LstmoptError: For anything wrong with the data or the options.
     """
 
     def __init__(
@@ -210,11 +263,29 @@ class OptunaLSTMTuner:
         self._trial: optuna.Trial | None = None
 
     def objective(self, trial: optuna.Trial) -> float | tuple[float, float]:
-        """Judge one trial; a subclass may override it, without it the engine searches."""
+        """Judge one trial; for a subclass to override, without it the engine searches.
+
+        Args:
+            trial: What is asked for hyperparameters.
+
+        Returns:
+            One finite value, minimised; or best_val_loss, minimised, and final_val_r2, maximised.
+            As many in every trial.
+
+        Raises:
+            NotImplementedError: Where it is called and not overridden.
+        """
         raise NotImplementedError("the engine's own search has no objective of one trial to call")
 
     def optimize(self) -> optuna.Study:
-        """Search until ``n_trials`` or the timeout, and return the study."""
+        """Search until ``n_trials`` or the timeout.
+
+        Returns:
+            The study; each trial's values are those of the objectives, in their order.
+
+        Raises:
+            LstmoptError: For another study in the folder, and for what `objective` may not return.
+        """
         if type(self).objective is OptunaLSTMTuner.objective:
             self.study = _search(self.job)
         else:
@@ -229,6 +300,16 @@ class OptunaLSTMTuner:
         """Train the best trial, open the test part once, and save both in the run's folder.
 
         The best is the knee of the front; with an objective of your own, the best first value.
+
+        Args:
+            epochs: Epochs of this training at most.
+
+        Returns:
+            The trainer, its model, and its history: ``train_loss``, ``val_loss``, ``val_r2`` and
+            ``val_mae``, each a value an epoch.
+
+        Raises:
+            LstmoptError: Before `optimize`, and where no trial ran to its end.
         """
         study = self._searched()
         start = time.perf_counter()
@@ -244,7 +325,17 @@ class OptunaLSTMTuner:
         return trainer, trainer.model, trainer.history
 
     def _build_model(self, hidden_size: int, num_layers: int, dropout: float = 0.2) -> LSTMModel:
-        """Build a network for this data; the same call in the same trial gives the same weights."""
+        """Build a network for this data, for an objective of your own.
+
+        Args:
+            hidden_size: Units of a layer.
+            num_layers: LSTM layers.
+            dropout: The share (0 to below 1) that is dropped between layers.
+
+        Returns:
+            The network on the study's device; the same call in the same trial gives the same
+            weights.
+        """
         params: Params = {"hidden_size": hidden_size, "num_layers": num_layers, "dropout": dropout}
         candidate = _candidate(params, self._seed())
         workload = self._load()
@@ -262,7 +353,19 @@ class OptunaLSTMTuner:
         weight_decay: float = 0.0,
         optimizer: str = "Adam",
     ) -> LSTMTrainer:
-        """Train ``model`` and return its trainer; within a trial, note there what was trained."""
+        """Train a network; within a trial, note there what was trained.
+
+        Args:
+            model: From `_build_model`.
+            learning_rate: Constant.
+            batch_size: Windows of a step.
+            epochs: At most so many, by default the tuner's.
+            weight_decay: Of the optimiser.
+            optimizer: ``Adam`` or ``AdamW``.
+
+        Returns:
+            Its trainer, after training.
+        """
         params: Params = {
             "hidden_size": model.hidden_size,
             "num_layers": model.num_layers,
@@ -304,7 +407,7 @@ class OptunaLSTMTuner:
         return self._workload
 
     def _search_own(self) -> optuna.Study:
-        """Run the subclass's objective on a stored study; the caller holds the folder."""
+        """Return a stored study, searched by the user's objective; the caller holds the folder."""
         job, start = self.job, time.perf_counter()
         count = _stored_values(job)
         first = None if count else self._first_trial()
@@ -328,7 +431,7 @@ class OptunaLSTMTuner:
         return study
 
     def _first_trial(self) -> optuna.trial.FrozenTrial:
-        """Run the first trial in memory: only its answer says how many objectives there are."""
+        """Return the first trial, run in memory: its answer says how many objectives there are."""
         study = optuna.create_study(sampler=_Samplers(self.job).of(0))
         trial = study.ask()
         values: tuple[float, ...] | None
@@ -350,7 +453,11 @@ class OptunaLSTMTuner:
         return values
 
     def _answer(self, trial: optuna.Trial) -> tuple[float, ...]:
-        """Call the objective; return its one or two values, checked."""
+        """Return what the objective answers, one value or two.
+
+        Raises:
+            LstmoptError: For another number of values, and for one that is not finite.
+        """
         self._trial = trial
         try:
             answer = self.objective(trial)
@@ -372,7 +479,7 @@ class OptunaLSTMTuner:
     def _train(
         self, study: optuna.Study, best: TrialRecord, epochs: int
     ) -> tuple[Finished, ForecastCosts]:
-        """Train a trial anew with ``epochs``, test it, save the model."""
+        """Return what came of a trial that was trained anew, tested and saved."""
         training = options.replace(self.job.config.training, epochs=epochs)
         content = msgspec.to_builtins(options.replace(self.job.config, training=training))
         config = options.make_config(content, "OptunaLSTMTuner")
@@ -421,13 +528,14 @@ class _Samplers:
     kept: optuna.samplers.BaseSampler | None = None
 
     def of(self, number: int) -> optuna.samplers.BaseSampler:
+        """Return the sampler of the trial with a number."""
         if self.kept is None or self.job.plan.sampler.resume:
             self.kept = self.job.plan.make_sampler(number)
         return self.kept
 
 
 def _search(job: Job) -> optuna.Study:
-    """Run the engine's search in the job's folder, without choosing a model."""
+    """Return the study that the engine has searched in the job's folder; no model is chosen."""
     start, observer, stop = time.perf_counter(), _Log(), StopRequest()
     with job.lock():
         opened = open_search(job, observer, stop=stop)
@@ -443,7 +551,11 @@ def _search(job: Job) -> optuna.Study:
 
 
 def _as_own(job: Job) -> Job:
-    """Return the job of a user's own objective, which nothing prunes; refuse several workers."""
+    """Return the job of a user's own objective, which nothing prunes.
+
+    Raises:
+        LstmoptError: For several workers.
+    """
     if job.config.workers != 1:
         raise LstmoptError(
             f"an objective of your own runs one trial at a time, found n_jobs = "
@@ -458,13 +570,13 @@ def _with_goals(job: Job, goals: Goals) -> Job:
 
 
 def _own_identity(job: Job) -> dict[str, Any]:
-    """Say what must not change between calls; the space is the objective's own affair."""
+    """Return what must not change between calls; the space is the objective's own affair."""
     identity = {name: value for name, value in job.identity().items() if name != "space"}
     return identity | {"objectives": job.goals.names}
 
 
 def _stored_values(job: Job) -> int:
-    """Count the values of a trial in the study that the folder holds; 0 where it holds none."""
+    """Return how many values a trial of the folder's study has; 0 where there is no study."""
     journal = job.folder.journal
     if not journal.is_file():
         return 0
@@ -478,12 +590,12 @@ def _stored_values(job: Job) -> int:
 
 
 def _count(trial: optuna.trial.FrozenTrial | None) -> int:
-    """Count a trial's values; only a study of one objective can prune a trial."""
+    """Return how many values a trial has; only a study of one objective can prune a trial."""
     return len(trial.values) if trial is not None and trial.values is not None else 1
 
 
 def _done(study: optuna.Study) -> int:
-    """Count the trials that were judged; one whose objective raised is tried again."""
+    """Return how many trials were judged; one whose objective raised is tried again."""
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     return len(study.get_trials(deepcopy=False, states=states))
 
@@ -493,13 +605,17 @@ def _is_late(start: float, seconds: float | None) -> bool:
 
 
 def _candidate(params: Params, seed: int) -> Candidate:
-    """Check hyperparameters as a space's are checked."""
+    """Return hyperparameters, checked as a space's are checked, with a seed."""
     parse_space({name: [value] for name, value in params.items()})
     return Candidate(params, seed)
 
 
 def _best(trials: Sequence[TrialRecord], goals: Goals, own: bool) -> TrialRecord:
-    """Choose the knee of the front, or of an objective of a user's own the best first value."""
+    """Return the knee of the front, or of an objective of a user's own the best first value.
+
+    Raises:
+        MachineError: Where there is no front.
+    """
     front = front_of(trials, goals)
     if not front:
         raise MachineError(no_front(trials))

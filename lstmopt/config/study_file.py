@@ -70,7 +70,7 @@ def make_config(content: dict[str, Any], source: str = "the study") -> Config:
 
 
 def _check_earlier(config: Config) -> WarmStartOptions:
-    """Refuse what is not the type of what a study learns from, which is made when it is asked."""
+    """Return what a study learns from: it is checked where it is asked for, which is here."""
     return config.earlier
 
 
@@ -95,7 +95,7 @@ _BOUND = re.compile(r"Expected `\w+` (>=|>|<=|<|matching)")
 
 
 def _explain(message: str, content: Any, source: str) -> str:
-    """Turn a validation message into one sentence with the near miss of an unknown key."""
+    """Return a validation message as one sentence, with the near miss of an unknown key."""
     path = found[1] if (found := re.search(r"at `\$\.?([^`]*)`", message)) else ""
     keys = [key for key in path.split(".") if key]
     if unknown := re.search(r"unknown field `([^`]*)`", message):
@@ -121,7 +121,7 @@ def _type_at(keys: list[str]) -> Any:
 
 
 def _bound_of(wanted: Any) -> str:
-    """Say in words what bounds a type, which may be one of None too."""
+    """Return in words what bounds a type, which may be one of None too."""
     options = [wanted] if get_origin(wanted) is Annotated else get_args(wanted)
     (meta,) = (
         note
@@ -139,7 +139,14 @@ def _bound_of(wanted: Any) -> str:
 
 
 def shipped_study() -> Path:
-    """Return the study file that comes with the program."""
+    """Return the study file that comes with the program.
+
+    Returns:
+        Its path.
+
+    Raises:
+        LstmoptError: Where it was not installed.
+    """
     from importlib.util import find_spec
 
     found = find_spec("lstmopt_studies")

@@ -31,7 +31,18 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Weights with everything needed to forecast in the target's own units."""
+    """Weights with everything needed to forecast in the target's own units.
+
+    Attributes:
+        weights: The network's state dict.
+        architecture: Its hidden size and layers.
+        features: Columns of its input: past, calendar, and one a step for each known in advance.
+        shape: Rows read and rows forecast.
+        scaling: Mean and standard deviation of the columns, the target first.
+        step: The series' step, a pandas offset alias.
+        calendar: The names of its calendar features.
+        data: How a table is read.
+    """
 
     weights: dict[str, torch.Tensor]
     architecture: Architecture
@@ -43,15 +54,23 @@ class Forecaster:
     data: DataOptions
 
     def network(self) -> LSTMForecaster:
-        """Build the network with its weights, in eval mode."""
+        """Build the network.
+
+        Returns:
+            It, with its weights, in eval mode.
+        """
         model = LSTMForecaster(self.architecture, self.features, self.shape.horizon)
         model.load_state_dict(self.weights)
         return model.eval()
 
     def forecast(self, inputs: np.ndarray) -> np.ndarray:
-        """Map scaled inputs [windows, window, features] to forecasts [windows, horizon].
+        """Forecast from windows of scaled inputs.
 
-        The forecasts are in the target's own units.
+        Args:
+            inputs: Inputs as `data.windows.Part` gathers them [windows, window, features].
+
+        Returns:
+            Forecasts in the target's own units [windows, horizon].
         """
         with torch.inference_mode():
             scaled = self.network()(torch.as_tensor(inputs, dtype=torch.float32))[:, -1]
@@ -59,10 +78,17 @@ class Forecaster:
         return own
 
     def predict(self, source: str | Path | pd.DataFrame) -> pd.DataFrame:
-        """Forecast the ``horizon`` rows after the last observed target of a table.
+        """Forecast the rows after the last observed target of a table.
 
-        Returns columns ``time`` and the target's name. Columns known in advance must be filled
-        for those rows. Raises LstmoptError where the table lacks what the model was fitted on.
+        Args:
+            source: A table, or the path of one, with the columns that the model was fitted on.
+                Columns known in advance must be filled for the rows that are forecast.
+
+        Returns:
+            A row a forecast [horizon]: ``time`` and the target's name, in its own units.
+
+        Raises:
+            LstmoptError: Where the table lacks what the model was fitted on, or has another step.
         """
         series = read_series(source, self.data, fitted=True)
         series = replace(series, calendar=self.calendar)
@@ -77,7 +103,11 @@ class Forecaster:
         return pd.DataFrame({"time": times, series.target: self.forecast(inputs[None])[0]})
 
     def _inputs_until(self, series: Series, origin: int) -> np.ndarray:
-        """Return the scaled inputs [window, features] of the forecast from ``origin``."""
+        """Return the scaled inputs [window, features] of the forecast from ``origin``.
+
+        Raises:
+            LstmoptError: For a series that is too short, and for missing values.
+        """
         window = self.shape.window
         if origin + 1 < window:
             raise LstmoptError(
@@ -97,7 +127,11 @@ class Forecaster:
         return inputs
 
     def _check(self) -> None:
-        """Raise ValueError where the parts of a description do not belong together."""
+        """Hold the parts of a description to each other.
+
+        Raises:
+            ValueError: Where they do not belong together.
+        """
         past, known = 1 + len(self.data.features or ()), len(self.data.known)
         for name, moments in (("mean", self.scaling.mean), ("std", self.scaling.std)):
             if moments.shape != (past + known,) or not np.isfinite(moments).all():
@@ -111,7 +145,12 @@ class Forecaster:
         self.network()
 
     def save(self, weights: Path) -> None:
-        """Write the weights (``.pth``, a plain state dict) and beside them the description."""
+        """Write the model to disk.
+
+        Args:
+            weights: Where the weights go, a plain state dict (``.pth``); the description goes
+                beside them (``.json``).
+        """
         buffer = io.BytesIO()
         torch.save(self.weights, buffer)
         write_whole(weights, buffer.getvalue())
@@ -130,7 +169,17 @@ class Forecaster:
 
     @classmethod
     def load(cls, path: Path) -> Forecaster:
-        """Read a saved model from its ``.pth`` file or the run's folder; runs no code from it."""
+        """Read a saved model; no code in it is run.
+
+        Args:
+            path: Its ``.pth`` file, or the folder of a finished run.
+
+        Returns:
+            The model.
+
+        Raises:
+            LstmoptError: Where there is none, or it is not what `save` wrote.
+        """
         weights = find_weights(path)
         try:
             state = read_tensors(weights)
@@ -161,7 +210,15 @@ class Forecaster:
 
 
 def describe_inputs(series: Series, options: DataOptions) -> DataOptions:
-    """Pin what a study found out about its data, so that a prediction reads the same columns."""
+    """Pin what a study found out about its data, so that a prediction reads the same columns.
+
+    Args:
+        series: The data as it was read.
+        options: How it was read.
+
+    Returns:
+        The options of a prediction.
+    """
     return msgspec.structs.replace(
         options,
         path="",

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 
 class Run(RunData):
-    """A run as it stands: its tables, its study, its model, its figures and its report."""
+    """A run as it stands: its tables, its study, its model, its figures and its report.
+
+    Attributes:
+        folder: The run's folder and the names in it.
+        results: What ``optimization_results.json`` holds, or the same of a study that has no such
+            file yet or has gone on since it was written.
+        active: The trials that are not closed, of such a study.
+    """
 
     @property
     def figures(self) -> Figures:

@@ -25,7 +25,14 @@ _CONTRACTS: dict[Kind, type[Contract]] = {
 
 @dataclass(frozen=True)
 class Checked:
-    """A law of a plug-in: ``broken`` says how, "" where it holds."""
+    """A law of a plug-in, held or broken.
+
+    Attributes:
+        kind: The plug-in's.
+        name: The plug-in's.
+        law: What it must hold to, in words.
+        broken: How it is broken, "" where it holds.
+    """
 
     kind: Kind
     name: str
@@ -34,9 +41,17 @@ class Checked:
 
 
 def check_plugins(text: str, files: tuple[Path, ...] = ()) -> Iterator[Checked]:
-    """Check everything called ``text`` (``NAME:KEY=VALUE,…``), or brought by a package of the name.
+    """Check everything under a name, or brought by a package of the name.
 
-    Raises LstmoptError where there is nothing of it.
+    Args:
+        text: ``NAME`` or ``NAME:KEY=VALUE,…``, a strategy's options.
+        files: Python files that bring plug-ins.
+
+    Yields:
+        The laws, each as soon as it is checked.
+
+    Raises:
+        LstmoptError: Where there is nothing of the name.
     """
     registry = load_registry(files)
     named = Named.parse(text)

@@ -11,13 +11,25 @@ class Contract:
 
     @classmethod
     def laws(cls) -> list[str]:
-        """Name the laws, in the order in which they are written."""
+        """Return the names of the laws, in the order in which they are written.
+
+        Returns:
+            Names of methods.
+        """
         names = [name for base in reversed(cls.__mro__) for name in vars(base)]
         return [name for name in dict.fromkeys(names) if name.startswith("test_")]
 
 
 def broken_laws(contract: type[Contract], **attributes: Any) -> Iterator[tuple[str, str]]:
-    """Check a plug-in, given as class ``attributes``; yield each law with "" or what breaks it."""
+    """Check a plug-in against a contract, without pytest.
+
+    Args:
+        contract: The contract of its kind.
+        **attributes: What a subclass of the contract would set, such as ``strategy``.
+
+    Yields:
+        Each law in words, with "" or what breaks it.
+    """
     checked = type(contract.__name__, (contract,), attributes)()
     for law in contract.laws():
         try:

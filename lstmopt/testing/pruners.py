@@ -25,11 +25,13 @@ _TRIALS = 12
 
 
 class PrunerContract(Contract):
-    """What a pruner must hold to.
+    """What a pruner must hold to; subclass it with one.
 
-    Subclass it with the ``strategy``, and the ``options`` that ``make`` cannot do without.
-    ``needs_peers`` is False for one that compares a trial with a fixed bound, which may stop it
-    whoever else there is, and however good it is beside others.
+    Attributes:
+        strategy: What is checked.
+        options: What its ``make`` cannot do without, by keyword.
+        needs_peers: False for one that compares a trial with a fixed bound, which may stop it
+            whoever else there is, and however good it is beside others.
     """
 
     strategy: ClassVar[Strategy]
@@ -48,13 +50,16 @@ class PrunerContract(Contract):
         return as_pruner(made, self.strategy.name)
 
     def test_it_says_what_it_is(self) -> None:
+        """It has a name and a summary."""
         assert self.strategy.name, "a strategy has a name"
         assert self.strategy.summary, "a strategy says in one line what it does"
 
     def test_it_makes_a_pruner_or_a_rule(self) -> None:
+        """``make`` accepts the options and gives what has ``decide`` or ``should_stop``."""
         self._make()
 
     def test_it_looks_at_nothing_ahead(self) -> None:
+        """What a trial does after a report changes no decision up to it."""
         for rng, trial, others in _studies():
             cut = int(rng.integers(1, EPOCHS))
             other_end = rng.uniform(0, 9, EPOCHS - cut).tolist()
@@ -67,6 +72,7 @@ class PrunerContract(Contract):
             assert first == second, "what came later in a trial changed a decision about it"
 
     def test_the_order_in_which_trials_came_changes_nothing(self) -> None:
+        """Of a strategy with ``resume``, a permutation of the trials gives the same decisions."""
         if not self.strategy.resume:
             return
         for rng, trial, others in _studies():
@@ -75,6 +81,7 @@ class PrunerContract(Contract):
             assert first == second, "the same trials in another order gave another decision"
 
     def test_with_nobody_finished_it_stops_nothing(self) -> None:
+        """Without peers a trial is not stopped."""
         if not self.needs_peers:
             return
         for _, trial, _ in _studies():
@@ -82,6 +89,7 @@ class PrunerContract(Contract):
             assert "stop" not in found, "a trial was stopped that could be compared with none"
 
     def test_a_trial_better_than_all_others_at_every_report_is_never_stopped(self) -> None:
+        """What dominates everything goes on."""
         if not self.needs_peers:
             return
         for _, trial, others in _studies():
@@ -92,6 +100,7 @@ class PrunerContract(Contract):
             assert "stop" not in found, "the best trial of a study was stopped"
 
     def test_what_it_saw_can_be_recorded(self) -> None:
+        """``seen`` can be written as JSON, and a stop or a pause has a reason."""
         for _, trial, others in _studies():
             for decision in _decisions(self._make(), trial, others):
                 assert decision.action in ("go on", "pause", "stop"), decision.action
@@ -99,6 +108,7 @@ class PrunerContract(Contract):
                 assert decision.action == "go on" or decision.reason, "a stop has a reason"
 
     def test_a_pruner_made_anew_decides_the_same(self) -> None:
+        """Of a strategy with ``resume``, all state follows from the trials."""
         if not self.strategy.resume:
             return
         pruner = self._make()
@@ -107,6 +117,7 @@ class PrunerContract(Contract):
             assert kept == anew, "a decision depends on which studies it was asked about before"
 
     def test_a_study_with_it_comes_to_an_end(self) -> None:
+        """A study of the real driver closes every trial and completes one."""
         sampler = load_registry().strategy("sampler", "random")
         records = Stage(sampler, {}, pruner=self._make()).search(24)
         assert len(records) == 24
@@ -150,7 +161,7 @@ _ANY = Strategy("any", dict, "stands for a strategy that can do everything", "")
 
 
 def _decisions(pruner: Pruner, trial: TrialView, others: Sequence[Other]) -> list[Decision]:
-    """Let a trial come report by report; return what is decided, up to the first end of it."""
+    """Return what is decided about a trial report by report, up to the first end of it."""
     trials = Trials(list(trial.static), list(trial.losses))
     for other, finished in others:
         trials.put(other, finished)

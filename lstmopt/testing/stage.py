@@ -65,7 +65,10 @@ def static_of(params: Params, goals: Goals) -> dict[str, float]:
 
 
 def losses(params: Params) -> list[float]:
-    """Return the loss after each epoch: large networks end lower and learn more slowly."""
+    """Return the loss of a candidate after each epoch [epochs].
+
+    Large networks end lower and learn more slowly.
+    """
     size = Architecture.of(params)
     rate = float(params.get("learning_rate", 0.01))
     end = 0.1 + 1 / size.hidden_size + 0.05 * abs(math.log10(rate / 0.01))
@@ -73,7 +76,7 @@ def losses(params: Params) -> list[float]:
 
 
 def train(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:
-    """Stand in for training."""
+    """Return what stands in for training: up to ``epochs`` more of `losses`."""
     first = int(checkpoint or 0)
     curve = losses(candidate.params)[first : first + epochs]
     done = tuple(Epoch(first + n, v, v, v, 1 - v, 1.0) for n, v in enumerate(curve, 1))
@@ -85,15 +88,27 @@ class NoCheckpoints:
     """Keeps none: a checkpoint here is how many epochs there were."""
 
     def read_checkpoint(self, number: int, epochs: int) -> bytes | None:
+        """Return the number of epochs as a checkpoint, None before the first."""
         return str(epochs).encode() if epochs else None
 
-    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None: ...
+    def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
+        """Keep nothing."""
 
-    def drop_checkpoints(self, number: int, keep: int | None = None) -> None: ...
+    def drop_checkpoints(self, number: int, keep: int | None = None) -> None:
+        """Drop nothing."""
 
 
 class Stage:
-    """A study of ``trials`` with a sampler, goals and a space that suit it."""
+    """A study in memory, with goals and a space that suit a sampler.
+
+    Args:
+        strategy: The sampler's.
+        options: Its options, by keyword.
+        pruner: A name with options, or a pruner.
+        limits: What a forecast may cost at most, None for anything.
+        beginning: What a warm start gave, None for a cold start.
+        seed: The study's.
+    """
 
     def __init__(
         self,
@@ -123,7 +138,15 @@ class Stage:
         self.stored = StoredStudy(study, storage, ())
 
     def search(self, trials: int, call: Callable[..., Progress] | None = None) -> list[TrialRecord]:
-        """Search up to ``trials`` in all, each time with a driver of its own."""
+        """Search with a driver of its own, which goes on where an earlier one ended.
+
+        Args:
+            trials: Trials in all.
+            call: Trains in place of `train`.
+
+        Returns:
+            The records of all trials.
+        """
         plan = Plan(
             self.seed,
             self.space,

@@ -23,10 +23,13 @@ from lstmopt.warm_start.protocols import (
 
 
 class WarmStartContract(Contract):
-    """What a warm start must hold to.
+    """What a warm start must hold to; subclass it with one.
 
-    Subclass it with the ``strategy``, and the ``options`` that ``make`` cannot do without. What a
-    warm start is given never holds anything of a test part.
+    What a warm start is given never holds anything of a test part.
+
+    Attributes:
+        strategy: What is checked.
+        options: What its ``make`` cannot do without, by keyword.
     """
 
     strategy: ClassVar[Strategy]
@@ -37,15 +40,18 @@ class WarmStartContract(Contract):
         return ask_for_beginning(made, self.strategy.name, space, past)
 
     def test_it_says_what_it_is(self) -> None:
+        """It has a name and a summary."""
         assert self.strategy.name, "a strategy has a name"
         assert self.strategy.summary, "a strategy says in one line what it does"
 
     def test_it_lives_with_no_study_and_with_a_study_of_one_trial(self) -> None:
+        """Too little to learn from is no error."""
         self._begin(CLASSIC_STAGE)
         self._begin(CLASSIC_STAGE, _study("one", 1))
         self._begin(CLASSIC_STAGE, _study("none", 0), _study("two", 30))
 
     def test_it_proposes_candidates_inside_the_space_only(self) -> None:
+        """Nothing has to be dropped, in a space with ranges and in a finite one."""
         for space in (CLASSIC_STAGE, FINITE_STAGE):
             past = [_study(str(n), 30, space, n) for n in range(3)]
             beginning = self._begin(space, *past)
@@ -53,12 +59,14 @@ class WarmStartContract(Contract):
             assert not dropped, dropped[0]
 
     def test_it_begins_the_same_every_time(self) -> None:
+        """The same studies give the same beginning, so that a study can go on."""
         past = [_study("one", 30), _study("two", 30, seed=1, same_work=True)]
         first, second = self._begin(CLASSIC_STAGE, *past), self._begin(CLASSIC_STAGE, *past)
         plain = [dataclasses.replace(b, adviser=None) for b in (first, second)]
         assert plain[0] == plain[1], "two beginnings from the same studies differ"
 
     def test_it_takes_over_trials_of_the_same_work_alone(self) -> None:
+        """``finished`` holds no trial of other data or training."""
         past = _study("same", 30, same_work=True), _study("other", 30, seed=1)
         for trial in self._begin(
             CLASSIC_STAGE, *past
@@ -66,6 +74,7 @@ class WarmStartContract(Contract):
             assert trial in past[0].trials
 
     def test_it_lives_with_trials_that_leave_something_open(self) -> None:
+        """A hyperparameter that did not vary there may be missing."""
         study = _study("partly", 30)
         trials = tuple(
             dataclasses.replace(trial, params=_without(trial.params), exact=False)
@@ -74,6 +83,7 @@ class WarmStartContract(Contract):
         self._begin(CLASSIC_STAGE, dataclasses.replace(study, trials=trials))
 
     def test_it_lives_with_several_learned_objectives_and_with_no_static_one(self) -> None:
+        """It counts on no number of objectives."""
         study = _study("several", 30)
         trials = tuple(
             dataclasses.replace(trial, losses=(trial.losses[0], -trial.losses[0]), static=())
@@ -82,10 +92,12 @@ class WarmStartContract(Contract):
         self._begin(CLASSIC_STAGE, dataclasses.replace(study, trials=trials))
 
     def test_it_lives_with_trials_that_are_all_alike(self) -> None:
+        """Ten times one trial is no error."""
         trial = _study("one", 1).trials[0]
         self._begin(CLASSIC_STAGE, PastStudy("alike", (trial,) * 10))
 
     def test_its_adviser_names_observations_that_are_there(self) -> None:
+        """Its indices are valid, each once, and follow from the finished trials alone."""
         beginning = self._begin(CLASSIC_STAGE, _study("one", 30), _study("two", 30, seed=1))
         if beginning.adviser is None:
             return
@@ -99,6 +111,7 @@ class WarmStartContract(Contract):
             assert again == shown, "an adviser's answer depends on when it is asked"
 
     def test_a_study_that_begins_so_comes_to_an_end(self) -> None:
+        """Samplers of three kinds search to the end with what it gives."""
         past = [_study("one", 30), _study("two", 30, seed=1)]
         registry = load_registry()
         for name in ("tpe", "nsga2", "random"):

@@ -21,12 +21,16 @@ from lstmopt.search_space import Params, Space
 
 @dataclass(frozen=True)
 class PastTrial:
-    """A finished trial of an earlier study.
+    """A finished trial of an earlier study, in the space and objectives of the study that begins.
 
-    ``params`` lie inside the space of the study that begins; what varies there and did not in the
-    earlier study may be missing. ``losses`` are the learned objectives as they were recorded and
-    ``static`` the others as they are on this machine, lower is better, each in the goals' order.
-    ``exact`` says that the same candidate, trained here, is the one that was trained there.
+    Attributes:
+        number: The trial's, in its own study.
+        params: Its candidate; what varies here and did not in its own study may be missing.
+        losses: The learned objectives as they were recorded, lower is better, in the goals' order
+            [learned objectives].
+        static: The static objectives as they are on this machine, likewise [static objectives].
+        exact: Whether the same candidate, trained here, is the one that was trained there.
+        curve: What its training showed, report by report.
     """
 
     number: int
@@ -46,8 +50,11 @@ class PastTrial:
 class PastStudy:
     """An earlier study's finished trials.
 
-    ``same_work`` says that a loss there is a loss here: the same data, windows, split and training.
-    ``similarity`` compares the two series, from 0 to 1; None where one of them is not known.
+    Attributes:
+        name: What it is called in notices.
+        trials: The trials that could be put into this study's space.
+        same_work: Whether a loss there is a loss here: the same data, windows, split and training.
+        similarity: Of the two series, from 0 to 1; None where one of them is not known.
     """
 
     name: str
@@ -59,7 +66,7 @@ class PastStudy:
     def front(self) -> list[PastTrial]:
         """The trials that none dominates, ordered so that the first few stand for all of them.
 
-        The most accurate comes first (see `front.spread`); equals count once.
+        The most accurate comes first (see `pareto.spread`); equals count once.
         """
         mask = front_mask([trial.values for trial in self.trials])
         unique = {t.values: t for t, kept in zip(self.trials, mask, strict=True) if kept}
@@ -71,9 +78,13 @@ class PastStudy:
 class Observation:
     """What a sampler is shown of a candidate that this study has not trained.
 
-    ``ranks`` are the learned objectives as shares of its own study's trials that were better, from
-    0 for the best to 1: raw losses of other data mean nothing here. One rank stands for all of
-    them. ``static`` are the others, measured on this machine where none are given.
+    Attributes:
+        params: The candidate; a sampler draws what is left open.
+        ranks: The learned objectives as shares of its own study's trials that were better, from 0
+            for the best to 1: raw losses of other data mean nothing here. One rank stands for all
+            of them.
+        static: The static objectives, lower is better; measured on this machine where none are
+            given.
     """
 
     params: Params
@@ -85,9 +96,16 @@ class Adviser(Protocol):
     """Decides, before each proposal, which observations are worth showing."""
 
     def shown(self, own: Sequence[PastTrial]) -> Sequence[int]:
-        """Return indices of the observations to show, from the study's ``own`` finished trials.
+        """Choose the observations to show, from what is finished alone.
 
-        It must depend on them alone, so that an interrupted study goes on as it would have.
+        The same trials must give the same answer, so that an interrupted study goes on as it would
+        have.
+
+        Args:
+            own: The study's own finished trials.
+
+        Returns:
+            Indices of the beginning's observations, each once.
         """
 
 
@@ -95,10 +113,13 @@ class Adviser(Protocol):
 class Beginning:
     """What a study begins with.
 
-    ``candidates`` are tried first, in this order; a sampler draws what they leave open. ``space``
-    may be narrower than the study's. ``finished`` trials are taken over as they are, which only
-    those of the same work can be. ``observations`` are shown to the sampler and count for nothing
-    else, all of them unless an ``adviser`` chooses. ``notices`` are told to the user.
+    Attributes:
+        space: The study's, or a narrower one.
+        candidates: Tried first, in this order; a sampler draws what they leave open.
+        finished: Trials taken over as they are, which only exact ones of the same work can be.
+        observations: Shown to the sampler; they count for nothing else.
+        adviser: Chooses among the observations before each proposal; None shows all of them.
+        notices: Lines told to the user.
     """
 
     space: Space
@@ -113,15 +134,30 @@ class WarmStart(Protocol):
     """Learns from earlier studies."""
 
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
-        """Return the beginning of a study over ``space``.
+        """Learn what a study begins with.
 
         The same arguments must give the same beginning: a study that goes on asks again. What lies
         outside the space is dropped, with a notice.
+
+        Args:
+            space: The space of the study that begins.
+            past: Earlier studies, in its space and objectives; there may be none.
+
+        Returns:
+            The beginning.
         """
 
 
 def make_warm_start(registry: Registry, choice: str | Mapping[str, object]) -> WarmStart:
-    """Make a warm start from ``NAME:KEY=VALUE,…`` or a table with its name and options."""
+    """Make a warm start of the registry.
+
+    Args:
+        registry: Where its name is looked up.
+        choice: ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+
+    Returns:
+        The warm start.
+    """
     named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
     return make_strategy(registry, registry.strategy("warm-start", named.name), named.options)
 
@@ -129,7 +165,16 @@ def make_warm_start(registry: Registry, choice: str | Mapping[str, object]) -> W
 def make_strategy(
     registry: Registry, strategy: Strategy, options: Mapping[str, object]
 ) -> WarmStart:
-    """Make what a strategy stands for; it may wrap others of the registry."""
+    """Make what a strategy stands for; it may wrap others of the registry.
+
+    Args:
+        registry: Where others are looked up.
+        strategy: A warm start's.
+        options: Its options, by keyword.
+
+    Returns:
+        The warm start.
+    """
     wrap: Callable[..., WarmStart] = partial(make_warm_start, registry)
     made: WarmStart = make(strategy, "warm-start", options, make_warm_start=wrap)
     return made
@@ -138,7 +183,21 @@ def make_strategy(
 def ask_for_beginning(
     warm_start: WarmStart, name: str, space: Space, past: Sequence[PastStudy]
 ) -> Beginning:
-    """Ask a warm start for a beginning and hold it to what it may give."""
+    """Ask a warm start for a beginning and hold it to what it may give.
+
+    Args:
+        warm_start: What is asked.
+        name: What it is called in notices.
+        space: The space of the study that begins.
+        past: Earlier studies, in its space and objectives.
+
+    Returns:
+        The beginning, without what lies outside its space; its notices say so.
+
+    Raises:
+        LstmoptError: For a space that is not narrower, for trials that cannot be taken over, and
+            for an adviser's observations outside the space.
+    """
     beginning = warm_start.begin(space, past)
     if reason := space.excludes(beginning.space):
         raise LstmoptError(

@@ -81,7 +81,21 @@ def run_study(
     observer: Observer | None = None,
     executor: Executor | None = None,
 ) -> StudyResults:
-    """Do what `run` does; return what was found."""
+    """Do what `run` does.
+
+    Args:
+        config: As in `run`, like the others.
+        out: The run's folder.
+        source: A table in place of the file.
+        observer: Is told how the study goes.
+        executor: Candidates are trained on it.
+
+    Returns:
+        What was found.
+
+    Raises:
+        MachineError: Where no trial ran to its end.
+    """
     observer, stop = observer or Observer(), StopRequest()
     start = time.perf_counter()
     job = prepare(config, out, source, executor)
@@ -110,7 +124,20 @@ def run_study(
 def refit_trial(
     config: Config, out: Path, number: int | None, observer: Observer | None = None
 ) -> StudyResults:
-    """Refit one trial of a run (None: choose again), test it and save it in place of the choice."""
+    """Refit one trial of a run, test it and save it in place of the choice.
+
+    Args:
+        config: The run's study.
+        out: The run's folder.
+        number: The trial's; None chooses again among the front.
+        observer: Is told how it goes.
+
+    Returns:
+        The run's results, with the new choice.
+
+    Raises:
+        LstmoptError: Where there is no such complete trial.
+    """
     start = time.perf_counter()
     observer = observer or Observer()
     job = prepare(config, out)
@@ -136,7 +163,13 @@ def refit_trial(
 
 @dataclass(frozen=True)
 class OpenSearch:
-    """A study that is open and may be searched: what its warm start gave is in the job's plan."""
+    """A study that is open and may be searched.
+
+    Attributes:
+        job: Its plan holds what the warm start gave.
+        costs: What forecasts cost.
+        context: What the driver searches with.
+    """
 
     job: Job
     costs: ForecastCosts
@@ -148,7 +181,14 @@ def open_search(
 ) -> OpenSearch:
     """Measure what forecasts cost, open the study and, when it is new, let it start warm.
 
-    Forecasts are timed on a worker of ``engine`` where the study names one.
+    Args:
+        job: A job that was prepared.
+        observer: Is told what was found.
+        engine: Times forecasts on one of its workers where the study names one.
+        stop: Is asked to stop the search.
+
+    Returns:
+        The open study.
     """
     # what may be refused comes before a study is made: nothing must be left of it
     known = find_stored(job)
@@ -175,12 +215,12 @@ def open_search(
 
 
 def find_stored(job: Job) -> StoredStudy | None:
-    """Open the job's study where there is one. Raises LstmoptError where it began otherwise."""
+    """Return the job's study where there is one; LstmoptError where it began otherwise."""
     return find_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 
 def open_stored(job: Job) -> StoredStudy:
-    """Open the job's study or make it. Raises LstmoptError where it began otherwise."""
+    """Return the job's study, made where there is none; LstmoptError where it began otherwise."""
     return open_study(job.config.name, job.config.storage, job.folder, job.goals, job.identity())
 
 
@@ -233,7 +273,16 @@ def _learn(job: Job, costs: ForecastCosts, observer: Observer) -> Provenance:
 def start_engine(
     job: Job, observer: Observer | None = None, stop: StopRequest | None = None
 ) -> Iterator[Engine]:
-    """Start the workers; they are given the training and validation parts and nothing else."""
+    """Start the workers; they are given the training and validation parts and nothing else.
+
+    Args:
+        job: A job that was prepared.
+        observer: Is told what the user should read.
+        stop: Ends the waiting for workers.
+
+    Yields:
+        The engine, until the context ends.
+    """
     say, stop = (observer or Observer()).notice, stop or StopRequest()
     config = replace(job.config, workers=job.workers)
     reports = job.plan.reports_per_epoch
@@ -245,7 +294,12 @@ def start_engine(
 
 @dataclass(frozen=True)
 class Finished:
-    """What came of a study's finalists, and the network that was saved."""
+    """What came of a study's finalists.
+
+    Attributes:
+        deployed: The network that was saved.
+        outcome: What the record says of it and of the others.
+    """
 
     deployed: Refit
     outcome: Outcome
@@ -260,7 +314,15 @@ def finish(
 ) -> Finished:
     """Refit the candidates, choose one on validation, open the test part, save the model.
 
-    ``named`` says that the only candidate was named by its number, not picked.
+    Args:
+        job: A job that was prepared.
+        candidates: Complete trials.
+        costs: What their forecasts cost.
+        engine: Where they are trained.
+        named: Whether the only candidate was named by its number, not picked.
+
+    Returns:
+        What came of them.
     """
     options, split = job.config.finalists, job.split
     begun = begin_refits(candidates, engine, job.config.seed, options.seeds, job.reports)
@@ -301,7 +363,18 @@ def write_record(
     outcome: Outcome | None,
     seconds: float,
 ) -> StudyResults:
-    """Write and return ``optimization_results.json``; write ``front.csv``."""
+    """Write ``optimization_results.json`` and ``front.csv``.
+
+    Args:
+        job: A job that was prepared.
+        trials: Its closed trials.
+        costs: What forecasts cost.
+        outcome: What came of the finalists, None where there are none yet.
+        seconds: What this call took.
+
+    Returns:
+        What was written.
+    """
     results = make_results(job.about(costs.costs), trials, job.goals, seconds, outcome)
     job.folder.write(job.folder.results, as_json(results))
     rows = [{"trial": t.number, **t.values, **t.params} for t in results.front_trials]
@@ -311,7 +384,7 @@ def write_record(
 
 
 def no_front(trials: Sequence[TrialRecord]) -> str:
-    """Say why a study has no front to choose from."""
+    """Return why a study has no front to choose from, in a sentence."""
     failed = [t for t in trials if t.state == "failed"]
     if trials and len(failed) == len(trials):
         return (
