@@ -131,11 +131,25 @@ class Trials:
         return self._best[objective][: len(self)]
 
     def row(self, number: int) -> int:
-        """Return the row of the trial with a number."""
+        """Return where a trial stands in the columns.
+
+        Args:
+            number: The trial's; it must be there.
+
+        Returns:
+            Its row.
+        """
         return self._rows[number]
 
     def rows(self, numbers: Sequence[int]) -> NDArray[np.int_]:
-        """Return the rows of the trials with ``numbers``, in their order [numbers]."""
+        """Return where trials stand in the columns.
+
+        Args:
+            numbers: Theirs; they must be there.
+
+        Returns:
+            Their rows, in the order of the numbers [numbers].
+        """
         return np.fromiter(map(self._rows.__getitem__, numbers), int, len(numbers))
 
     def put(self, trial: TrialView, finished: bool = False) -> None:
@@ -160,7 +174,14 @@ class Trials:
         self._reports[row], self._finished[row] = done, finished
 
     def view(self, number: int) -> TrialView:
-        """Return all that is known of the trial with a number."""
+        """Return all that is known of a trial.
+
+        Args:
+            number: The trial's; it must be there.
+
+        Returns:
+            The trial, up to its last report.
+        """
         row = self._rows[number]
         return TrialView(
             number,
