@@ -10,28 +10,30 @@ from typing import Any
 
 import click
 
-from lstmopt.cli.lazy_group import LazyGroup
+from lstmopt.cli.lazy_commands import LazyCommands
 from lstmopt.errors import LstmoptError, printable
 from lstmopt.system.signals import ignore_signals, interrupt_on_sigterm
 
-COMMANDS = {
-    "audit": "lstmopt.cli.studies:audit",
-    "bench": "lstmopt_benchmarks.cli:bench",
-    "compare": "lstmopt.cli.results:compare",
-    "copy-study": "lstmopt.cli.studies:copy_study",
-    "dashboard": "lstmopt.cli.studies:dashboard",
-    "fit": "lstmopt.cli.models:fit",
-    "importance": "lstmopt.cli.results:importance",
-    "pareto": "lstmopt.cli.results:pareto",
-    "plugins": "lstmopt.cli.plugins:plugins",
-    "predict": "lstmopt.cli.models:predict",
-    "report": "lstmopt.cli.results:report",
-    "run": "lstmopt.cli.run:run",
-}
+COMMANDS = LazyCommands(
+    {
+        "audit": "lstmopt.cli.studies:audit",
+        "bench": "lstmopt_benchmarks.cli:bench",
+        "compare": "lstmopt.cli.results:compare",
+        "copy-study": "lstmopt.cli.studies:copy_study",
+        "dashboard": "lstmopt.cli.studies:dashboard",
+        "fit": "lstmopt.cli.models:fit",
+        "importance": "lstmopt.cli.results:importance",
+        "pareto": "lstmopt.cli.results:pareto",
+        "plugins": "lstmopt.cli.plugins:plugins",
+        "predict": "lstmopt.cli.models:predict",
+        "report": "lstmopt.cli.results:report",
+        "run": "lstmopt.cli.run:run",
+    }
+)
 """Where each command is."""
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lstmopt")
 def cli() -> None:
     """Which LSTM should I deploy, given that it must be accurate and fast?"""

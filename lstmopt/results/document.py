@@ -24,6 +24,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plugin.strategy import Objective
 from lstmopt.search_space import Architecture, Choice, Space
+from lstmopt.storage.segments import plain_number
 from lstmopt.storage.trial_record import (
     INFEASIBLE,
     Status,
@@ -422,38 +423,33 @@ def _seconds_between(moments: Sequence[str]) -> float:
 
 def as_document(value: Plain) -> dict[str, Any]:
     """Return a value as the plain dicts and lists that its file holds."""
-    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    document: dict[str, Any] = msgspec.json.decode(as_json(value))
     return document
 
 
 def as_json(value: Plain) -> bytes:
     """Return a value as its file holds it."""
-    return msgspec.json.format(msgspec.json.encode(value))
-
-
-class _Stamp(msgspec.Struct):
-    schema: Any = None
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=plain_number))
 
 
 def read_results(path: Path) -> StudyResults:
     """Read an ``optimization_results.json``. Raises LstmoptError for what is not one."""
     try:
         content = path.read_bytes()
-        stamp = msgspec.json.decode(content, type=_Stamp).schema
-    except msgspec.ValidationError:  # JSON, and no object
-        stamp = type(msgspec.json.decode(content)).__name__
+        found = msgspec.json.decode(content)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         raise LstmoptError(
             f"a finished run holds {path.name}, found none that can be read in "
             f"{path.parent}: run the study to its end, or name another folder"
         ) from None
+    stamp = found.get("schema") if isinstance(found, dict) else type(found).__name__
     if stamp != SCHEMA:
         raise LstmoptError(
             f"this version reads results of schema {SCHEMA}, found {stamp!r} "
             f"in {path}: run the study again"
         )
     try:
-        return msgspec.json.decode(content, type=StudyResults)
+        return msgspec.convert(found, StudyResults)
     except msgspec.ValidationError as error:
         raise LstmoptError(
             f"results hold {', '.join(StudyResults.__struct_fields__)}, each of its kind, found in "

@@ -18,6 +18,14 @@ _SEGMENT = "segment_"
 SegmentEnd = Literal["going on", "finished", "failed"]
 
 
+def plain_number(value: Any) -> int | float | bool:
+    """Return a number of numpy's as Python's own: measures and pruners of any author give them."""
+    if isinstance(value, np.generic):
+        number: int | float | bool = value.item()
+        return number
+    raise NotImplementedError(f"not a number: {value!r}")
+
+
 class Judgement(msgspec.Struct, frozen=True, array_like=True):
     """What the pruner decided at a report of a trial."""
 
@@ -51,7 +59,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def attribute(self, number: int) -> dict[str, Any]:
         """Return the trial attribute that stores the trial's segment of this number."""
-        return {f"{_SEGMENT}{number:05d}": msgspec.to_builtins(self)}
+        return {f"{_SEGMENT}{number:05d}": msgspec.to_builtins(self, enc_hook=plain_number)}
 
 
 def is_segment(attribute: str) -> bool:

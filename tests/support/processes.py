@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,8 +21,8 @@ def ended_with(test: str) -> Iterator[None]:
     Also those that left their parent or its session. Python's own fork server and resource tracker
     stay: they serve the tests that follow, and end with this process.
     """
-    before = os.environ.get(TAG)
-    os.environ[TAG] = test
+    before, forked_before = os.environ.get(TAG), _forked()
+    name = os.environ[TAG] = f"{os.getpid()} {test}"  # others may run the same test meanwhile
     try:
         yield
     finally:
@@ -28,19 +30,44 @@ def ended_with(test: str) -> Iterator[None]:
             del os.environ[TAG]
         else:
             os.environ[TAG] = before
-        left = [process for process in psutil.process_iter() if _is_of(process, test)]
-        for process in left:
-            process.kill()
-        psutil.wait_procs(left, timeout=10)
+        deadline = time.monotonic() + 10
+        while (left := _left(name, forked_before)) and time.monotonic() < deadline:
+            for process in left:
+                with contextlib.suppress(psutil.Error):  # it ended meanwhile
+                    process.kill()
+            psutil.wait_procs(left, timeout=10)
 
 
-def _is_of(process: psutil.Process, test: str) -> bool:
-    try:
-        if process.environ().get(TAG) != test:
-            return False
-        serves_us = process.ppid() == os.getpid() and "multiprocessing" in " ".join(
-            process.cmdline()
-        )
-        return not serves_us
-    except psutil.Error:  # it ended meanwhile, or is another user's
-        return False
+def _left(name: str, forked_before: set[psutil.Process]) -> list[psutil.Process]:
+    """List what runs with a name, and what was forked meanwhile, which has its forker's."""
+    named = [process for process in psutil.process_iter() if _is_of(process, name)]
+    forked = [process for process in _forked() - forked_before if _runs(process)]
+    return named + forked
+
+
+def _is_of(process: psutil.Process, name: str) -> bool:
+    with contextlib.suppress(psutil.Error):  # it ended meanwhile, or is another user's
+        return process.environ().get(TAG) == name and not _serves_us(process)
+    return False
+
+
+def _serves_us(process: psutil.Process) -> bool:
+    words = " ".join(process.cmdline())
+    server = "multiprocessing.forkserver" in words or "multiprocessing.resource_tracker" in words
+    return server and process.ppid() == os.getpid()
+
+
+def _forked() -> set[psutil.Process]:
+    """List what the fork server of this process has forked."""
+    found: set[psutil.Process] = set()
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+                found.update(child.children())
+    return found
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False

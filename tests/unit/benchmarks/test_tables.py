@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from lstmopt_benchmarks.replay import ReplayTask
-from lstmopt_benchmarks.surrogate import Surrogate, rank_correlation
+from lstmopt_benchmarks.surrogate import TableSurrogate, rank_correlation
 from lstmopt_benchmarks.tables import read_tables, write_table
 
 from lstmopt.errors import LstmoptError
@@ -104,7 +104,7 @@ def test_a_surrogate_answers_within_what_was_recorded():
     corners = [
         {"hidden_size": size, "learning_rate": rate} for size in (8, 32) for rate in (1e-4, 1e-1)
     ]
-    losses, seconds = Surrogate(table).predict(corners)
+    losses, seconds = TableSurrogate(table).predict(corners)
     assert losses.shape == (4, table.epochs)
     assert (losses >= table.losses.min(0) - 1e-9).all()
     assert (losses <= table.losses.max(0) + 1e-9).all()
@@ -115,5 +115,5 @@ def test_a_space_of_texts_and_missing_values_is_encoded():
     (table,) = read_tables("bike_sharing")
     assert isinstance(table.space.parameters["optimizer"], Choice)
     one_layer = next(p for p in table.params if "dropout" not in p)
-    losses, _ = Surrogate(table, range(100)).predict([one_layer])
+    losses, _ = TableSurrogate(table, range(100)).predict([one_layer])
     assert np.isfinite(losses).all()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 
@@ -13,10 +12,10 @@ from lstmopt.objectives import normalise
 from lstmopt.pareto import hypervolume
 from lstmopt.report.comparison_figure import draw_comparison
 from lstmopt.report.measures import measures
-from lstmopt.report.parameter_figures import numbers, rank_correlations
+from lstmopt.report.parameter_figures import numbers
 from lstmopt.report.search_figures import MOST_CURVES
 from lstmopt.results.comparison import compare_fronts
-from support.runs import make_run
+from support.runs import make_run, rewritten
 
 STATES = ["complete", "pruned", "complete", "failed", "infeasible", "complete"] * 4
 
@@ -138,7 +137,7 @@ def test_a_parameter_is_drawn_on_the_scale_on_which_it_was_searched(made):
 
 def test_a_choice_that_some_trials_lack_has_each_value_once(tmp_path):
     run = make_run(tmp_path, ["complete"] * 6)
-    del run.document["trials"][0]["params"]["hidden_size"]
+    run = rewritten(run, lambda d: d["trials"][0]["params"].pop("hidden_size"))
     figure = run.figures.parameter("hidden_size")
     assert {x for trace in figure.data for x in trace.x} <= {"8", "16", "32"}
 
@@ -206,24 +205,14 @@ def test_correlations_are_of_ranks_and_of_every_name_of_a_category(tmp_path):
 
 def test_three_names_have_no_order_and_count_each_by_itself(tmp_path):
     run = make_run(tmp_path, ["complete"] * 9)
-    for entry, kind in zip(run.document["trials"], "abcabcabc", strict=True):
-        entry["params"]["kind"] = kind
+
+    def put_in(document):
+        for entry, kind in zip(document["trials"], "abcabcabc", strict=True):
+            entry["params"]["kind"] = kind
+
+    run = rewritten(run, put_in)
     kinds = [name for name in numbers(run).columns if name.startswith("kind=")]
     assert kinds == ["kind=a", "kind=b", "kind=c"]
-
-
-def test_a_monotonic_dependence_has_rank_correlation_one():
-    x = np.array([1.0, 2.0, 3.0, 4.0, math.nan])
-    table = pd.DataFrame({"x": x, "y": np.exp(5 * x), "falling": -x, "constant": 1.0})
-    matrix = rank_correlations(table)
-    assert matrix.loc["x", "y"] == pytest.approx(1)
-    assert matrix.loc["x", "falling"] == pytest.approx(-1)
-    assert math.isnan(matrix.loc["x", "constant"])
-
-
-def test_ranks_are_taken_among_common_rows():
-    table = pd.DataFrame({"a": [1, 2, 3, 9, 8], "b": [1, 2, 3, math.nan, math.nan]}, dtype=float)
-    assert rank_correlations(table).loc["a", "b"] == pytest.approx(1)
 
 
 def test_fronts_of_three_objectives_are_not_joined(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lstmopt.errors import LstmoptError
 from lstmopt.results.comparison import compare_fronts, coverage
-from support.runs import make_run
+from support.runs import make_run, rewritten
 
 fronts = st.lists(st.tuples(*[st.integers(0, 4)] * 2), max_size=6)
 
@@ -56,7 +56,8 @@ def test_a_run_without_a_front_has_no_hypervolume(tmp_path):
 
 def test_other_data_and_machines_are_said(tmp_path):
     runs = [make_run(tmp_path / name, ["complete"] * 3, name=name) for name in "ab"]
-    runs[1].document["study"] |= {"data": "other", "machine": "another"}
+    elsewhere = {"data": "other", "machine": "another"}
+    runs[1] = rewritten(runs[1], lambda d: d["study"].update(elsewhere))
     compared = compare_fronts(runs)
     assert compared.names == ("a", "b")
     assert any("different data" in notice for notice in compared.notices)
@@ -71,4 +72,4 @@ def test_other_objectives_are_refused(tmp_path):
     with pytest.raises(LstmoptError, match="compared over the same objectives"):
         compare_fronts(runs)
     with pytest.raises(LstmoptError, match="two runs or more, found 1"):
-        compare(runs[:1])
+        compare_fronts(runs[:1])

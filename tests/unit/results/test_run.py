@@ -13,7 +13,7 @@ from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
 from support.parts import wave
-from support.runs import make_run
+from support.runs import make_run, rewritten
 from support.studies import config_of, study_in_another_process
 
 
@@ -231,8 +231,12 @@ def test_a_trial_that_a_dead_driver_left_is_interrupted_not_running(copied):
 
 def test_a_hyperparameter_named_as_another_column_keeps_both(tmp_path):
     made = make_run(tmp_path, ["complete", "pruned"])
-    for entry in made.document["trials"]:
-        entry["params"] |= {"state": 0.5, "epochs": 7}
+
+    def rename(document):
+        for entry in document["trials"]:
+            entry["params"] |= {"state": 0.5, "epochs": 7}
+
+    made = rewritten(made, rename)
     assert list(made.trials["state"]) == ["complete", "pruned"]
     assert list(made.trials["params_state"]) == [0.5, 0.5]
     assert list(made.trials["params_epochs"]) == [7, 7]

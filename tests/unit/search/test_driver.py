@@ -15,13 +15,13 @@ import pytest
 
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
-from lstmopt.execution import engine as executors
+from lstmopt.execution import local_engine
 from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.execution.local_engine import open_local_engine
 from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import Decision
-from lstmopt.search import budget
+from lstmopt.search import active_trial, budget
 from lstmopt.search import driver as driver_module
 from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.driver import Driver
@@ -225,7 +225,7 @@ def train_but_be_killed_once(folder, *task):
     if task[1] is not None and not killed.exists():
         killed.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return executors._advance_loaded(*task)
+    return local_engine._advance_loaded(*task)
 
 
 def test_a_killed_worker_is_replaced_and_its_candidate_goes_on(tmp_path):
@@ -579,7 +579,13 @@ def test_one_worker_trains_a_trial_to_its_end_before_the_next(tmp_path):
 @pytest.mark.parametrize(
     ("handling", "epochs"), [(math.inf, 10), (0.001, 10), (0.05, 50), (-3.0, 10)]
 )
-def test_segments_grow_until_handling_them_costs_one_in_a_hundred(handling, epochs):
+def test_segments_grow_until_handling_them_costs_one_in_a_hundred(monkeypatch, handling, epochs):
     trained = [Epoch(n, 1.0, 1.0, 1.0, 0.0, 0.1) for n in (1, 2, 3)]
-    trial = ActiveTrial(0, Candidate({}, 0), {}, epochs=trained, handling=handling)
+    trial = ActiveTrial(0, Candidate({}, 0), {}, epochs=trained)
+    if math.isfinite(handling):  # else nothing was handled yet
+        clock = iter([5.0, 5.3 + handling])
+        monkeypatch.setattr(active_trial.time, "perf_counter", lambda: next(clock))
+        trial.submit(3)
+        trial.record(Progress(b"", tuple(trained), False))
+        monkeypatch.undo()
     assert trial.next_epochs(1.0) == epochs

@@ -10,30 +10,28 @@ import optuna
 import pytest
 
 from lstmopt.epoch import Epoch
-from lstmopt.objectives import Limits, cost_of
+from lstmopt.objectives import ForecastCosts, Limits
 from lstmopt.pruning.trial_curves import Trials
 from lstmopt.search.driver import Driver
-from lstmopt.search.initial_trials import enter
-from lstmopt.search.observer import Observer
+from lstmopt.search.initial_trials import add_initial_trials
 from lstmopt.search.warm_start_observations import WarmStartObservations
-from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import front_of
 from lstmopt.warm_start.protocols import Beginning, Observation, PastTrial
 from lstmopt.workflow.pruning_audit import _events
 from support.drivers import (
     COSTS,
     GOALS,
-    REGISTRY,
     SPACE,
     Scripted,
     in_process,
-    make_driver,
+    make_context,
     make_plan,
     open_here,
     outcome,
 )
 
 BEST_RATE = 0.05
+NO_LIMITS = ForecastCosts(COSTS, GOALS, Limits())
 GOOD = [0.04 + 0.002 * n for n in range(10)]
 
 
@@ -67,11 +65,9 @@ def observations(rates):
 def begin_with(path, beginning, plan=None, engine=None, limits=None):
     """Return a driver of a study that begins so."""
     plan = dataclasses.replace(plan or make_plan(20), limits=limits or Limits()).after(beginning)
-    stored = open_here(path)
-    notices = enter(stored, plan, cost_of(COSTS))
-    engine = engine or in_process(Scripted(losses))
-    folder = RunFolder(path)
-    driver = Driver(stored, plan, cost_of(COSTS), engine, folder, REGISTRY, Observer())
+    context = make_context(path, plan)
+    notices = add_initial_trials(context.stored, plan, context.costs)
+    driver = Driver(context, engine or in_process(Scripted(losses)))
     return driver, notices
 
 
@@ -126,8 +122,8 @@ def test_what_was_entered_in_part_is_completed_and_never_entered_twice(tmp_path)
         beginning, candidates=beginning.candidates[:4], finished=beginning.finished[:7]
     )
     for part in (half, beginning, beginning):
-        driver, _ = begin_with(tmp_path, part)
-    states = [trial.state.name for trial in driver.ledger.study.get_trials()]
+        begin_with(tmp_path, part)
+    states = [trial.state.name for trial in open_here(tmp_path).study.get_trials()]
     assert states.count("WAITING") == len(beginning.candidates)
     assert states.count("COMPLETE") == len(beginning.finished)
 
@@ -136,7 +132,7 @@ def test_no_more_candidates_wait_than_may_begin_and_the_rest_comes_with_more_tri
     beginning = Beginning(SPACE, candidates())
     driver, notices = begin_with(tmp_path, beginning, make_plan(3))
     assert notices == ["3 candidates are tried first"]
-    assert len(driver.search()) == len(driver.ledger.study.get_trials()) == 3
+    assert len(driver.search()) == len(open_here(tmp_path).study.get_trials()) == 3
     more, _ = begin_with(tmp_path, beginning, make_plan(12))
     tried = [r.params["learning_rate"] for r in more.search()]
     assert tried[:10] == [params["learning_rate"] for params in beginning.candidates]
@@ -161,7 +157,7 @@ def test_trials_taken_over_take_no_trial_of_the_budget_and_stand_on_the_front(tm
     assert all(r.epochs_trained == 0 and r.state == "complete" for r in records[:2])
     assert records[0].reason == "taken over from trial 0 of an earlier run"
     assert {r.number for r in front_of(records, GOALS)} == {0}
-    assert driver.ledger.study.best_trials[0].values == [pytest.approx(0.35), 0.4]
+    assert open_here(tmp_path).study.best_trials[0].values == [pytest.approx(0.35), 0.4]
 
 
 def test_trials_taken_over_are_peers_from_the_first_report_on(tmp_path):
@@ -173,10 +169,10 @@ def test_trials_taken_over_are_peers_from_the_first_report_on(tmp_path):
 
 def test_what_exceeds_a_limit_is_not_taken_over(tmp_path):
     finished = (past_trial(BEST_RATE, 4), past_trial(BEST_RATE, 8))
-    driver, notices = begin_with(
+    _, notices = begin_with(
         tmp_path, Beginning(SPACE, finished=finished), limits=Limits(max_latency_ms=0.5)
     )
-    assert [t.params["hidden_size"] for t in driver.ledger.study.get_trials()] == [4]
+    assert [t.params["hidden_size"] for t in open_here(tmp_path).study.get_trials()] == [4]
     assert notices == [
         "1 finished trials of earlier runs are taken over",
         "1 finished trials of earlier runs exceed a limit",
@@ -186,7 +182,7 @@ def test_what_exceeds_a_limit_is_not_taken_over(tmp_path):
 def test_an_audit_puts_trials_taken_over_before_everything_else(tmp_path):
     driver, _ = begin_with(tmp_path, Beginning(SPACE, finished=(past_trial(0.01),)), make_plan(2))
     driver.search()
-    first, *rest = _events(driver.ledger.study.get_trials())
+    first, *rest = _events(open_here(tmp_path).study.get_trials())
     assert first.trial.number == 0
     assert first.segment is None
     assert all(event.trial.number > 0 for event in rest)
@@ -211,20 +207,23 @@ def test_the_storage_never_sees_an_observation(tmp_path):
     driver, notices = begin_with(tmp_path, beginning, make_plan(5, "nsga2"))
     driver.search()
     assert notices == ["30 observations of other data may be shown"]
-    assert [t.number for t in driver.ledger.study.get_trials()] == list(range(5))
-    assert len(optuna.load_study(study_name="s", storage=driver.ledger.study._storage).trials) == 5
+    assert [t.number for t in open_here(tmp_path).study.get_trials()] == list(range(5))
+    assert (
+        len(optuna.load_study(study_name="s", storage=open_here(tmp_path).study._storage).trials)
+        == 5
+    )
 
 
 def test_an_observation_has_the_loss_that_its_rank_has_here(tmp_path):
     shown = WarmStartObservations(
-        Beginning(SPACE, observations=observations(SPREAD[:3])), GOALS, cost_of(COSTS)
+        Beginning(SPACE, observations=observations(SPREAD[:3])), GOALS, NO_LIMITS
     )
     empty = Trials(["latency_ms"], ["val_loss"])
     assert sorted(t.values[0] for t in shown.trials([], empty, 0)) == [0.0, 0.5, 1.0]
     own = Trials(["latency_ms"], ["val_loss"])
     for number, loss in enumerate((5.0, 7.0, 9.0)):
         curve = (Epoch(1, loss, loss, loss, 0.0, 1.0),)
-        own.put(GOALS.view(number, {"latency_ms": 1.0}, curve), finished=True)
+        own.put(GOALS.trial_view(number, {"latency_ms": 1.0}, curve), finished=True)
     known = [past_trial(0.01)] * 3
     found = shown.trials(known, own, 0)
     assert sorted(t.values for t in found) == [[5.0, 0.4], [7.0, 0.4], [9.0, 0.4]]
@@ -238,7 +237,7 @@ def test_an_adviser_decides_what_is_shown():
 
     beginning = Beginning(SPACE, observations=observations(SPREAD), adviser=Adviser())
     shown, nothing = (
-        WarmStartObservations(beginning, GOALS, cost_of(COSTS)),
+        WarmStartObservations(beginning, GOALS, NO_LIMITS),
         Trials(["latency_ms"], ["val_loss"]),
     )
     assert [t.number for t in shown.trials([], nothing, 0)] == [-1, -2, -3]
@@ -250,4 +249,3 @@ def test_a_narrower_space_is_the_one_that_is_searched(tmp_path):
     space = dataclasses.replace(SPACE, parameters=SPACE.parameters | {"learning_rate": narrow})
     driver, _ = begin_with(tmp_path, Beginning(space), make_plan(10))
     assert all(0.04 <= r.params["learning_rate"] <= 0.06 for r in driver.search())
-    assert make_driver(tmp_path / "x").plan.beginning is None

@@ -12,14 +12,20 @@ from lstmopt.errors import MachineError
 from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import Limits
 from lstmopt.search.imputation import impute
-from lstmopt.search.sampler_storage import open_view
+from lstmopt.search.observer import Observer
+from lstmopt.search.sampler_storage import open_for_sampler
 from lstmopt.search_space import parse_space
 from lstmopt.storage.driver_journal import DriverJournal, open_journal
+from lstmopt.storage.study_store import StoredStudy
 from support.curves import known, studies
-from support.drivers import GOALS, Scripted, goals_of, in_process, make_driver, make_plan
+from support.drivers import GOALS, Scripted, goals_of, in_process, make_driver, make_plan, open_here
 
 COMPLETE, PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
 TWO = goals_of("val_loss", "latency_ms", "parameters")
+
+
+def open_view(study, storage):
+    return open_for_sampler(StoredStudy(study, storage, ()))
 
 
 @given(studies())
@@ -90,8 +96,7 @@ def test_a_view_shows_stand_ins_and_leaves_the_storage_as_it_is(tmp_path, storag
     assert {t.number: tuple(t.values) for t in shown} == view.imputed
     assert [t.state.name for t in study.get_trials()] == ["PRUNED", "RUNNING", "FAIL"]
     assert [t.values for t in study.get_trials()] == [None] * 3
-    study.tell(paused.number, [7.0, 8.0])
-    view.ended(study.get_trials()[1])
+    view.close(paused.number, COMPLETE, [7.0, 8.0])
     assert study.get_trials()[1].values == asked.get_trials()[1].values == [7.0, 8.0]
 
 
@@ -129,8 +134,7 @@ def test_a_view_knows_what_its_storage_holds_but_curves(journal, steps):
                 view.set_trial_user_attr(trial._trial_id, "noted", number)
             else:
                 values = [1.0, 2.0] if step == "C" else None
-                journal.set_trial_state_values(trial._trial_id, ends[step], values)
-                view.ended(journal.get_trial(trial._trial_id))
+                view.close(trial.number, ends[step], values)
     told = ("number", "_trial_id", "state", "params", "distributions", "values", "system_attrs")
     known, held = asked.get_trials(), journal.get_all_trials(study._study_id)
     assert [[getattr(t, n) for n in told] for t in known] == [
@@ -173,7 +177,7 @@ def test_what_breaks_a_limit_is_never_trained_and_takes_no_trial(tmp_path, sampl
         assert record.params["hidden_size"] == 8
         assert record.reason == "not trained: it exceeds max_latency_ms by 60%"
         assert record.values == {"val_loss": None, "latency_ms": 0.8}
-    constraints = [t.constraints["max_latency_ms"] for t in driver.ledger.study.get_trials()]
+    constraints = [t.constraints["max_latency_ms"] for t in open_here(tmp_path).study.get_trials()]
     assert [c > 0 for c in constraints] == [r.state == "infeasible" for r in records]
 
 
@@ -191,7 +195,7 @@ def test_samplers_learn_where_the_limit_lies(tmp_path):
 def test_a_search_gives_up_when_every_candidate_breaks_a_limit(tmp_path):
     notices = []
 
-    class Listener(type(make_driver(tmp_path / "x").observer)):
+    class Listener(Observer):
         def notice(self, text):
             notices.append(text)
 

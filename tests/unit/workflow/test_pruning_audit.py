@@ -52,22 +52,22 @@ def audited(tmp_path_factory):
 def test_every_stopped_trial_is_trained_to_its_end_and_repeats_its_record(audited):
     _, folder, document, audit = audited
     stopped = [t["number"] for t in document["trials"] if t["by_pruner"]]
-    assert [entry["trial"] for entry in audit["trials"]] == stopped
+    assert [entry.trial for entry in audit.trials] == stopped
     assert stopped
-    assert all(entry["repeated"] for entry in audit["trials"])
-    assert all(entry["reports"] > entry["stopped_at"] for entry in audit["trials"])
+    assert all(entry.repeated for entry in audit.trials)
+    assert all(entry.reports > entry.stopped_at for entry in audit.trials)
     assert json.loads((folder / "audit.json").read_text()) == audit
 
 
 def test_who_is_lost_is_found_by_brute_force(audited):
     _, _, document, audit = audited
     ends = {t["number"]: t["values"] for t in document["trials"] if t["state"] == "complete"}
-    ends |= {entry["trial"]: entry["values"] for entry in audit["trials"]}
+    ends |= {entry.trial: entry.values for entry in audit.trials}
     points = [[values["val_loss"], values["latency_ms"]] for values in ends.values()]
     front = {n for n, kept in zip(ends, front_mask(points), strict=True) if kept}
-    assert set(audit["lost"]) == front & {entry["trial"] for entry in audit["trials"]}
-    assert audit["false_prune_rate"] == len(audit["lost"]) / len(audit["trials"])
-    assert audit["interval"] == [audit["false_prune_rate"]] * 2  # all of them were sampled
+    assert set(audit.lost) == front & {entry.trial for entry in audit.trials}
+    assert audit.false_prune_rate == len(audit.lost) / len(audit.trials)
+    assert audit.interval == (audit.false_prune_rate,) * 2  # all of them were sampled
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_an_audit_goes_on_with_what_an_earlier_one_trained(tmp_path_factory):
     audit_run(config, folder, sample=2, observer=Listener())
     assert len(trained) == 2
     audit = audit_run(config, folder, sample=3, observer=Listener())
-    assert len(trained) == len(audit["trials"]) == 3
+    assert len(trained) == len(audit.trials) == 3
 
 
 def test_a_run_that_stopped_nothing_has_nothing_to_audit(tmp_path_factory):

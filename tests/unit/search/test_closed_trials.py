@@ -45,7 +45,7 @@ def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
     for record in records:
         alike = [r for r in records if r.params == record.params]
         ended = [r for r in alike if r.state == "complete" or r.by_pruner]
-        assert closed.twin(record.params) == (ended[0].number if ended else None)
+        assert closed.find_duplicate(record.params) == (ended[0].number if ended else None)
 
 
 @pytest.mark.parametrize("rate", [np.float64(0.5), np.float32(0.5)])
@@ -53,5 +53,5 @@ def test_what_is_counted_step_by_step_is_what_a_look_at_all_gives(rows):
 def test_a_candidate_is_the_same_whatever_the_types_of_its_numbers(size, rate):
     closed = ClosedTrials(GOALS)
     closed.add(make_record(7, "complete", 5, 3, False))
-    assert closed.twin({"learning_rate": rate, "hidden_size": size}) == 7
-    assert closed.twin({"learning_rate": rate, "hidden_size": 4}) is None
+    assert closed.find_duplicate({"learning_rate": rate, "hidden_size": size}) == 7
+    assert closed.find_duplicate({"learning_rate": rate, "hidden_size": 4}) is None
