@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -36,6 +39,16 @@ def ended_with(test: str) -> Iterator[None]:
                 with contextlib.suppress(psutil.Error):  # it ended meanwhile
                     process.kill()
             psutil.wait_procs(left, timeout=10)
+
+
+@contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start a process; on leaving, kill it where it still runs, and wait for it."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _left(name: str, forked_before: set[psutil.Process]) -> list[psutil.Process]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,8 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
 
 from support.real_cluster import HOST, free_port
 
@@ -69,7 +68,7 @@ def real_postgresql() -> Iterator[RealPostgreSQL]:
     """Start a server, as the user ``postgres`` or ``nobody`` where this one is root."""
     binaries = find_binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
     home = Path(tempfile.mkdtemp(prefix="lstmopt-postgresql-"))
     user = None
     if os.geteuid() == 0:
@@ -88,6 +87,7 @@ def real_postgresql() -> Iterator[RealPostgreSQL]:
         )  # fmt: skip
         server.start()
         yield server
-        server.stop()
     finally:
+        with contextlib.suppress(subprocess.CalledProcessError):  # it never started, or has stopped
+            server.stop()
         shutil.rmtree(home, ignore_errors=True)

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from lstmopt.report.png import find_browser
 from support.parts import wave
-from support.runs import make_run
+from support.runs import make_run, rewritten
 
 MEDIAN = ("--pruner", "median", "--pruner-option")
 FAST = [
@@ -90,8 +89,7 @@ def test_pareto_explains_its_pick(folder):
 )
 def test_pareto_sees_no_knee_in_a_front_too_small_for_one(folder, size, words):
     made = make_run(folder / f"front{size}", ["complete"] * 12)
-    made.document["front"] = made.document["front"][:size]
-    made.folder.results.write_text(json.dumps(made.document))
+    rewritten(made, lambda document: document.update(front=document["front"][:size]))
     assert words in lstmopt("pareto", f"front{size}", "--pick", "knee", cwd=folder).stdout
 
 
@@ -153,7 +151,7 @@ def test_without_a_browser_there_is_the_report_and_one_sentence(folder):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(find_browser() is None, reason="no Chrome or Chromium on this machine")
+@pytest.mark.browser
 def test_report_draws_the_sheets_and_every_figure_on_demand(folder):
     done = lstmopt("report", "run", "--png", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -305,7 +303,9 @@ def test_ctrl_c_keeps_everything_finished_and_the_same_command_goes_on(folder):
     )
     seen = 0
     while seen < 2:
-        seen += process.stdout.readline().startswith("trial ")
+        line = process.stdout.readline()
+        assert line, "it ended by itself"
+        seen += line.startswith("trial ")
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

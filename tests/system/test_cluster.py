@@ -30,6 +30,8 @@ from support.parts import stored_parts, wave
 from support.real_cluster import Proxy, real_cluster, wait_until
 from support.studies import config_of, fixed_list, losses
 
+pytestmark = pytest.mark.dask
+
 
 class Notes(Observer):
     """Keeps what a user would read; ``after`` is called at each piece of news of a trial."""

@@ -60,11 +60,13 @@ def commands(text: str) -> list[str]:
     return [line.replace("lstmopt run", "lstmopt run --no-report") for line in lines]
 
 
+@pytest.mark.dask
 def test_a_cluster_of_this_machines_own(folder):
     run_lines(commands(block("sh", "--engine dask")), folder)
     assert load(folder / "runs" / "sales").document["study"]["engine"] == "dask"
 
 
+@pytest.mark.dask
 def test_two_laptops(folder):
     port = str(free_port())
 
@@ -103,6 +105,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+@pytest.mark.dask
 def test_slurm_with_a_queue_that_starts_every_job_at_once(folder):
     programs = folder / "bin"
     programs.mkdir()
@@ -145,6 +148,7 @@ def test_any_executor(folder):
     assert "mean" in done.stdout
 
 
+@pytest.mark.postgres
 def test_the_record_in_postgresql(folder):
     text = block("sh", "lstmopt copy-study runs/sales")
     with real_postgresql() as server:

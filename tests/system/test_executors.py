@@ -56,6 +56,7 @@ def test_a_study_on_a_users_executor_is_the_study_of_one_process(alone, tmp_path
     assert document["study"]["engine"] == type(pool).__name__
 
 
+@pytest.mark.dask
 def test_a_study_on_dasks_own_executor_is_the_study_of_one_process(alone, tmp_path):
     from distributed import Client
 

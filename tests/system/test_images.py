@@ -4,12 +4,8 @@ import pytest
 
 from lstmopt.errors import MachineError
 from lstmopt.report import png
-from support.runs import make_run
+from support.runs import make_run, rewritten
 from support.tuner import answering, make
-
-needs_browser = pytest.mark.skipif(
-    png.find_browser() is None, reason="no Chrome or Chromium on this machine"
-)
 
 
 @pytest.fixture
@@ -49,17 +45,20 @@ def is_png(path) -> bool:
     return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-@needs_browser
+@pytest.mark.browser
 def test_the_sheets_become_png_files(made):
     assert png.write_sheets(made) is None
     assert is_png(made.folder.results_png)
     assert is_png(made.folder.correlations_png)
 
 
-@needs_browser
+@pytest.mark.browser
 def test_every_figure_becomes_a_png_file_whatever_its_name(made):
-    for entry in made.document["trials"]:
-        entry["params"]["../a <b>"] = 1.5
+    def name_unusually(document):
+        for entry in document["trials"]:
+            entry["params"]["../a <b>"] = 1.5
+
+    made = rewritten(made, name_unusually)
     paths = png.write_every_figure(made)
     assert len(paths) == len(made.figures.all())
     assert all(path.parent == made.path / "figures" and is_png(path) for path in paths)
@@ -71,7 +70,7 @@ def test_without_a_browser_the_sheets_are_one_sentence(made, monkeypatch):
     assert png.write_sheets(made) == png.NO_BROWSER
 
 
-@needs_browser
+@pytest.mark.browser
 def test_the_best_models_folder_holds_both_pictures(tmp_path):
     tuner = make(tmp_path, answering("x"))
     tuner.optimize()

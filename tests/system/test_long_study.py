@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from functools import partial
 
 import pytest
-from support.FIXME_test_study import Observer
 
-from lstmopt.search import driver as study
-from lstmopt.storage import driver_journal as journal
+from lstmopt.search import driver
+from lstmopt.search.observer import Observer
+from lstmopt.search.paused_trials import PausedTrials
+from lstmopt.storage import driver_journal
 from support.drivers import Scripted, in_process, make_driver, make_plan
 
 MOMENTS = (100, 200, 300)
@@ -35,14 +37,14 @@ def losses(candidate):
     ("storage", "pruner"), [("journal", "auto"), ("journal", "median"), ("sqlite", "auto")]
 )
 def test_a_driver_holds_next_to_nothing_of_a_trial(tmp_path, monkeypatch, storage, pruner):
-    monkeypatch.setattr(journal, "_HELD", 4)
-    monkeypatch.setattr(study, "_MOST_PAUSED", 20)
+    monkeypatch.setattr(driver_journal, "_HELD", 4)
+    monkeypatch.setattr(driver, "PausedTrials", partial(PausedTrials, most=20))
     url = f"sqlite:///{tmp_path}/s.db" if storage == "sqlite" else ""
     weigher = Weigher()
     plan = make_plan(MOMENTS[-1] + 1, pruner=pruner)
     tracemalloc.start()
     try:
-        make_driver(tmp_path, plan, in_process(Scripted(losses)), weigher, url).search()
+        make_driver(tmp_path, plan, in_process(Scripted(losses)), weigher, url=url).search()
     finally:
         tracemalloc.stop()
     # what grows by doubling does so in one half; what is held of every trial is in both

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from lstmopt.cli.main import cli
 from lstmopt.plugin import hookspecs
 from lstmopt.plugin.options import CONTEXT
-from lstmopt.scaffold import write_package
+from lstmopt.scaffold.package import write_package
 from support import ROOT
 
 PAGE = (ROOT / "plugins" / "README.md").read_text()

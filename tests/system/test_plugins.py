@@ -16,11 +16,12 @@ import pytest
 from click.testing import CliRunner
 
 from lstmopt import run
-from lstmopt.cli.main import KINDS, cli
+from lstmopt.cli.main import cli
+from lstmopt.cli.plugins import KINDS
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import load_registry
 from lstmopt.plugin.strategy import Kind
-from lstmopt.scaffold import write_package
+from lstmopt.scaffold.package import write_package
 from lstmopt.testing.stage import Stage
 from support import ROOT
 from support.parts import wave

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import urllib.request
 
-import cluster_soak
 import optuna
 import pytest
 from click.testing import CliRunner
@@ -21,6 +20,7 @@ from lstmopt.storage.copy_study import copy_study
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import open_storage
 from lstmopt.system.study_lock import hold_study
+from support.cluster_soak import soak
 from support.parts import wave
 from support.real_cluster import wait_until
 from support.real_postgresql import PASSWORD, real_postgresql
@@ -70,6 +70,7 @@ class Interrupt(Observer):
             raise KeyboardInterrupt
 
 
+@pytest.mark.postgres
 def test_a_study_in_postgresql_is_the_study_in_a_journal_also_after_an_interruption(
     csv, database, tmp_path
 ):
@@ -85,6 +86,7 @@ def test_a_study_in_postgresql_is_the_study_in_a_journal_also_after_an_interrupt
     assert PASSWORD not in (tmp_path / "run" / "optimization_results.json").read_text()
 
 
+@pytest.mark.postgres
 def test_a_second_driver_is_refused_by_the_first_ones_name_from_any_folder(csv, database, tmp_path):
     config = config_of(csv, storage=database)
     with (
@@ -96,6 +98,7 @@ def test_a_second_driver_is_refused_by_the_first_ones_name_from_any_folder(csv, 
     assert run(config, tmp_path / "elsewhere")["chosen"]
 
 
+@pytest.mark.postgres
 def test_the_lock_goes_with_its_process_however_it_dies(database):
     code = (
         "import sys, time; from lstmopt.system.study_lock import hold_study\n"
@@ -132,6 +135,7 @@ def test_a_sqlite_file_is_held_too(csv, tmp_path):
         assert run(config_of(csv, storage=url), tmp_path / "run")["chosen"]
 
 
+@pytest.mark.postgres
 def test_a_server_that_goes_away_is_one_sentence_and_the_same_command_goes_on(csv, tmp_path):
     with real_postgresql() as server:
         config = config_of(csv, storage=server.create("s"))
@@ -160,6 +164,7 @@ def test_a_server_that_is_not_there_or_a_driver_that_is_not_installed_is_one_sen
         assert PASSWORD not in str(refused.value)
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_a_study_goes_on_in_the_storage_it_was_copied_to(server, csv, tmp_path, sampler):
     options = {"name": sampler} | ({"population_size": 2} if sampler == "nsga2" else {})
@@ -185,6 +190,7 @@ def test_a_study_goes_on_in_the_storage_it_was_copied_to(server, csv, tmp_path, 
     assert trials(run(config, tmp_path / "c")) == expected
 
 
+@pytest.mark.postgres
 def test_a_copy_is_refused_where_there_is_nothing_or_something(server, csv, database, tmp_path):
     run(config_of(csv, budget={"trials": 1}), tmp_path / "a")
     copy_study(str(tmp_path / "a"), database)
@@ -251,6 +257,7 @@ def test_a_password_is_never_said(url, said):
     assert masked(url) == said
 
 
+@pytest.mark.postgres
 def test_the_dashboard_shows_it(csv, database, tmp_path):
     import threading
 
@@ -267,8 +274,10 @@ def test_the_dashboard_shows_it(csv, database, tmp_path):
     assert study["study_name"] == "wave"
 
 
+@pytest.mark.postgres
+@pytest.mark.dask
 def test_killing_workers_of_a_cluster_and_the_driver_loses_and_doubles_nothing(tmp_path):
-    tally = cluster_soak.soak(tmp_path, trials=16, epochs=8)
+    tally = soak(tmp_path, trials=16, epochs=8)
     assert (tally.drivers, tally.workers) == (1, 2)
     assert tally.losses_compared == 16 * 8
     assert tally.clean, tally.table()

@@ -15,11 +15,9 @@ from lstmopt import load, make_config, run
 from lstmopt.report.page import SECTIONS, render
 from lstmopt.report.png import find_browser
 from support.parts import wave
-from support.runs import make_run
+from support.runs import make_run, rewritten
 
-pytestmark = pytest.mark.skipif(
-    find_browser() is None, reason="no Chrome or Chromium on this machine"
-)
+pytestmark = pytest.mark.browser
 
 SCRIPT, UNUSUAL = "<script>alert(1)</script>", '"&é日本</script><img src=x onerror=alert(2)>'
 STUDY = '<script>alert(3)<b>"&é日本'
@@ -206,11 +204,13 @@ def test_names_of_any_kind_are_text(watch, real):
 
 
 def test_a_record_that_another_wrote_is_text_too(watch, tmp_path):
-    made = make_run(tmp_path, EVERY_STATE, name=SCRIPT)
-    for entry in made.document["trials"]:
-        entry["reason"] = UNUSUAL
-        entry["params"] |= {UNUSUAL: SCRIPT, "optimizer": UNUSUAL}
-    made.document["study"]["target"] = SCRIPT
+    def rename(document):
+        for entry in document["trials"]:
+            entry["reason"] = UNUSUAL
+            entry["params"] |= {UNUSUAL: SCRIPT, "optimizer": UNUSUAL}
+        document["study"]["target"] = SCRIPT
+
+    made = rewritten(make_run(tmp_path, EVERY_STATE, name=SCRIPT), rename)
     page = watch(made.write_report()).draw_all()
     assert page.locator("h1").inner_text() == SCRIPT
     assert page.title().startswith(SCRIPT)

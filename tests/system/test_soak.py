@@ -1,4 +1,4 @@
-"""Processes that are really killed; the long form is ``PYTHONPATH=tests python -m support.soak``."""
+"""Processes that are really killed; ``python -m support.soak`` does so for as long as you like."""
 
 from __future__ import annotations
 

@@ -13,11 +13,12 @@ import pytest
 
 from lstmopt import load
 from lstmopt.objectives import Limits
+from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
-from lstmopt.system.signals import heeded
+from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.training.trainer import advance
-from support.drivers import in_process, make_driver, make_plan
+from support.drivers import in_process, make_context, make_driver, make_plan
 from support.parts import SMALL, make_workload, wave
 
 CANDIDATE = Candidate(SMALL, 5)
@@ -91,11 +92,11 @@ def test_a_candidate_has_a_limit_of_its_own(tmp_path):
 
 
 def test_the_first_signal_is_a_wish_and_the_second_an_order():
-    said, before = [], signal.getsignal(signal.SIGINT)
-    with heeded(said.append) as interruption:
-        assert not interruption.asked
+    stop, said, before = StopRequest(), [], signal.getsignal(signal.SIGINT)
+    with handle_signals(stop, said.append):
+        assert not stop.asked
         os.kill(os.getpid(), signal.SIGTERM)
-        assert interruption.asked
+        assert stop.asked
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert said == ["stopping: what runs is finished first; once more stops at once"]
@@ -105,12 +106,12 @@ def test_the_first_signal_is_a_wish_and_the_second_an_order():
 def test_a_search_that_is_asked_to_stop_records_what_runs_and_goes_on_later(tmp_path):
     class Asks(Observer):
         def advanced(self, number, epochs):
-            driver.interruption.asked = True
+            context.stop.ask()
 
-    driver = make_driver(tmp_path, make_plan(4), observer=Asks())
+    context = make_context(tmp_path, make_plan(4), Asks())
     with pytest.raises(KeyboardInterrupt):
-        driver.search()
-    (trial,) = driver.ledger.study.get_trials()
+        Driver(context, in_process()).search()
+    (trial,) = context.stored.study.get_trials()
     assert trial.state.name == "RUNNING"
     whole = make_driver(tmp_path / "whole", make_plan(4)).search()
     rest = make_driver(tmp_path, make_plan(4)).search()
