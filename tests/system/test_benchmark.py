@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from lstmopt_benchmarks.benchmark import BenchmarkFolder, StudyBudget, run_benchmark
@@ -19,6 +18,8 @@ from lstmopt_benchmarks.tables import read_tables, write_table
 from lstmopt.cli.main import main
 from lstmopt.errors import LstmoptError
 from support.parts import wave
+from support.processes import started
+from support.real_cluster import wait_until
 from support.tables import make_recorded
 
 EXTREMES = '''
@@ -297,17 +298,13 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(tmp_path, table_file):
         "bench", "--replay", table_file, "--sampler", "tpe",
         "--seeds", "400", "--budget", "30", "--workers", "2", "--out", str(out),
     ]  # fmt: skip
-    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     events = BenchmarkFolder(out).events
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and len(list(read_studies(events))) < 3:
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
-    assert len(list(read_studies(events))) >= 3
-    while time.monotonic() < deadline and is_alive(process.pid):
-        time.sleep(0.1)
-    assert not is_alive(process.pid)
+    with started(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: len(list(read_studies(events))) >= 3, 120)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+        assert len(list(read_studies(events))) >= 3
+        wait_until(lambda: not is_alive(process.pid))
 
 
 def is_alive(group):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support.parts import wave
+from support.processes import started
 from support.runs import make_run, rewritten
 
 MEDIAN = ("--pruner", "median", "--pruner-option")
@@ -298,16 +299,15 @@ def test_ctrl_c_keeps_everything_finished_and_the_same_command_goes_on(folder):
         "--no-report",
     ]
     command = [sys.executable, "-c", "from lstmopt.cli.main import main; main()", *args]
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    seen = 0
-    while seen < 2:
-        line = process.stdout.readline()
-        assert line, "it ended by itself"
-        seen += line.startswith("trial ")
-    os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with started(command, cwd=folder, **pipes) as process:
+        seen = 0
+        while seen < 2:
+            line = process.stdout.readline()
+            assert line, "it ended by itself"
+            seen += line.startswith("trial ")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "the same command goes on" in errors
     kept = json.loads((folder / "ctrl-c" / "optimization_results.json").read_text())

@@ -27,6 +27,7 @@ from lstmopt.execution.open_engine import open_engine
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
 from support.parts import stored_parts, wave
+from support.processes import started
 from support.real_cluster import Proxy, real_cluster, wait_until
 from support.studies import config_of, fixed_list, losses
 
@@ -355,10 +356,8 @@ def test_a_killed_driver_goes_on_from_its_checkpoints(alone, three, tmp_path):
     text = study.read_text().replace('url = ""', f'url = "{three.url}"')
     (tmp_path / "study.toml").write_text(text)
     command = [sys.executable, "-c", code, str(tmp_path / "study.toml"), str(out)]
-    driver = subprocess.Popen(command)
-    wait_until(lambda: [*out.glob("checkpoints/*/*.pt")])
-    driver.kill()
-    driver.wait()
+    with started(command):
+        wait_until(lambda: [*out.glob("checkpoints/*/*.pt")])
     assert subprocess.run(command).returncode == 0
     assert losses(load(out).document) == undisturbed
 

@@ -13,6 +13,7 @@ import pytest
 
 from lstmopt import load, run
 from support.parts import wave
+from support.processes import started
 from support.studies import config_of, study_in_another_process
 
 MAIN = "from lstmopt.cli.main import main; main()"
@@ -22,8 +23,7 @@ MAIN = "from lstmopt.cli.main import main; main()"
 def serving(folder):
     """Serve a run's dashboard on a free port; yield a function that asks its API."""
     command = [sys.executable, "-c", MAIN, "dashboard", str(folder), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
+    with started(command, stdout=subprocess.PIPE, text=True) as process:
         said = process.stdout.readline()
         address, study = said.split()[1].split("/dashboard/studies/")
         assert address.startswith("http://127.0.0.1:")
@@ -33,10 +33,6 @@ def serving(folder):
                 return json.load(answer)
 
         yield ask
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")

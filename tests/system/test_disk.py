@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from lstmopt import load
 from support.parts import wave
+from support.processes import started
 
 MAIN = "from lstmopt.cli.main import main; main()"
 STUDY = (
@@ -24,25 +27,21 @@ STUDY = (
 )
 
 
-def start(folder: Path, workers: int = 1, **options) -> subprocess.Popen[str]:
+@contextmanager
+def start(folder: Path, workers: int = 1, **options) -> Iterator[subprocess.Popen[str]]:
     folder.mkdir(exist_ok=True)
     wave().to_csv(folder.parent / "wave.csv", index=False)
     (folder.parent / "s.toml").write_text(STUDY.format(workers=workers).replace("../", ""))
     command = [sys.executable, "-c", MAIN, "run", "s.toml", "--no-report", "--out", str(folder)]
-    return subprocess.Popen(
-        command,
-        cwd=folder.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with started(command, cwd=folder.parent, **pipes, **options) as process:
+        yield process
 
 
 def finish(folder: Path) -> list[dict]:
-    done = start(folder)
-    _, errors = done.communicate(timeout=120)
-    assert done.returncode == 0, errors
+    with start(folder) as process:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
     return json.loads((folder / "optimization_results.json").read_text())["trials"]
 
 
@@ -74,7 +73,8 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(small_disk):
-    assert_refused(start(small_disk), "No space left on device")
+    with start(small_disk) as process:
+        assert_refused(process, "No space left on device")
     before = load(small_disk).document["trials"]
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert_kept(before, finish(small_disk))
@@ -88,7 +88,8 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_the_same_command_goes_on(t
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
     folder = tmp_path / "run"
-    assert_refused(start(folder, preexec_fn=limit), "File too large")
+    with start(folder, preexec_fn=limit) as process:
+        assert_refused(process, "File too large")
     before = load(folder).document["trials"]
     assert before
     assert_kept(before, finish(folder))
@@ -97,13 +98,13 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_the_same_command_goes_on(t
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_folder_that_goes_away_is_one_sentence(tmp_path, workers):
     folder = tmp_path / "run"
-    process = start(folder, workers)
-    while not (folder / "study.toml").is_file():
-        assert process.poll() is None
-        time.sleep(0.05)
     moved = tmp_path / "moved"
-    os.rename(folder, moved)
-    assert_refused(process, "No such file or directory")
+    with start(folder, workers) as process:
+        while not (folder / "study.toml").is_file():
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.rename(folder, moved)
+        assert_refused(process, "No such file or directory")
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(moved, folder)
     assert len(finish(folder)) == 60

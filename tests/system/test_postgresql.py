@@ -22,6 +22,7 @@ from lstmopt.storage.study_store import open_storage
 from lstmopt.system.study_lock import hold_study
 from support.cluster_soak import soak
 from support.parts import wave
+from support.processes import started
 from support.real_cluster import wait_until
 from support.real_postgresql import PASSWORD, real_postgresql
 from support.studies import config_of
@@ -105,7 +106,7 @@ def test_the_lock_goes_with_its_process_however_it_dies(database):
         "with hold_study('s', sys.argv[1]): print('held', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, database]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with started(command, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
         with pytest.raises(LstmoptError, match=f"found process {process.pid} on"):
             hold_study("s", database).__enter__()

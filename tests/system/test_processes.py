@@ -52,8 +52,7 @@ def test_a_detached_grandchild_is_ended_with_the_test_and_another_process_left_a
 
 def test_another_run_of_the_same_test_is_left_alone():
     code = (
-        "import subprocess, sys; from support import ROOT
-from support.processes import ended_with\n"
+        "import subprocess, sys; from support.processes import ended_with\n"
         "with ended_with('a test'):\n"
         "    child = subprocess.Popen(sys.argv[1:])\n"
         "    print(child.pid, flush=True)\n"

@@ -20,6 +20,7 @@ from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.training.trainer import advance
 from support.drivers import in_process, make_context, make_driver, make_plan
 from support.parts import SMALL, make_workload, wave
+from support.processes import started
 
 CANDIDATE = Candidate(SMALL, 5)
 
@@ -131,22 +132,18 @@ STUDY = (
 def test_signals_stop_a_run_with_everything_finished_kept(tmp_path, signals, workers):
     wave().to_csv(tmp_path / "wave.csv", index=False)
     (tmp_path / "s.toml").write_text(STUDY.format(workers=workers))
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from lstmopt.cli.main import main; main()", "run", "s.toml"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    seen = 0
-    while seen < 3:
-        line = process.stdout.readline()
-        assert line, "it ended by itself"
-        seen += line.startswith("trial ")
-    for name in signals:
-        process.send_signal(getattr(signal, name))
-        time.sleep(0.01)
-    _, errors = process.communicate(timeout=60)
+    command = [sys.executable, "-c", "from lstmopt.cli.main import main; main()", "run", "s.toml"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with started(command, cwd=tmp_path, **pipes) as process:
+        seen = 0
+        while seen < 3:
+            line = process.stdout.readline()
+            assert line, "it ended by itself"
+            seen += line.startswith("trial ")
+        for name in signals:
+            process.send_signal(getattr(signal, name))
+            time.sleep(0.01)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "the same command goes on" in errors
