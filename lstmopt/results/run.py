@@ -162,6 +162,9 @@ class RunData:
         Columns ``part``, ``origin``, ``lead``, ``time``, ``truth``, one a baseline, and one a
         finalist (``trial N``); on the test part only of the trial that was chosen. Empty where the
         run has chosen none.
+
+        Raises:
+            LstmoptError: Where their file is damaged.
         """
         import pandas as pd
 
@@ -197,7 +200,11 @@ class RunData:
 
     @cached_property
     def study(self) -> optuna.Study:
-        """The study in its storage. Raises LstmoptError where that is gone."""
+        """The study in its storage.
+
+        Raises:
+            LstmoptError: Where that is gone.
+        """
         study = stored_study(self.folder, self.config)
         if study is None:
             raise LstmoptError(
@@ -208,7 +215,11 @@ class RunData:
 
     @cached_property
     def model(self) -> Forecaster:
-        """The chosen model. Raises LstmoptError where none was chosen yet."""
+        """The chosen model.
+
+        Raises:
+            LstmoptError: Where none was chosen yet.
+        """
         from lstmopt.forecasting.forecaster import Forecaster
 
         return Forecaster.load(self.path)
@@ -228,8 +239,11 @@ _TRIAL_COLUMNS = (
 def read_run(path: str | Path) -> RunData:
     """Read the run in a folder, finished or not.
 
-    Raises LstmoptError where there is none, or where neither its document nor its study can be
-    read.
+    Returns:
+        The run as it stands now.
+
+    Raises:
+        LstmoptError: Where there is none, or where neither its document nor its study can be read.
     """
     folder = RunFolder(Path(path))
     written, damage = None, None
@@ -256,7 +270,14 @@ def read_run(path: str | Path) -> RunData:
 
 
 def _so_far(folder: RunFolder) -> RunData | None:
-    """Read what a study's storage holds of it; None where there is no storage."""
+    """Read what a study's storage holds of it.
+
+    Returns:
+        The run, None where there is no storage.
+
+    Raises:
+        LstmoptError: Where the storage is damaged, or its study says nothing of itself.
+    """
     config = _config_of(folder)
     try:
         study = stored_study(folder, config)
@@ -282,12 +303,20 @@ def _so_far(folder: RunFolder) -> RunData | None:
 
 
 def _is_newer(path: Path, other: Path) -> bool:
-    """Say whether a file was written after another; a storage elsewhere is no file here."""
+    """Say whether a file was written after another.
+
+    Returns:
+        True also where there is no file: a storage lies elsewhere.
+    """
     return not path.is_file() or path.stat().st_mtime_ns > other.stat().st_mtime_ns
 
 
 def _same_trials(written: StudyResults, so_far: RunData) -> bool:
-    """Say whether nothing went on since a document was written."""
+    """Say whether nothing went on since a document was written.
+
+    Returns:
+        Whether both hold the same closed trials, and none is active.
+    """
     closed = {entry.number for entry in so_far.results.trials}
     return not so_far.active and closed == {entry.number for entry in written.trials}
 
@@ -299,7 +328,14 @@ def _config_of(folder: RunFolder) -> Config | None:
 
 
 def stored_study(folder: RunFolder, config: Config | None) -> optuna.Study | None:
-    """Open the study of a run in its storage, to be read; None where there is none."""
+    """Open the study of a run in its storage, to be read.
+
+    Returns:
+        The study, None where there is none.
+
+    Raises:
+        LstmoptError: Where the database that its study file names holds nothing.
+    """
     import optuna
 
     from lstmopt.storage.study_store import is_there, open_storage

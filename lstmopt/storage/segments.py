@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
 
 from lstmopt.epoch import Epoch
 from lstmopt.pruning.pruners import GO_ON, Action, Decision

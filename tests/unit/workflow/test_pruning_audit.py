@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import json
-
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.objectives import make_goals
 from lstmopt.pareto import front_mask
 from lstmopt.plugin.registry import load_registry
+from lstmopt.results.document import Audit
 from lstmopt.search.observer import Observer
 from lstmopt.workflow.job import prepare
 from lstmopt.workflow.pruning_audit import audit_run, gain, interval, replay
@@ -56,7 +56,7 @@ def test_every_stopped_trial_is_trained_to_its_end_and_repeats_its_record(audite
     assert stopped
     assert all(entry.repeated for entry in audit.trials)
     assert all(entry.reports > entry.stopped_at for entry in audit.trials)
-    assert json.loads((folder / "audit.json").read_text()) == audit
+    assert msgspec.json.decode((folder / "audit.json").read_bytes(), type=Audit) == audit
 
 
 def test_who_is_lost_is_found_by_brute_force(audited):
