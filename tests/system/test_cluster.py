@@ -305,6 +305,7 @@ def test_a_cluster_that_stays_away_ends_the_study_with_everything_finished_kept(
             if number == 3:
                 cluster.kill_scheduler()
 
+        wait_until(lambda: "Registered to" in _output(cluster, 0))
         engine = {"url": cluster.url, "wait": "2s"}
         with pytest.raises(MachineError, match="may be away for 2 s"):
             run(fixed_list(csv, engine=engine, workers=1), tmp_path / "run", observer=Notes(kill))

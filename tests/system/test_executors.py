@@ -33,6 +33,7 @@ from lstmopt.training.trainer import Progress
 from support.parts import SMALL, stored_parts, wave
 from support.real_cluster import real_cluster
 from support.studies import config_of, fixed_list, losses
+from support.worst_moments import die_in_the_middle_of_an_answer, die_while_it_holds_the_lock
 
 
 @pytest.fixture(scope="module")
@@ -202,26 +203,6 @@ def test_an_error_of_a_task_can_always_be_sent_back():
 
 def test_an_engine_returns_futures():
     assert isinstance(Engine(InProcess(), 1, lambda *_: None).submit(None, None, 1), Future)
-
-
-def _channel():
-    """Return what this process talks to its pool through."""
-    frame = sys._getframe()
-    while "channel" not in frame.f_locals:
-        frame = frame.f_back
-    return frame.f_locals["channel"]
-
-
-def die_while_it_holds_the_lock():
-    mutex = _channel().mutex
-    mutex.reader_mutex.acquire()
-    mutex.writer_mutex.acquire()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def die_in_the_middle_of_an_answer():
-    os.write(_channel().writer.fileno(), (1000).to_bytes(4, "big") + b"half of it")
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("die", [die_while_it_holds_the_lock, die_in_the_middle_of_an_answer])
