@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lstmopt import load
 from support.parts import wave
+from support.processes import ended_with
 from support.real_cluster import RealCluster, real_cluster, wait_until
 from support.real_postgresql import real_postgresql
 from support.soak import MAIN, Tally, judge, remember
@@ -125,7 +126,7 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ended_with("soak"):
         done = soak(Path(temporary), options.trials, options.epochs, options.seed)
     print(json.dumps(done.table(), indent=2))
     sys.exit(not done.clean)

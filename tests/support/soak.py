@@ -26,6 +26,7 @@ import psutil
 from lstmopt import LstmoptError, load
 from lstmopt.pareto import dominates
 from support.parts import wave
+from support.processes import ended_with
 
 MAIN = "from lstmopt.cli.main import main; main()"
 STUDY = """
@@ -244,7 +245,7 @@ if __name__ == "__main__":
     parser.add_argument("--grid", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ended_with("soak"):
         done = soak(
             Path(temporary),
             options.kills,
