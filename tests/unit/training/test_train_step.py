@@ -15,7 +15,11 @@ from support.parts import SMALL, make_part, make_workload
 
 CANDIDATE = Candidate(SMALL | {"dropout": 0.3}, seed=3)
 needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
+def needs_cuda(test):
+    absent = not torch.cuda.is_available()
+    return pytest.mark.gpu(pytest.mark.skipif(absent, reason="there is no CUDA device")(test))
 
 
 def trained(kind, part, forecasts, steps=12, clip_norm=0.5):
@@ -119,7 +123,8 @@ def test_a_replayed_step_is_the_step():
         model = make_workload().build(candidate).train().cuda()
         step = AutogradStep(model, candidate, 0.5, capturable=True)
         step = GraphedStep(step) if graphed else step
-        for batch in DevicePart(make_part(0, 160), "cuda").batches(torch.arange(20, 120), 8):
+        origins = torch.arange(20, 120, device="cuda")
+        for batch in DevicePart(make_part(0, 160), "cuda").batches(origins, 8):
             step(batch)
         return model.state_dict()
 

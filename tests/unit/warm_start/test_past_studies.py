@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lstmopt import run
 from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.errors import LstmoptError
-from lstmopt.objectives import ForecastCost
+from lstmopt.objectives import ForecastCost, ForecastCosts, Limits
 from lstmopt.search_space import CLASSIC, FIXED, Space, draw, parse_space
 from lstmopt.warm_start.past_studies import (
     Frame,
@@ -28,13 +28,17 @@ from support.parts import wave
 from support.studies import config_of
 
 
-def cost_of(params):
-    size, layers = (params.get(n, FIXED[n]) for n in ("hidden_size", "num_layers"))
-    return ForecastCost(size, layers, size * layers / 100, 0.0, size * layers)
+class AnyCosts(dict):
+    """Costs of every architecture that there could be."""
+
+    def __missing__(self, architecture):
+        size, layers = architecture.hidden_size, architecture.num_layers
+        return ForecastCost(size, layers, size * layers / 100, 0.0, size * layers)
 
 
 def frame_of(space=None, goals=GOALS, **more):
-    return Frame(goals, space or Space(dict(CLASSIC)), cost_of, **more)
+    costs = ForecastCosts(AnyCosts(), goals, Limits())
+    return Frame(goals, space or Space(dict(CLASSIC)), costs, **more)
 
 
 def raw(*trials, own=True, **more):
@@ -171,7 +175,8 @@ def test_objectives_are_computed_anew_where_the_curve_is_there(finished_run):
     trial = put_into(frame, found)[0].trials[0]
     best = min(found.trials[0].curve, key=lambda epoch: epoch.val_loss)
     assert trial.losses == (best.val_mae,)
-    assert trial.static == (cost_of(trial.params).parameters,)
+    filled = FIXED | trial.params
+    assert trial.static == (filled["hidden_size"] * filled["num_layers"],)
 
 
 def test_another_programs_study_of_one_objective_is_taken_for_the_loss():
@@ -197,11 +202,11 @@ def test_work_is_the_same_only_where_everything_a_loss_depends_on_is():
 
 def test_series_are_compared_where_both_are_known():
     here, there = SeriesFeatures(4.0, 0.9, 0.1, 0.1, 0.9), SeriesFeatures(3.5, 0.8, 0.1, 0.2, 0.9)
-    alike = put_into(frame_of(traits=here), raw(FULL, traits=here))[0].similarity
-    less = put_into(frame_of(traits=here), raw(FULL, traits=there))[0].similarity
+    alike = put_into(frame_of(features=here), raw(FULL, features=here))[0].similarity
+    less = put_into(frame_of(features=here), raw(FULL, features=there))[0].similarity
     assert alike == 1.0
     assert 0 < less < 1
-    assert put_into(frame_of(traits=here), raw(FULL))[0].similarity is None
+    assert put_into(frame_of(features=here), raw(FULL))[0].similarity is None
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +231,7 @@ def test_a_run_reads_the_same_from_its_folder_its_results_and_its_storage(finish
     assert dict(folder.work) == dict(results.work) == dict(storage.work)
     assert folder.own
     assert storage.own
-    assert folder.traits.seasonality > 0.9
+    assert folder.features.seasonality > 0.9
 
 
 def test_a_run_without_results_is_read_from_its_journal(tmp_path, csv):
@@ -243,7 +248,10 @@ def test_nothing_of_the_test_part_is_read(finished_run, tmp_path):
     shutil.copytree(finished_run, poisoned)
     path = poisoned / "optimization_results.json"
     document = json.loads(path.read_text())
-    document |= {"chosen": {"test": "poison"}, "baselines": "poison", "front": "poison"}
+    for scores in (document["chosen"]["test"], *document["baselines"].values()):
+        for unit in ("scaled", "own"):
+            scores[unit] = {name: {"mean": 1e9, "std": 1e9} for name in ("mse", "mae")}
+    document["front"] = []
     path.write_text(json.dumps(document))
     assert without_place(read_studies(str(poisoned))[0]) == without_place(clean[0])
 
