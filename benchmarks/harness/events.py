@@ -101,7 +101,7 @@ def read_studies(path: Path) -> Iterator[Study]:
         for line in file:
             try:
                 event = _decode(line)
-            except msgspec.DecodeError:  # the torn last line of an interrupted benchmark
+            except msgspec.DecodeError:  # the incomplete last line of an interrupted benchmark
                 continue
             key = (event.task, event.strategy, event.seed)
             if isinstance(event, TrialEvent):

@@ -31,7 +31,7 @@ def open_local_engine(
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
-    ``parts`` is a file that holds the training and the validation part (see `stored`): all that
+    ``parts`` is a file that holds the training and the validation part (see `mmap_arrays`): all that
     workers are given. ``reports`` is how often an epoch is scored. ``memory_mb`` is what training
     may allocate; one worker is a process of its own too then.
     """

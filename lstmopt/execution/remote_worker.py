@@ -68,7 +68,7 @@ def advance_anywhere(
 ) -> Progress | NoData:
     """Train as `advance` does, on data that this process knows or that come as ``parts``.
 
-    ``parts`` are the bytes of a file of `stored`. One candidate at a time, for torch's random state
+    ``parts`` are the bytes of a file of `mmap_arrays`. One candidate at a time, for torch's random state
     is the process's: threads of one process take turns. Raises Unfit where nothing can be trained.
     """
     with _turn:

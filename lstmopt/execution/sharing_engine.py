@@ -21,7 +21,7 @@ from lstmopt.training.trainer import Progress
 
 
 class SharingEngine(Engine):
-    """An engine on any executor: its workers share nothing with this process (see `worker`).
+    """An engine on any executor: its workers share nothing with this process (see `remote_worker`).
 
     ``parts`` is the file whose bytes a worker is sent that asks for data.
     """

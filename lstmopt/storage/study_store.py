@@ -60,7 +60,7 @@ def open_study(
     notices = []
     folder.path.mkdir(parents=True, exist_ok=True)
     if not url and repair_journal(folder.journal):
-        notices.append("the journal's last line was torn and has been cut off")
+        notices.append("the journal's last line was incomplete and has been cut off")
     storage = _open_to_drive(url, folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -15,8 +15,8 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """How a candidate is trained; the same for every candidate of a study.
 
     ``targets_per_window`` is how many of a window's last steps forecast; without it the length of
-    the series decides (see `training.targets_per_window`). ``report_every`` counts optimiser steps
-    of the space's largest batch (see `training.reports_per_epoch`). The learning rate is constant,
+    the series decides (see `trainer.targets_per_window`). ``report_every`` counts optimiser steps
+    of the space's largest batch (see `trainer.reports_per_epoch`). The learning rate is constant,
     so a loss at one report means the same in every trial. ``precision`` is that of the kernels in
     training; ``cuda_graph`` replays a recorded step.
     """

@@ -134,7 +134,7 @@ def end_refits(
 def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
     """Choose among finalists by their means on validation.
 
-    ``knee`` weighs every objective (see ``front.knee``), ``best`` takes the first learned one,
+    ``knee`` weighs every objective (see `pareto.knee`), ``best`` takes the first learned one,
     ``fastest`` the first static one (the first objective where there is none).
     """
     index = pick_index([f.values for f in finalists], goals, pick)
@@ -145,7 +145,7 @@ def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
 class Verdict:
     """What the test part said, after the choice was made.
 
-    ``forecasts`` holds the last ones row by row (see ``forecasts.tabulate``): on the validation
+    ``forecasts`` holds the last ones row by row (see `forecast_table.tabulate`): on the validation
     part every finalist's, on the test part those of the network to deploy; the baselines' on both.
     """
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmopt.pareto import (
+    GrowingFront,
     NonDominatedRanks,
     contributions,
     dominates,
@@ -31,6 +32,21 @@ any_cloud = st.integers(1, 4).flatmap(clouds)
 def test_the_front_is_what_brute_force_finds(points):
     expected = [not any(dominates(other, point) for other in points) for point in points]
     assert front_mask(points).tolist() == expected
+
+
+@given(any_cloud, st.randoms())
+def test_a_front_that_grows_is_at_every_point_the_front_of_what_came(points, random):
+    growing, numbers = GrowingFront(), list(range(len(points)))
+    random.shuffle(numbers)  # trials end in another order than they began
+    for place, number in enumerate(numbers):
+        came = sorted(numbers[: place + 1])
+        stays = growing.add(number, points[number])
+        mask = front_mask([points[n] for n in came])
+        front = [n for n, kept in zip(came, mask, strict=True) if kept]
+        firsts = {points[n]: n for n in reversed(front)}  # of equal points the lowest number
+        assert sorted(growing.numbers) == sorted(firsts.values())
+        assert growing.points == [points[n] for n in growing.numbers]
+        assert stays == (number in firsts.values())
 
 
 @given(st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates))

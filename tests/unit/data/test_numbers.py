@@ -86,6 +86,7 @@ def test_a_single_outlier_of_1e30_is_learned_or_said(tmp_path):
     )
 
 
+@pytest.mark.system
 def test_the_same_candidates_give_the_same_losses_whatever_the_workers(tmp_path, csv):
     space = {"hidden_size": [4, 8], "learning_rate": [0.003, 0.01, 0.03]}
     found = []

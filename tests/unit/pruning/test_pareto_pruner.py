@@ -107,6 +107,7 @@ def work(url, count):
     study.optimize(lambda trial: polynomial(pruner, trial), n_trials=count)
 
 
+@pytest.mark.system
 def test_several_processes_share_a_storage(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     make_study(url)

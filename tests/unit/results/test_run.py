@@ -104,6 +104,7 @@ def _series(loaded):
     return read_series(loaded.config.data.path, loaded.config.data)
 
 
+@pytest.mark.system
 def test_a_run_that_is_killed_is_read_as_far_as_it_came(tmp_path):
     with study_in_another_process(tmp_path) as process:
         while len(_closed(tmp_path / "run")) < 3:

@@ -110,6 +110,7 @@ def test_a_lock_that_a_killed_process_left_keeps_nobody_out(tmp_path, monkeypatc
     assert len(make_driver(Path("run")).search()) == 6
 
 
+@pytest.mark.system
 def test_processes_that_write_one_journal_lose_nothing(tmp_path):
     open_here(tmp_path)
     code = (
@@ -205,6 +206,7 @@ def test_a_torn_last_line_of_the_journal_is_cut_off(tmp_path, uninterrupted):
     assert outcome(driver.search()) == uninterrupted
 
 
+@pytest.mark.system
 def test_a_fixed_list_of_candidates_gives_the_same_losses_with_1_and_2_workers(tmp_path):
     candidates = [{"hidden_size": h, "learning_rate": lr} for h in (4, 8) for lr in (0.01, 0.03)]
     outcomes = []
@@ -228,6 +230,7 @@ def train_but_be_killed_once(folder, *task):
     return local_engine._advance_loaded(*task)
 
 
+@pytest.mark.system
 def test_a_killed_worker_is_replaced_and_its_candidate_goes_on(tmp_path):
     notices = []
 
@@ -255,6 +258,7 @@ def no_preparation():
     pass
 
 
+@pytest.mark.system
 def test_a_candidate_that_kills_its_worker_twice_fails_and_blocks_nobody(tmp_path):
     pool = LocalProcesses(2, no_preparation, ())
     try:
@@ -489,6 +493,7 @@ def test_a_resumed_epoch_budget_counts_what_was_trained_before(tmp_path):
     assert sum(r.epochs_trained for r in records) == 9
 
 
+@pytest.mark.system
 def test_workers_together_never_spend_more_than_the_epoch_budget(tmp_path):
     options = TrainingOptions(epochs=3, patience=3)
     plan = budget_of(make_plan(trials=99), 8)

@@ -38,6 +38,7 @@ print(json.dumps((peak_mib() - before) * 2**20 / 1e6))
 """
 
 
+@pytest.mark.system
 @linux
 @pytest.mark.parametrize(
     ("hidden", "layers", "batch", "window"),
@@ -61,6 +62,7 @@ def test_more_of_anything_takes_more():
     assert training_mb(Candidate(params, 0), 100, 50, 3, 1) > least
 
 
+@pytest.mark.system
 def test_what_cannot_fit_is_never_trained(tmp_path, csv):
     space = {"hidden_size": [4, 512], "num_layers": [1], "batch_size": [16, 256]}
     config = config_of(
@@ -81,6 +83,7 @@ def test_what_cannot_fit_is_never_trained(tmp_path, csv):
     assert 50 < document["budget"]["peak_mib"] < 5_000
 
 
+@pytest.mark.system
 @linux
 def test_what_takes_more_than_was_predicted_is_a_failed_candidate(tmp_path, monkeypatch):
     monkeypatch.setattr("lstmopt.workflow.job.training_mb", lambda *_: 0.0)

@@ -44,6 +44,7 @@ with open(sys.argv[1], "rb") as file:
 """
 
 
+@pytest.mark.system
 def test_a_checkpoint_goes_on_bit_for_bit_in_another_process(tmp_path, workload, pytestconfig):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(advance(workload, CANDIDATE, None, 5).checkpoint)

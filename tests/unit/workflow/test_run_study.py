@@ -62,6 +62,7 @@ def test_trials_of_one_architecture_share_one_latency(finished):
     assert all(len(latencies) == 1 for latencies in by_size.values())
 
 
+@pytest.mark.system
 def test_the_saved_model_forecasts_the_same_in_a_fresh_process(finished):
     folder, _ = finished
     here = Forecaster.load(folder / "run").predict(folder / "wave.csv")
@@ -198,6 +199,7 @@ run(read_config(Path(sys.argv[1])), Path(sys.argv[2]), observer=Slow())
 """
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("after", [1, 4, 7])
 def test_a_killed_run_goes_on_bit_for_bit(csv, tmp_path, after):
     from lstmopt.config.study_file import write_config
@@ -237,6 +239,7 @@ run(read_config(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
+@pytest.mark.system
 def test_a_plain_script_may_use_several_workers(csv, tmp_path):
     from lstmopt.config.study_file import write_config
 
