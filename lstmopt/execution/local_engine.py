@@ -31,9 +31,9 @@ def open_local_engine(
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
-    ``parts`` is a file that holds the training and the validation part (see `mmap_arrays`): all that
-    workers are given. ``reports`` is how often an epoch is scored. ``memory_mb`` is what training
-    may allocate; one worker is a process of its own too then.
+    ``parts`` is a file that holds the training and the validation part (see `mmap_arrays`): all
+    that workers are given. ``reports`` is how often an epoch is scored. ``memory_mb`` is what
+    training may allocate; one worker is a process of its own too then.
     """
     if workers == 1 and memory_mb is None:
         workload = _read_workload(parts, options, device, reports)

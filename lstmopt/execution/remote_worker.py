@@ -68,8 +68,9 @@ def advance_anywhere(
 ) -> Progress | NoData:
     """Train as `advance` does, on data that this process knows or that come as ``parts``.
 
-    ``parts`` are the bytes of a file of `mmap_arrays`. One candidate at a time, for torch's random state
-    is the process's: threads of one process take turns. Raises Unfit where nothing can be trained.
+    ``parts`` are the bytes of a file of `mmap_arrays`. One candidate at a time, for torch's random
+    state is the process's: threads of one process take turns. Raises Unfit where nothing can be
+    trained.
     """
     with _turn:
         if work.key not in _known:

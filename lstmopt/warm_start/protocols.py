@@ -1,6 +1,7 @@
 """What a study may take from earlier ones before its first trial, and while it runs.
 
-Everything here has been put into the space and the objectives of the study that begins: see `past_studies`.
+Everything here has been put into the space and the objectives of the study that begins: see
+`past_studies`.
 """
 
 from __future__ import annotations
