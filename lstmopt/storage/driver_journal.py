@@ -81,7 +81,7 @@ def _damaged(path: Path, found: str) -> LstmoptError:
 
 
 def repair_journal(path: Path) -> bool:
-    """Cut off an incomplete last line, before anything is written after it; say if there was one."""
+    """Cut off an incomplete last line, before anything is written; say if there was one."""
     if not path.is_file():
         return False
     content = path.read_bytes()
