@@ -188,7 +188,7 @@ def _order(
         return rows[::-1], times[::-1]
     if options.order == "midnight_ends_day":
         times = _move_midnights(times, notices)
-    back = np.flatnonzero(np.diff(times.to_numpy()) < np.timedelta64(0))
+    back = np.flatnonzero(np.diff(times.to_numpy()) < np.timedelta64(0, "ns"))
     if not len(back):
         return rows, times
     row = int(back[0]) + 1

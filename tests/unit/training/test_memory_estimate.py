@@ -68,6 +68,7 @@ def test_what_cannot_fit_is_never_trained(tmp_path, csv):
     config = config_of(
         csv,
         space=space,
+        device="cpu",  # what CUDA reserves of addresses is no measure
         limits={"max_memory_mb": 60.0},
         budget={"trials": 6},
         finalists={"seeds": 1},
@@ -91,6 +92,7 @@ def test_what_takes_more_than_was_predicted_is_a_failed_candidate(tmp_path, monk
     config = config_of(
         tmp_path / "wave.csv",
         space={"hidden_size": [4, 1024], "learning_rate": [0.01], "batch_size": [128]},
+        device="cpu",  # what CUDA reserves of addresses is no measure
         limits={"max_memory_mb": 60.0},
         budget={"trials": 2},
         sampler={"name": "grid"},
