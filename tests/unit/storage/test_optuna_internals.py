@@ -51,10 +51,3 @@ class TestDatabaseOfADriver(DriverCases):
         url = f"sqlite:///{tmp_path}/studies.db"
         open_whole = partial(optuna.storages.RDBStorage, url)
         return DriverStorage(open_whole(), open_whole)
-
-
-class TestJournalThatIsRead(DriverCases):
-    @pytest.fixture
-    def storage(self, tmp_path):
-        JournalFileBackend(str(tmp_path / "journal.log"))
-        return open_journal(tmp_path / "journal.log")
