@@ -46,6 +46,27 @@ def read_config(path: Path) -> Config:
     return config
 
 
+TABLES = frozenset(
+    {".csv", ".tsv", ".txt", ".gz", ".zip", ".xlsx", ".xls", ".ods", ".parquet", ".feather"}
+)
+"""How files end that hold a table and no study."""
+
+
+def study_name(table: str) -> str:
+    """Name a study after the file of its table.
+
+    Args:
+        table: The path of a table.
+
+    Returns:
+        A plain folder name, by which ``2023.01.csv`` and ``2023.02.csv`` differ.
+    """
+    name = Path(table).name
+    while Path(name).suffix.lower() in TABLES:
+        name = Path(name).stem
+    return re.sub(r"[^\w.-]+", "_", name).strip("_.") or "study"
+
+
 def make_config(content: dict[str, Any], source: str = "the study") -> Config:
     """Turn plain values into a study.
 
