@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ LINE = "line"
 """The index name of a table read from CSV: the line of each row, for errors."""
 
 
-def parse_csv(text: str, path: Path, notices: list[str]) -> pd.DataFrame:
-    """Read the text of a CSV: finds the separator, and the header below a preamble."""
+def parse_csv(text: str, path: Path, notices: list[str], target: str = "") -> pd.DataFrame:
+    """Read the text of a CSV: finds the separator, and the header below a preamble.
+
+    The header is the first line that names the ``target``, else the first of the usual width.
+    """
     lines = [line for line in text.splitlines()[:60] if line.strip()]
     if len(lines) < 2:
         raise LstmoptError(
@@ -27,7 +31,7 @@ def parse_csv(text: str, path: Path, notices: list[str]) -> pd.DataFrame:
     separator = _separator(lines)
     widths, starts = _records(text, separator)
     width = max(set(widths), key=lambda w: (widths.count(w), w))
-    header = _find_header(text, separator, width, path)
+    header = _find_header(text, separator, width, path, target)
     if header:
         notices.append(f"{header} lines above the header were skipped, the first {lines[0][:40]!r}")
     _refuse_ragged(widths[header:], starts[header:], width, path)
@@ -73,10 +77,18 @@ def _records(text: str, separator: str) -> tuple[list[int], list[int]]:
     return widths, starts
 
 
-def _find_header(text: str, separator: str, width: int, path: Path) -> int:
-    """Return which record is the header: the first of the usual width without a number."""
+def _find_header(text: str, separator: str, width: int, path: Path, target: str) -> int:
+    """Return which record is the header: what names the target, else has no number."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = (row for row in reader if any(field.strip() for field in row) or len(row) > 1)
+    rows: Iterable[list[str]] = (
+        row for row in reader if any(field.strip() for field in row) or len(row) > 1
+    )
+    if target:
+        first = list(islice(rows, 60))
+        for n, row in enumerate(first):
+            if len(row) == width and target in (field.strip() for field in row):
+                return n
+        rows = chain(first, rows)
     for n, row in enumerate(rows):
         if len(row) != width or not any(field.strip() for field in row):
             continue

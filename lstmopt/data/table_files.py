@@ -67,8 +67,8 @@ def _read(content: bytes, path: Path, notices: list[str], target: str) -> pd.Dat
     if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _read_archive(content, path, notices, target)
     if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":  # .xls
-        return _read_sheet(content, path, notices)
-    return parse_csv(_decode(content, notices, target), path, notices)
+        return _read_sheet(content, path, notices, target)
+    return parse_csv(_decode(content, notices, target), path, notices, target)
 
 
 def _read_archive(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def _read_archive(content: bytes, path: Path, notices: list[str], target: str) -
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         if "[Content_Types].xml" in names or "content.xml" in names:
-            return _read_sheet(content, path, notices)
+            return _read_sheet(content, path, notices, target)
         files = [name for name in names if not name.startswith("__MACOSX/")]
         if len(files) != 1:
             raise LstmoptError(
@@ -86,7 +86,7 @@ def _read_archive(content: bytes, path: Path, notices: list[str], target: str) -
         return _read(archive.read(files[0]), path, notices, target)
 
 
-def _read_sheet(content: bytes, path: Path, notices: list[str]) -> pd.DataFrame:
+def _read_sheet(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
     """Read the first sheet that holds anything, its header wherever a CSV's may be."""
     sheets = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, engine="calamine")
     filled = {name: cells for name, cells in sheets.items() if not cells.dropna(how="all").empty}
@@ -95,7 +95,7 @@ def _read_sheet(content: bytes, path: Path, notices: list[str]) -> pd.DataFrame:
     name, cells = next(iter(filled.items()))
     if len(filled) > 1:
         notices.append(f"the first of {len(filled)} sheets was read: {name}")
-    return parse_csv(cells.to_csv(header=False, index=False), path, notices)
+    return parse_csv(cells.to_csv(header=False, index=False), path, notices, target)
 
 
 def _decode(content: bytes, notices: list[str], target: str) -> str:

@@ -67,6 +67,16 @@ def test_every_kind_of_file_gives_one_series(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
+    "above",
+    ["Logger,TX-200,x\nSerial,48213,y\n", "a report\n\n", "1,2,3\n", ",,\n,,\n", ""],
+)
+def test_the_targets_name_finds_the_header_below_lines_of_any_kind(tmp_path, above):
+    named = TABLE.rename(columns={"wind": "2"})
+    (tmp_path / "a.csv").write_text(above + named.to_csv(index=False))
+    assert read_series(tmp_path / "a.csv", LOAD).past == ("load", "2")
+
+
+@pytest.mark.parametrize(
     ("encoding", "names"),
     [
         ("latin-1", ("énergie", "température")),
