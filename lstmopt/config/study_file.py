@@ -14,7 +14,7 @@ from lstmopt.config.options import Config, WarmStartOptions
 from lstmopt.errors import LstmoptError, near_miss
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: str | Path) -> Config:
     """Read a study file.
 
     Args:
@@ -26,6 +26,7 @@ def read_config(path: Path) -> Config:
     Raises:
         LstmoptError: Where there is no such file, and for a key or a value that it may not have.
     """
+    path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

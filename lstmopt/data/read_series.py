@@ -54,6 +54,9 @@ def read_series(
     grid = pd.DatetimeIndex(numbers.index)
     observed = numbers[past[0]].notna().to_numpy()
     filled = _fill_gaps(numbers, options.max_gap, notices)
+    if known and observed.any():  # what is known of rows to come is there, or it is not known
+        to_come = int(np.flatnonzero(observed)[-1]) + 1
+        filled.loc[grid[to_come:], known] = numbers.loc[grid[to_come:], known]
     with_calendar = options.calendar and not invented
     return Series(
         past[0],
