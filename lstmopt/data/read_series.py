@@ -318,7 +318,12 @@ def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
 
 def _fingerprint(numbers: pd.DataFrame) -> str:
     digest = hashlib.sha256("\0".join(numbers.columns).encode())
-    digest.update(pd.DatetimeIndex(numbers.index).as_unit("ns").asi8.tobytes())
+    times = pd.DatetimeIndex(numbers.index)
+    try:
+        counted = times.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime:  # before 1678 or after 2261
+        counted = times.as_unit("us")
+    digest.update(counted.asi8.tobytes())
     for name in numbers.columns:
         digest.update(np.ascontiguousarray(numbers[name].to_numpy(float)).data)
     return digest.hexdigest()

@@ -124,6 +124,15 @@ def test_a_time_in_columns_of_its_parts_is_one_time(parts, step):
     assert series.times.equals(times.as_unit(series.times.unit))
 
 
+@pytest.mark.parametrize("first", [1500, 2240])
+def test_years_beyond_pandas_nanoseconds_are_read(first):
+    years = np.arange(first, first + 60)
+    series = read_series(pd.DataFrame({"year": years, "load": years % 7}), LOAD)
+    assert series.times.year.tolist() == years.tolist()
+    moved = read_series(pd.DataFrame({"year": years + 1, "load": years % 7}), LOAD)
+    assert moved.fingerprint != series.fingerprint
+
+
 def test_a_day_that_no_calendar_has_is_named():
     frame = pd.DataFrame({"year": 2021, "month": 2, "day": range(20, 50), "load": range(30)})
     with pytest.raises(LstmoptError, match=r"'day' lies within 1 and 31, found 32"):
