@@ -34,12 +34,6 @@ def id_of(trial: FrozenTrial) -> int:
     return found
 
 
-def id_of_study(study: FrozenStudy) -> int:
-    """Return what its storage knows a study by."""
-    found: int = study._study_id
-    return found
-
-
 def changed(trial: FrozenTrial, **fields: Any) -> FrozenTrial:
     """Copy a trial with some of its fields changed; ``trial_id`` too, which has no setter."""
     if "trial_id" in fields:
