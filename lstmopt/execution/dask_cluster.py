@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lstmopt.errors import LstmoptError, MachineError, near_miss
 from lstmopt.execution.dask_local import start_local
 from lstmopt.execution.engine import WorkerLost
-from lstmopt.execution.remote_worker import MATTER, Outcome, Unfit, check_versions, outcome_of
+from lstmopt.execution.remote_worker import MATTER, TaskResult, Unfit, check_versions, result_of
 from lstmopt.objectives import ForecastCost
 from lstmopt.search_space import Architecture
 from lstmopt.system.host import versions
@@ -108,7 +108,7 @@ class Cluster(Executor):
                 return future
             options = {"pure": False, "resources": self._ask or None} | options
             try:
-                task = self._client.submit(outcome_of, fn, *args, **options)
+                task = self._client.submit(result_of, fn, *args, **options)
             except _closed_client() as error:
                 future.set_exception(WorkerLost(_words(error), 0))
                 return future
@@ -317,13 +317,13 @@ class Cluster(Executor):
         try:
             result = await task._result(raiseit=False)
         except Exception as error:  # else nobody would ever hear of the task again
-            result = Outcome(error=WorkerLost(f"its answer was lost ({_words(error)})", 1))
+            result = TaskResult(error=WorkerLost(f"its answer was lost ({_words(error)})", 1))
         with self._lock:
             if self._open.pop(future, None) is None:
                 return
-        if isinstance(result, Outcome) and result.error is not None:
+        if isinstance(result, TaskResult) and result.error is not None:
             future.set_exception(result.error)
-        elif isinstance(result, Outcome):
+        elif isinstance(result, TaskResult):
             future.set_result(result.result)
         elif task.status == "error":
             future.set_exception(_ours(result[1]))

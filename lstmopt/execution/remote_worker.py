@@ -82,23 +82,23 @@ def advance_anywhere(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TaskResult:
     """What became of a task; its error is a value too, without the frames that led to it."""
 
     result: Any = None
     error: Exception | None = None
 
 
-def outcome_of(task: Callable[..., Any], *arguments: Any) -> Outcome:
+def result_of(task: Callable[..., Any], *arguments: Any) -> TaskResult:
     """Run a task in a worker so that its error can always be sent back."""
     try:
-        return Outcome(task(*arguments))
+        return TaskResult(task(*arguments))
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:
-            return Outcome(error=RuntimeError(f"{type(error).__name__}: {error}"))
-        return Outcome(error=error.with_traceback(None))
+            return TaskResult(error=RuntimeError(f"{type(error).__name__}: {error}"))
+        return TaskResult(error=error.with_traceback(None))
 
 
 _turn = threading.Lock()
