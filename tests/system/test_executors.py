@@ -27,7 +27,7 @@ from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.execution.engine import Engine, InProcess, WorkerLost
 from lstmopt.execution.open_engine import capacity, open_engine
 from lstmopt.execution.process_pool import LocalProcesses
-from lstmopt.execution.remote_worker import outcome_of
+from lstmopt.execution.remote_worker import result_of
 from lstmopt.search_space import Candidate
 from lstmopt.training.trainer import Progress
 from support.parts import SMALL, stored_parts, wave
@@ -195,10 +195,10 @@ def test_an_error_of_a_task_can_always_be_sent_back():
     def lose() -> None:
         raise WorkerLost("it says more than it can be made from", 1)
 
-    assert repr(outcome_of(fail).error) == "RuntimeError('Local: words')"
-    assert "it says more" in repr(outcome_of(lose).error)
-    assert outcome_of(json.loads, "1").result == 1
-    assert outcome_of(os.stat, "none").error.__traceback__ is None
+    assert repr(result_of(fail).error) == "RuntimeError('Local: words')"
+    assert "it says more" in repr(result_of(lose).error)
+    assert result_of(json.loads, "1").result == 1
+    assert result_of(os.stat, "none").error.__traceback__ is None
 
 
 def test_an_engine_returns_futures():
