@@ -174,7 +174,7 @@ def rank(figures: pd.DataFrame, measure: str) -> MeanRanks:
     if tasks < 2 or count < 3:
         return MeanRanks(means, tasks, None, None, None)
     # here, because it loads seaborn
-    from scikit_posthocs import posthoc_nemenyi_friedman  # type: ignore[import-untyped]
+    from scikit_posthocs import posthoc_nemenyi_friedman
 
     p = friedmanchisquare(*medians.to_numpy().T).pvalue
     p_pairs = posthoc_nemenyi_friedman(medians).to_dict()
