@@ -17,6 +17,7 @@ from lstmopt.cli.shared import (
     print_results,
     write_report,
 )
+from lstmopt.errors import LstmoptError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("study", required=False, type=click.Path(path_type=Path))
-@click.option("--data", help="CSV (also .gz) or Parquet file.")
+@click.option("--data", help="A CSV, Excel, Parquet or Feather file, also .gz or .zip.")
 @click.option("--target", help="Column to forecast.")
 @click.option("--time", "time_columns", multiple=True, help="Time column; twice for date and hour.")
 @click.option("--feature", "features", multiple=True, help="Column used as input; repeatable.")
@@ -95,15 +96,29 @@ def run(study: Path | None, out: Path | None, report: bool, as_json: bool, **opt
 
 
 def _read_study(study: Path | None, options: dict[str, Any]) -> Config:
-    """Read the study file, the shipped one, or none, and lay the options over it."""
-    from lstmopt.config.overrides import override
-    from lstmopt.config.study_file import make_config, read_config, shipped_study
+    """Read the study file, the shipped one, or none, and lay the options over it.
 
+    A table in place of a study file is taken as ``--data``.
+    """
+    from lstmopt.config.overrides import override
+    from lstmopt.config.study_file import (
+        TABLES,
+        make_config,
+        read_config,
+        shipped_study,
+        study_name,
+    )
+
+    if study is not None and study.suffix.lower() in TABLES:
+        if options["data"]:
+            raise LstmoptError(
+                f"a study is of one table, found {study} and --data {options['data']}: give one"
+            )
+        options["data"], study = str(study), None
     if study is not None:
         return override(read_config(study), options)
     if options["data"]:
-        name = Path(options["data"]).name.split(".")[0]
-        return override(make_config({"name": name or "study"}), options)
+        return override(make_config({"name": study_name(options["data"])}), options)
     return override(read_config(shipped_study()), options)
 
 

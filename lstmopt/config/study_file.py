@@ -14,7 +14,7 @@ from lstmopt.config.options import Config, WarmStartOptions
 from lstmopt.errors import LstmoptError, near_miss
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: str | Path) -> Config:
     """Read a study file.
 
     Args:
@@ -26,6 +26,7 @@ def read_config(path: Path) -> Config:
     Raises:
         LstmoptError: Where there is no such file, and for a key or a value that it may not have.
     """
+    path = Path(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -44,6 +45,27 @@ def read_config(path: Path) -> Config:
         ]
         config = replace(config, warm_start=config.warm_start | {"runs": near})
     return config
+
+
+TABLES = frozenset(
+    {".csv", ".tsv", ".txt", ".gz", ".zip", ".xlsx", ".xls", ".ods", ".parquet", ".feather"}
+)
+"""How files end that hold a table and no study."""
+
+
+def study_name(table: str) -> str:
+    """Name a study after the file of its table.
+
+    Args:
+        table: The path of a table.
+
+    Returns:
+        A plain folder name, by which ``2023.01.csv`` and ``2023.02.csv`` differ.
+    """
+    name = Path(table).name
+    while Path(name).suffix.lower() in TABLES:
+        name = Path(name).stem
+    return re.sub(r"[^\w.-]+", "_", name).strip("_.") or "study"
 
 
 def make_config(content: dict[str, Any], source: str = "the study") -> Config:

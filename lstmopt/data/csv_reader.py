@@ -1,13 +1,12 @@
-"""Reads a CSV or Parquet file to a raw table: separator, header, lines."""
+"""Reads the text of a CSV to a raw table: separator, header, lines."""
 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -19,35 +18,11 @@ LINE = "line"
 """The index name of a table read from CSV: the line of each row, for errors."""
 
 
-def read_table(path: str | Path, notices: list[str] | None = None) -> pd.DataFrame:
-    """Read CSV (also .gz) or Parquet; finds the separator and the header below a preamble."""
-    path, notices = Path(path), [] if notices is None else notices
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LstmoptError(
-            f"data is a file that can be read, found {path} ({error.strerror}): mend the path"
-        ) from None
-    try:
-        if content[:4] == b"PAR1":
-            return pd.read_parquet(io.BytesIO(content))
-        if path.suffix == ".gz" or content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
-        if "\0" in text:
-            raise ValueError("it holds NUL bytes")
-        return _parse_csv(text, path, notices)
-    except LstmoptError:
-        raise
-    except (ValueError, OSError, EOFError, zlib.error, csv.Error) as error:
-        line = str(error).splitlines()[0]
-        raise LstmoptError(
-            f"data is CSV (also .gz) in UTF-8 or Parquet, found {path} unreadable ({line}): "
-            "save it again as CSV"
-        ) from error
+def parse_csv(text: str, path: Path, notices: list[str], target: str = "") -> pd.DataFrame:
+    """Read the text of a CSV: finds the separator, and the header below a preamble.
 
-
-def _parse_csv(text: str, path: Path, notices: list[str]) -> pd.DataFrame:
+    The header is the first line that names the ``target``, else the first of the usual width.
+    """
     lines = [line for line in text.splitlines()[:60] if line.strip()]
     if len(lines) < 2:
         raise LstmoptError(
@@ -56,7 +31,7 @@ def _parse_csv(text: str, path: Path, notices: list[str]) -> pd.DataFrame:
     separator = _separator(lines)
     widths, starts = _records(text, separator)
     width = max(set(widths), key=lambda w: (widths.count(w), w))
-    header = _find_header(text, separator, width, path)
+    header = _find_header(text, separator, width, path, target)
     if header:
         notices.append(f"{header} lines above the header were skipped, the first {lines[0][:40]!r}")
     _refuse_ragged(widths[header:], starts[header:], width, path)
@@ -102,12 +77,20 @@ def _records(text: str, separator: str) -> tuple[list[int], list[int]]:
     return widths, starts
 
 
-def _find_header(text: str, separator: str, width: int, path: Path) -> int:
-    """Return which record is the header: the first of the usual width without a number."""
+def _find_header(text: str, separator: str, width: int, path: Path, target: str) -> int:
+    """Return which record is the header: what names the target, else has no number."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    rows = (row for row in reader if any(field.strip() for field in row) or len(row) > 1)
+    rows: Iterable[list[str]] = (
+        row for row in reader if any(field.strip() for field in row) or len(row) > 1
+    )
+    if target:
+        first = list(islice(rows, 60))
+        for n, row in enumerate(first):
+            if len(row) == width and target in (field.strip() for field in row):
+                return n
+        rows = chain(first, rows)
     for n, row in enumerate(rows):
-        if len(row) != width:
+        if len(row) != width or not any(field.strip() for field in row):
             continue
         if any(_is_number(field) for field in row if field.strip()):
             raise LstmoptError(

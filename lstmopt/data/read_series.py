@@ -1,4 +1,4 @@
-"""CSV, Parquet or DataFrame -> Series: checked, ordered, regular."""
+"""A table's file or DataFrame -> Series: checked, ordered, regular."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmopt.data.calendar import calendar_features, infer_step, season_lengths
-from lstmopt.data.csv_reader import place, read_table, refuse_repeated_names
+from lstmopt.data.cells import counts_rows, is_mostly_numbers, to_numbers, without_marks
+from lstmopt.data.csv_reader import refuse_repeated_names
 from lstmopt.data.options import DataOptions
 from lstmopt.data.series import Floats, Series
+from lstmopt.data.table_files import read_table
 from lstmopt.data.timestamps import find_time_columns, parse_times
 from lstmopt.errors import LstmoptError, near_miss
 
@@ -31,13 +33,14 @@ def read_series(
     if isinstance(source, pd.DataFrame):
         frame = source.copy(deep=False)
     else:
-        frame = read_table(source, notices)
+        frame = read_table(source, notices, options.target)
     frame.columns = pd.Index([str(name) for name in frame.columns])
     refuse_repeated_names(list(frame.columns))
     _check_names(frame, options)
     times, time_columns, invented = _times(frame, source, options, notices)
-    past, known = _choose_columns(frame, options, time_columns)
-    numbers = _numeric(frame, [*past, *known])
+    past, known = _choose_columns(frame, options, time_columns, notices)
+    columns = [without_marks(frame[name], notices) for name in (*past, *known)]
+    numbers = to_numbers(pd.concat(columns, axis=1), [*past, *known])
     order, times = _order(times, options, notices)
     if not np.array_equal(order, np.arange(len(order))):  # a copy less of a long series
         numbers = numbers.iloc[order]
@@ -51,6 +54,9 @@ def read_series(
     grid = pd.DatetimeIndex(numbers.index)
     observed = numbers[past[0]].notna().to_numpy()
     filled = _fill_gaps(numbers, options.max_gap, notices)
+    if known and observed.any():  # what is known of rows to come is there, or it is not known
+        to_come = int(np.flatnonzero(observed)[-1]) + 1
+        filled.loc[grid[to_come:], known] = numbers.loc[grid[to_come:], known]
     with_calendar = options.calendar and not invented
     return Series(
         past[0],
@@ -106,12 +112,13 @@ def _times(
         if not options.time:
             notices.append(f"the time was found in {' and '.join(columns)}")
         return parse_times(frame, columns, options.day_first, notices), columns, False
-    if isinstance(source, pd.DataFrame):
+    text = [n for n in frame.columns if not is_mostly_numbers(without_marks(frame[n], []))]
+    if isinstance(source, pd.DataFrame) or not text:
         notices.append(f"no time column: the {len(frame)} rows are taken in order, one a step")
         return pd.date_range("2000-01-01", periods=len(frame), freq="D"), (), True
     raise LstmoptError(
-        f"a series needs a time column, found none among {', '.join(frame.columns)}: "
-        'name it with --time or time = ["…"]'
+        f"a time is a column in a format that can be told, found none among "
+        f'{", ".join(text)}: name it with --time or time = ["…"], or drop what is no time'
     )
 
 
@@ -131,51 +138,29 @@ def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex, notices: list[str]) -
 
 
 def _choose_columns(
-    frame: pd.DataFrame, options: DataOptions, time_columns: tuple[str, ...]
+    frame: pd.DataFrame,
+    options: DataOptions,
+    time_columns: tuple[str, ...],
+    notices: list[str],
 ) -> tuple[list[str], list[str]]:
-    """Return past columns, the target first, and known ones."""
+    """Return past columns, the target first, and known ones.
+
+    Where no features are named, text and columns that only number the rows are left out.
+    """
     known = [n for n in options.known if n not in options.drop]
     if options.features is not None:
         past = [n for n in options.features if n not in (*options.drop, *known)]
         return [options.target, *past], known
     left_out = {*options.drop, *time_columns, *known, options.target}
     past = [n for n in frame.columns if n not in left_out]
-    text = [n for n in past if not _mostly_numbers(frame[n])]
+    text = [n for n in past if not is_mostly_numbers(without_marks(frame[n], []))]
     if text:
-        raise LstmoptError(
-            f"inputs are numbers, found text in {', '.join(text)}: leave them out with "
-            f"drop = {text!r} (--drop) or name the features to use".replace("'", '"')
-        )
+        notices.append(f"columns of text are no inputs, left out: {', '.join(text)}")
+    counting = [n for n in past if counts_rows(frame[n])]
+    if counting:
+        notices.append(f"columns that only number the rows were left out: {', '.join(counting)}")
+    past = [n for n in past if n not in (*text, *counting)]
     return [options.target, *past], known
-
-
-def _mostly_numbers(column: pd.Series) -> bool:
-    if pd.api.types.is_numeric_dtype(column):
-        return True
-    given = column.dropna()
-    return len(given) == 0 or bool(pd.to_numeric(given, errors="coerce").notna().mean() > 0.5)
-
-
-def _numeric(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Turn columns to floats; a cell that is no number, or infinite, is an error that names it."""
-    numbers = {}
-    for name in columns:
-        values = frame[name]
-        if values.dtype != np.float64:
-            values = pd.to_numeric(values, errors="coerce").astype(float)
-        for wrong, what in (
-            (values.isna() & frame[name].notna(), "numbers"),
-            (np.isinf(values), "finite numbers"),
-        ):
-            if wrong.any():
-                row = int(np.flatnonzero(wrong)[0])
-                raise LstmoptError(
-                    f"column {name!r} holds {what}, found {str(frame[name].iloc[row])!r} in "
-                    f"{place(frame, row)} ({int(wrong.sum())} such cells): mend them or leave the "
-                    "cells empty"
-                )
-        numbers[name] = values
-    return pd.DataFrame(numbers, copy=False).reset_index(drop=True)
 
 
 def _order(
@@ -192,11 +177,11 @@ def _order(
     if not len(back):
         return rows, times
     row = int(back[0]) + 1
-    if options.order == "sort":
+    midnight = bool((times[back + 1] == times[back].normalize()).all())
+    if options.order == "sort" or (times.is_unique and not midnight):
         notices.append(f"{len(back)} rows stepped back in time, the first at {times[row]}: sorted")
         order = np.argsort(times.to_numpy(), kind="stable")
         return order, times[order]
-    midnight = (times[back + 1] == times[back].normalize()).all()
     remedy = 'order = "midnight_ends_day" if 0:00 means 24:00' if midnight else "mend the times"
     raise LstmoptError(
         f"times ascend, found {len(back)} rows that step back, the first in row {row + 1} "
@@ -333,7 +318,12 @@ def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
 
 def _fingerprint(numbers: pd.DataFrame) -> str:
     digest = hashlib.sha256("\0".join(numbers.columns).encode())
-    digest.update(pd.DatetimeIndex(numbers.index).as_unit("ns").asi8.tobytes())
+    times = pd.DatetimeIndex(numbers.index)
+    try:
+        counted = times.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime:  # before 1678 or after 2261
+        counted = times.as_unit("us")
+    digest.update(counted.asi8.tobytes())
     for name in numbers.columns:
         digest.update(np.ascontiguousarray(numbers[name].to_numpy(float)).data)
     return digest.hexdigest()

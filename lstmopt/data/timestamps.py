@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -29,14 +31,35 @@ _FORMATS = (
     "%Y/%m/%d %H:%M",
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d",
+    *(
+        f"{date} {clock}"
+        for date in ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d", "%Y/%m/%d")
+        for clock in ("%I:%M %p", "%I:%M:%S %p")
+    ),
+    *(
+        f"{date}{clock}"
+        for date in ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y")
+        for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+    ),
+    "%b %Y",
+    "%B %Y",
+    "%b-%Y",
+    "%b-%y",
+    "%Y %b",
+    "%Y-%b",
 )
+_PARTS = ("year", "month", "day", "hour", "minute")
+"""Columns of numbers that are one time together, the first of them always there."""
+
+_EPOCHS: dict[int, Literal["s", "ms", "us", "ns"]] = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+"""Units of a time since 1970 by how many digits its numbers have."""
 
 
 def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the one or two columns that hold the time; () when there are none.
+    """Return the columns that hold the time; () when there are none.
 
-    By name first; a date with an hour column beside it takes both; then year with quarter or
-    month; then a first column that parses.
+    By name first; a date with an hour column beside it takes both; then year with quarter, or with
+    month, day, hour and minute as far as they are there; then a first column that parses.
     """
     by_name = {str(name).lower(): str(name) for name in frame.columns}
     for name in _NAMES:
@@ -45,8 +68,10 @@ def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
             repeats = frame[by_name[name]].duplicated().any()
             return (by_name[name], hour) if hour and repeats else (by_name[name],)
     if "year" in by_name:
-        part = next((by_name[p] for p in ("quarter", "month") if p in by_name), None)
-        return (by_name["year"], part) if part else (by_name["year"],)
+        if "quarter" in by_name:
+            return by_name["year"], by_name["quarter"]
+        there = takewhile(by_name.__contains__, _PARTS)
+        return tuple(by_name[part] for part in there)
     if len(frame.columns) and not pd.api.types.is_numeric_dtype(first := frame.iloc[:, 0]):
         parsed = _candidates(first.head(50).astype(str), None)
         if parsed and max(p.notna().mean() for p in parsed) == 1:
@@ -60,16 +85,21 @@ def parse_times(
     day_first: bool | None,
     notices: list[str] | None = None,
 ) -> pd.DatetimeIndex:
-    """Parse one or two columns to times [rows] without a zone; those with one become UTC.
+    """Parse columns that are one time together to times [rows] without a zone.
+
+    Times with a zone become UTC.
 
     Raises LstmoptError that gives the row and the cell which is no time.
     """
+    notices = [] if notices is None else notices
+    names = [name.lower() for name in columns]
+    if len(columns) > 2 and names == list(_PARTS[: len(names)]):
+        return _parse_parts(frame[list(columns)].set_axis(names, axis=1))
     if len(columns) > 2:
         raise LstmoptError(
-            f"a time is one or two columns, found {len(columns)} ({', '.join(columns)}): "
-            "name a date and an hour at most"
+            f"a time is one or two columns, or {', '.join(_PARTS)} in this order, found "
+            f"{', '.join(columns)}: name a date and an hour"
         )
-    notices = [] if notices is None else notices
     first = frame[columns[0]]
     if len(columns) == 1:
         return _parse_column(first, day_first, notices)
@@ -86,6 +116,28 @@ def parse_times(
         return pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(parts)))
     _require_range(second, columns[1], 0, 23)
     return _parse_column(first, day_first, notices) + pd.to_timedelta(second.to_numpy(), unit="h")
+
+
+def _parse_parts(parts: pd.DataFrame) -> pd.DatetimeIndex:
+    """Put years, months, days and so on together."""
+    most = {"month": (1, 12), "day": (1, 31), "hour": (0, 23), "minute": (0, 59)}
+    for name in map(str, parts):
+        if not pd.api.types.is_numeric_dtype(parts[name]):
+            raise LstmoptError(
+                f"time column {name!r} holds whole numbers, found {str(parts[name].iloc[0])!r} in "
+                f"{place(parts, 0)}: name other time columns"
+            )
+        _require_whole(parts[name], name)
+        if name in most:
+            _require_range(parts[name], name, *most[name])
+    times = pd.to_datetime(parts if "day" in parts else parts.assign(day=1), errors="coerce")
+    if times.isna().any():
+        row = int(np.flatnonzero(times.isna())[0])
+        found = "-".join(str(int(value)) for value in parts.iloc[row])
+        raise LstmoptError(
+            f"every row is a day of the calendar, found {found} in {place(parts, row)}: mend it"
+        )
+    return pd.DatetimeIndex(times)
 
 
 def _require_whole(values: pd.Series, name: str) -> None:
@@ -154,9 +206,11 @@ def _note_reading(
 
 
 def _parse_numbers(column: pd.Series) -> pd.Series:
-    """Read numbers such as 19580329, 195803 or 1958 by how many digits they have."""
+    """Read 19580329, 195803, 1958 or a count since 1970 by how many digits a number has."""
     formats = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
     digits = column.astype("int64").astype(str)
+    if unit := _EPOCHS.get(len(digits.iloc[0])):
+        return pd.to_datetime(column.astype("int64"), unit=unit, errors="coerce")
     form = formats.get(len(digits.iloc[0]), "%Y%m%d")
     return pd.to_datetime(digits, format=form, errors="coerce")
 
@@ -166,6 +220,8 @@ def _candidates(text: pd.Series, day_first: bool | None) -> list[pd.Series]:
     readings = [pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)]
     if readings[0].notna().all():
         return readings
+    if (periods := _parse_periods(text)) is not None:
+        return [periods]
     wanted = {True: "%d", False: "%m"}.get(day_first) if day_first is not None else None
     for form in _FORMATS:
         if wanted and form[:2] in ("%d", "%m") and form[:2] != wanted and "." not in form:
@@ -174,6 +230,21 @@ def _candidates(text: pd.Series, day_first: bool | None) -> list[pd.Series]:
         if reading.notna().any():
             readings.append(reading)
     return readings
+
+
+def _parse_periods(text: pd.Series) -> pd.Series | None:
+    """Read quarters (2019Q1, 2019-Q1, Q1 2019) and ISO weeks (2019-W05) as their first day."""
+    quarters = text.str.extract(r"^\s*(\d{4})\s*[- ]?Q([1-4])\s*$|^\s*Q([1-4])[- /]?(\d{4})\s*$")
+    year, quarter = quarters[0].fillna(quarters[3]), quarters[1].fillna(quarters[2])
+    if year.notna().all():
+        month = (quarter.astype(int) - 1) * 3 + 1
+        first = year + "-" + month.astype("str").str.zfill(2) + "-01"
+        return pd.to_datetime(first, format="%Y-%m-%d", utc=True)
+    weeks = text.str.extract(r"^\s*(\d{4})-?W(\d{2})\s*$")
+    if weeks[0].notna().all():
+        monday = weeks[0] + "-W" + weeks[1] + "-1"
+        return pd.to_datetime(monday, format="%G-W%V-%u", errors="coerce", utc=True)
+    return None
 
 
 def _regularity(times: pd.Series) -> float:

@@ -29,7 +29,7 @@ def fit_baselines(
     return {
         "repeat": repeat,
         "seasonal_naive": _best(seasonal, validation),
-        "ridge": _best([_ridge(train, alpha) for alpha in _ALPHAS], validation),
+        "ridge": _best([f for a in _ALPHAS if (f := _ridge(train, a)) is not None], validation),
     }
 
 
@@ -60,10 +60,12 @@ def _seasonal_naive(season: int) -> Forecast:
     return forecast
 
 
-def _ridge(train: Part, alpha: float) -> Forecast:
+def _ridge(train: Part, alpha: float) -> Forecast | None:
     """Regress every lead on the flattened window: the same inputs as the network's.
 
-    On the most windows that fit in the memory of a small machine, evenly spread.
+    On the most windows that fit in the memory of a small machine, evenly spread: those with all of
+    their targets, or where there are none, for each lead those that have it. None where a lead has
+    no target at all.
     """
     from scipy.linalg import LinAlgWarning
     from sklearn.linear_model import Ridge  # takes most of a second
@@ -71,18 +73,31 @@ def _ridge(train: Part, alpha: float) -> Forecast:
     origins = train.origins()
     origins = origins[:: -(-len(origins) // _MOST_WINDOWS)]
     targets, mask = train.gather_targets(origins)
-    whole = mask.all(1)
+    whole = mask.all(axis=1)
+    there: NDArray[np.bool_] = whole.reshape(-1, 1) if whole.any() else mask
+    if not there.any(0).all():
+        return None
+    leads = np.array_split(np.arange(targets.shape[1]), there.shape[1])
     with warnings.catch_warnings():
         # of columns that repeat each other, which the penalty is for
         warnings.simplefilter("ignore", LinAlgWarning)
-        model = Ridge(alpha=alpha).fit(_flatten(train, origins[whole]), targets[whole])
+        models = [
+            Ridge(alpha=alpha).fit(_flatten(train, origins[rows]), targets[rows][:, of])
+            for rows, of in zip(there.T, leads, strict=True)
+        ]
 
     def forecast(part: Part) -> NDArray[np.float32]:
         origins = part.origins()
         every = np.array_split(origins, -(-len(origins) // _MOST_WINDOWS))
-        answer: NDArray[np.float32]
-        answer = np.concatenate([model.predict(_flatten(part, some)) for some in every])
-        return answer.reshape(-1, part.shape.horizon)
+        answer: NDArray[np.float32] = np.empty((len(origins), part.shape.horizon), np.float32)
+        first = 0
+        for some in every:
+            inputs = _flatten(part, some)
+            for model, of in zip(models, leads, strict=True):
+                predicted = model.predict(inputs)
+                answer[first : first + len(some), of] = predicted.reshape(len(some), -1)
+            first += len(some)
+        return answer
 
     return forecast
 

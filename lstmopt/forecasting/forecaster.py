@@ -144,7 +144,7 @@ class Forecaster:
             raise ValueError(f"the columns give {features} inputs, found {self.features}")
         self.network()
 
-    def save(self, weights: Path) -> None:
+    def save(self, weights: str | Path) -> None:
         """Write the model to disk.
 
         Args:
@@ -153,7 +153,7 @@ class Forecaster:
         """
         buffer = io.BytesIO()
         torch.save(self.weights, buffer)
-        write_whole(weights, buffer.getvalue())
+        write_whole(Path(weights), buffer.getvalue())
         description = {
             "schema": SCHEMA,
             "architecture": asdict(self.architecture),
@@ -165,10 +165,10 @@ class Forecaster:
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
         }
-        write_whole(description_of(weights), json.dumps(description, indent=2))
+        write_whole(description_of(Path(weights)), json.dumps(description, indent=2))
 
     @classmethod
-    def load(cls, path: Path) -> Forecaster:
+    def load(cls, path: str | Path) -> Forecaster:
         """Read a saved model; no code in it is run.
 
         Args:
@@ -180,7 +180,7 @@ class Forecaster:
         Raises:
             LstmoptError: Where there is none, or it is not what `save` wrote.
         """
-        weights = find_weights(path)
+        weights = find_weights(Path(path))
         try:
             state = read_tensors(weights)
             content: dict[str, Any] = json.loads(description_of(weights).read_text("utf-8"))

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from lstmopt.config.options import Config
-from lstmopt.config.study_file import replace
+from lstmopt.config.study_file import read_config, replace
 from lstmopt.data.read_series import read_series
 from lstmopt.data.series import Series
 from lstmopt.data.series_features import SeriesFeatures, series_features
@@ -179,13 +179,15 @@ class Job:
 
 def prepare(
     config: Config,
-    out: Path,
+    out: str | Path,
     source: pd.DataFrame | None = None,
     executor: Executor | None = None,
 ) -> Job:
     """Check everything that can be wrong before any work is done."""
     registry = load_registry(tuple(Path(p) for p in config.plugins))
-    config = with_packages(config, registry, RunFolder(out))
+    folder = RunFolder(Path(out))
+    _refuse_another_study(folder, config.name)
+    config = with_packages(config, registry, folder)
     goals = make_goals([registry.objective(name) for name in config.objectives])
     space = parse_space(config.space)
     named = Named.of(config.sampler)
@@ -226,10 +228,21 @@ def prepare(
     train, validation = store((split.train, split.validation), parts)
     series = store(series, scratch.path / "series")
     split = Split(train, validation, split.scaling, split.ends, series)
-    folder = RunFolder(out)
     return Job(
         config, registry, plan, split, parts, device, workers, folder, scratch, executor=executor
     )
+
+
+def _refuse_another_study(folder: RunFolder, name: str) -> None:
+    """Refuse a folder in which a study of another name was begun: nothing of it is overwritten."""
+    if not folder.study_file.is_file():
+        return
+    found = read_config(folder.study_file).name
+    if found != name:
+        raise LstmoptError(
+            f"a run's folder holds one study, found {found!r} in {folder.path} and not {name!r}: "
+            "choose another --out"
+        )
 
 
 def naive_losses(split: Split, goals: Goals) -> dict[str, float]:

@@ -51,7 +51,7 @@ _ALPHA = 0.05
 
 
 def audit_run(
-    config: Config, out: Path, sample: int, seed: int = 0, observer: Observer | None = None
+    config: Config, out: str | Path, sample: int, seed: int = 0, observer: Observer | None = None
 ) -> Audit:
     """Replay a run's decisions, train a random ``sample`` of its stopped trials to their end.
 

@@ -48,7 +48,7 @@ from lstmopt.workflow.required_packages import changed_versions
 
 def run(
     config: Config,
-    out: Path,
+    out: str | Path,
     source: pd.DataFrame | None = None,
     observer: Observer | None = None,
     executor: Executor | None = None,
@@ -76,7 +76,7 @@ def run(
 
 def run_study(
     config: Config,
-    out: Path,
+    out: str | Path,
     source: pd.DataFrame | None = None,
     observer: Observer | None = None,
     executor: Executor | None = None,
@@ -122,7 +122,7 @@ def run_study(
 
 
 def refit_trial(
-    config: Config, out: Path, number: int | None, observer: Observer | None = None
+    config: Config, out: str | Path, number: int | None, observer: Observer | None = None
 ) -> StudyResults:
     """Refit one trial of a run, test it and save it in place of the choice.
 

@@ -15,6 +15,7 @@ from lstmopt.data.read_series import read_series
 from lstmopt.errors import LstmoptError
 from support.parts import wave
 
+HOURS = pd.date_range("2024-01-30 20:00", periods=30, freq="h")
 SATURDAYS = pd.date_range("1958-03-29", periods=30, freq="W-SAT")
 LOAD = DataOptions(target="load")
 
@@ -78,8 +79,22 @@ def test_rows_in_descending_order_are_reversed_with_a_notice(table):
         (pd.date_range("2018-01-01", periods=30, freq="D").strftime("%m/%d/%Y"), (), "D"),
         (pd.date_range("2018-01-01", periods=30, freq="15min", tz="CET").astype(str), (), "15min"),
         (np.arange(1700, 1730), ("date",), "YS-JAN"),
+        (HOURS.strftime("%m/%d/%Y %I:%M:%S %p"), (), "h"),
+        (HOURS.strftime("%d-%b-%Y %H:%M"), (), "h"),
+        (HOURS.as_unit("s").asi8, (), "h"),
+        (HOURS.as_unit("ms").asi8, (), "h"),
+        (pd.date_range("2001-03-01", periods=30, freq="MS").strftime("%b %Y"), (), "MS"),
+        (pd.date_range("2001-03-01", periods=30, freq="MS").strftime("%B %Y"), (), "MS"),
+        (pd.date_range("2018-01-01", periods=30, freq="D").strftime("%B %d, %Y"), (), "D"),
+        (pd.period_range("1994Q3", periods=30, freq="Q").astype(str), (), "QS-JAN"),
+        ([f"Q{n % 4 + 1} {2000 + n // 4}" for n in range(30)], (), "QS-JAN"),
+        (pd.date_range("2018-12-03", periods=30, freq="7D").strftime("%G-W%V"), (), "W-MON"),
     ],
-    ids=["yyyymmdd", "month", "day-first", "month-first", "zone", "year"],
+    ids=[
+        *("yyyymmdd", "month", "day-first", "month-first", "zone", "year"),
+        *("12-hour clock", "month abbreviated", "epoch seconds", "epoch milliseconds"),
+        *("month names", "whole month names", "month name first", "quarters", "Q1 2000", "weeks"),
+    ],
 )
 def test_a_time_is_read_as_it_is_written(times, columns, step):
     frame = pd.DataFrame({"date": times, "load": np.arange(30.0)})
@@ -94,6 +109,36 @@ def test_a_date_and_an_hour_are_one_time():
     series = read_series(frame, LOAD)
     assert series.past == ("load",)
     assert series.times.equals(times.as_unit(series.times.unit))
+
+
+@pytest.mark.parametrize(
+    ("parts", "step"),
+    [(("year", "month", "day"), "D"), (("year", "month", "day", "hour"), "h"),
+     (("year", "month", "day", "hour", "minute"), "10min")],
+)  # fmt: skip
+def test_a_time_in_columns_of_its_parts_is_one_time(parts, step):
+    times = pd.date_range("2019-12-30", periods=300, freq=step)
+    columns = {part.title(): getattr(times, part) for part in parts}
+    series = read_series(pd.DataFrame(columns | {"load": np.arange(300.0) % 7}), LOAD)
+    assert (series.past, series.step) == (("load",), step)
+    assert series.times.equals(times.as_unit(series.times.unit))
+
+
+@pytest.mark.parametrize("first", [1500, 2240])
+def test_years_beyond_pandas_nanoseconds_are_read(first):
+    years = np.arange(first, first + 60)
+    series = read_series(pd.DataFrame({"year": years, "load": years % 7}), LOAD)
+    assert series.times.year.tolist() == years.tolist()
+    moved = read_series(pd.DataFrame({"year": years + 1, "load": years % 7}), LOAD)
+    assert moved.fingerprint != series.fingerprint
+
+
+def test_a_day_that_no_calendar_has_is_named():
+    frame = pd.DataFrame({"year": 2021, "month": 2, "day": range(20, 50), "load": range(30)})
+    with pytest.raises(LstmoptError, match=r"'day' lies within 1 and 31, found 32"):
+        read_series(frame, LOAD)
+    with pytest.raises(LstmoptError, match="found 2021-2-29 in row 10"):
+        read_series(frame[:12], LOAD)
 
 
 def test_a_year_and_a_quarter_are_one_time():
@@ -144,10 +189,12 @@ def test_midnight_rows_at_the_end_of_their_day_are_that_days_24_00():
     assert series.observed.all()
 
 
-def test_unsorted_rows_are_sorted_when_asked(table):
+@pytest.mark.parametrize("order", ["keep", "sort"])
+def test_unsorted_rows_are_sorted_with_a_notice(table, order):
     shuffled = table.sample(frac=1, random_state=0)
-    series = read_series(shuffled, DataOptions(target="load", order="sort"))
+    series = read_series(shuffled, DataOptions(target="load", order=order))
     assert series.fingerprint == read_series(table, LOAD).fingerprint
+    assert any(notice.endswith(": sorted") for notice in series.notices)
 
 
 def test_a_constant_column_is_left_out_with_a_notice(table):
@@ -197,8 +244,8 @@ def spoil(row: int, column: str, value: object):
     return change
 
 
-def swap(frame: pd.DataFrame) -> None:
-    frame.loc[[10, 11], "time"] = frame.loc[[11, 10], "time"].to_numpy()
+def repeat(frame: pd.DataFrame) -> None:
+    frame.loc[10, "time"] = frame.loc[5, "time"]
 
 
 BROKEN = {
@@ -222,12 +269,12 @@ BROKEN = {
         "in features too",
     ),
     "column twice": ("time,load,load\n2024-01-01,1,2\n2024-01-02,1,2\n", LOAD, "rename one"),
-    "no time": (text_of(wave().drop(columns="time")), LOAD, "name it with --time"),
+    "no time": (broken(lambda f: f.__setitem__("time", "noon")), LOAD, "'noon'"),
     "bad time": (broken(spoil(7, "time", "yesterday")), LOAD, "'yesterday' in line 9"),
     "time as input": (text_of(wave()), DataOptions(target="load", features=("time",)), "numbers"),
     "text cell": (broken(spoil(7, "wind", "calm")), LOAD, "'calm' in line 9"),
     "infinity": (broken(spoil(7, "wind", "inf")), LOAD, "finite numbers"),
-    "unsorted": (broken(swap), LOAD, 'order = "sort"'),
+    "unsorted, and a time twice": (broken(repeat), LOAD, 'order = "sort"'),
     "other values at one time": (
         broken(lambda f: f.__setitem__("time", f["time"].where(f.index != 9, f["time"][8]))),
         LOAD,
@@ -260,11 +307,43 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         read_series(tmp_path / "none.csv", LOAD)
 
 
-def test_text_columns_are_refused_by_name_unless_left_out(table):
-    with pytest.raises(LstmoptError, match='drop = \\["sky"\\]'):
-        read_series(table.assign(sky="grey"), LOAD)
-    left_out = read_series(table.assign(sky="grey"), DataOptions(target="load", drop=("sky",)))
-    assert left_out.past == ("load", "wind")
+def test_text_columns_are_left_out_with_a_notice(table):
+    series = read_series(table.assign(sky="grey"), LOAD)
+    assert series.past == ("load", "wind")
+    assert "columns of text are no inputs, left out: sky" in series.notices
+    with pytest.raises(LstmoptError, match="'grey'"):
+        read_series(table.assign(sky="grey"), DataOptions(target="load", features=("sky",)))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_only_counts_rows_is_no_input(table, first):
+    series = read_series(table.assign(No=range(first, first + len(table))), LOAD)
+    assert series.past == ("load", "wind")
+    assert "columns that only number the rows were left out: No" in series.notices
+
+
+@pytest.mark.parametrize("mark", ["?", ".", "-", " ", "n/a", "NA", "--"])
+def test_marks_of_missing_values_are_missing_and_counted(tmp_path, table, mark):
+    cells = table["load"].map("{:.6f}".format).mask(table.index.isin([7, 8, 30]), mark)
+    table.assign(load=cells).to_csv(tmp_path / "a.csv", index=False)
+    series = read_series(tmp_path / "a.csv", LOAD)
+    assert np.flatnonzero(~series.observed).tolist() == [7, 8, 30]
+    assert any(("3 " in notice and "load" in notice) or "target: 3" in notice
+               for notice in series.notices)  # fmt: skip
+
+
+def test_a_bar_of_text_among_numbers_is_still_an_error(table):
+    cells = table["load"].astype(object)
+    cells[[3, 4]] = "?", "high"
+    with pytest.raises(LstmoptError, match="'high'"):
+        read_series(table.assign(load=cells), LOAD)
+
+
+def test_numbers_without_any_time_are_rows_in_order(tmp_path, table):
+    table[["load", "wind"]].to_csv(tmp_path / "a.csv", index=False)
+    series = read_series(tmp_path / "a.csv", LOAD)
+    assert len(series.times) == len(table)
+    assert any("no time column" in notice for notice in series.notices)
 
 
 @settings(max_examples=25)

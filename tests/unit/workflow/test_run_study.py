@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv as csv_format
 import json
+import math
 import os
 import signal
 import subprocess
@@ -286,3 +287,32 @@ def test_the_default_pruner_is_the_measured_winner(csv):
 
     pruner = prepare(config_of(csv), csv.parent / "run").plan.pruner
     assert type(pruner) is type(make_pruner(load_registry(), PRUNER))
+
+
+def test_a_folder_holds_one_study_whatever_the_other_is_called(finished):
+    folder, _ = finished
+    before = {path: path.read_bytes() for path in (folder / "run").iterdir() if path.is_file()}
+    other = config_of(folder / "wave.csv", name="other")
+    with pytest.raises(LstmoptError, match=r"holds one study, found 'wave'.*another --out"):
+        run(other, folder / "run")
+    assert before == {path: path.read_bytes() for path in before}
+
+
+def test_paths_may_be_text(finished):
+    folder, document = finished
+    again = run(config_of(folder / "wave.csv"), str(folder / "run"))
+    assert again["chosen"]["trial"] == document["chosen"]["trial"]
+    table = Forecaster.load(str(folder / "run")).predict(str(folder / "wave.csv"))
+    assert len(table) == 2
+
+
+def test_what_is_known_in_advance_must_be_there_for_every_row_to_come(tmp_path):
+    table = wave(300).assign(promo=np.arange(300) % 9 == 0)
+    config = config_of("", data={"path": "", "known": ["promo"]}, budget={"trials": 1})
+    run(config, tmp_path / "run", source=table)
+    model = Forecaster.load(tmp_path / "run")
+    times = pd.date_range(table["time"].iloc[-1], periods=3, freq="h")[1:]
+    ahead = pd.DataFrame({"time": times, "promo": [1.0, 0.0]})
+    assert len(model.predict(pd.concat([table, ahead]))) == 2
+    with pytest.raises(LstmoptError, match="promo"):
+        model.predict(pd.concat([table, ahead.assign(promo=[1.0, math.nan])]))

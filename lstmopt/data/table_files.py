@@ -1,0 +1,127 @@
+"""Reads a table from a file of any of the kinds that people have."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import pandas as pd
+from charset_normalizer import from_bytes
+
+from lstmopt.data.csv_reader import parse_csv
+from lstmopt.errors import LstmoptError
+
+_TELLING = 65536
+"""Bytes from which an encoding is guessed."""
+
+_COMMON = (
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp437", "mac_roman"),
+    *("shift_jis", "gb18030", "big5", "euc_kr"),
+)
+"""Encodings in which a target's name is looked for beside those that were guessed."""
+
+_MARKED = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
+"""Encodings that say so themselves, by a byte order mark, and are never guessed."""
+
+
+def read_table(
+    path: str | Path, notices: list[str] | None = None, target: str = ""
+) -> pd.DataFrame:
+    """Read CSV in any encoding, Excel or OpenDocument, Parquet or Feather; also .gz and .zip.
+
+    What a file is, its content says; an encoding in which it names the ``target`` goes before
+    others. ``notices`` takes a line on whatever was guessed. Raises LstmoptError where nothing of
+    that can be read.
+    """
+    path, notices = Path(path), [] if notices is None else notices
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LstmoptError(
+            f"data is a file that can be read, found {path} ({error.strerror}): mend the path"
+        ) from None
+    try:
+        return _read(content, path, notices, target)
+    except LstmoptError:
+        raise
+    except (ValueError, OSError, EOFError, zlib.error, csv.Error, zipfile.BadZipFile) as error:
+        line = str(error).splitlines()[0]
+        raise LstmoptError(
+            f"data is CSV, Excel, Parquet or Feather (also .gz or .zip), found {path} unreadable "
+            f"({line}): save it again as CSV"
+        ) from error
+
+
+def _read(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
+    if content[:4] == b"PAR1":
+        return pd.read_parquet(io.BytesIO(content))
+    if content[:6] == b"ARROW1":
+        return pd.read_feather(io.BytesIO(content))
+    if content[:2] == b"\x1f\x8b":
+        return _read(gzip.decompress(content), path, notices, target)
+    if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _read_archive(content, path, notices, target)
+    if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":  # .xls
+        return _read_sheet(content, path, notices, target)
+    return parse_csv(_decode(content, notices, target), path, notices, target)
+
+
+def _read_archive(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
+    """Read a workbook, or the one table in a ``.zip``."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        if "[Content_Types].xml" in names or "content.xml" in names:
+            return _read_sheet(content, path, notices, target)
+        files = [name for name in names if not name.startswith("__MACOSX/")]
+        if len(files) != 1:
+            raise LstmoptError(
+                f"a .zip holds one table, found {len(files)} files in {path} "
+                f"({', '.join(files[:5])}): unpack it and name one"
+            )
+        return _read(archive.read(files[0]), path, notices, target)
+
+
+def _read_sheet(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
+    """Read the first sheet that holds anything, its header wherever a CSV's may be."""
+    sheets = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, engine="calamine")
+    filled = {name: cells for name, cells in sheets.items() if not cells.dropna(how="all").empty}
+    if not filled:
+        raise LstmoptError(f"a workbook holds a table, found {path} empty: give a full file")
+    name, cells = next(iter(filled.items()))
+    if len(filled) > 1:
+        notices.append(f"the first of {len(filled)} sheets was read: {name}")
+    return parse_csv(cells.to_csv(header=False, index=False), path, notices, target)
+
+
+def _decode(content: bytes, notices: list[str], target: str) -> str:
+    """Return text, in UTF-8 or the encoding that fits it best."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        encoding = _guess_encoding(content, target)
+        text = content.decode(encoding)
+        notices.append(f"the file is no UTF-8: read as {encoding}")
+    if "\0" in text:
+        raise ValueError("it holds NUL bytes")
+    return text
+
+
+def _guess_encoding(content: bytes, target: str) -> str:
+    """Guess from the lines that are not plain ASCII, of which a long table may have few."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_TELLING]
+    guesses = [match.encoding for match in from_bytes(telling, cp_exclusion=_MARKED)]
+    if not target.isascii():
+        for encoding in (*guesses, *_COMMON):
+            with contextlib.suppress(UnicodeEncodeError):
+                if target.encode(encoding) in telling:
+                    return encoding
+    if not guesses:
+        raise ValueError("it is no text in any known encoding")
+    return guesses[0]

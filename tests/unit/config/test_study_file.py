@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from lstmopt import LstmoptError, make_config
+from lstmopt.cli.main import cli
+from lstmopt.config.study_file import study_name
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("sales.csv", "sales"),
+        ("data/sales.csv.gz", "sales"),
+        ("Sales Data (1).csv", "Sales_Data_1"),
+        ("2023.01.csv", "2023.01"),
+        ("2023.02.csv", "2023.02"),
+        ("énergie été.xlsx", "énergie_été"),
+        ("noending", "noending"),
+        (".csv", "csv"),
+        ("???.csv", "study"),
+    ],
+)
+def test_a_study_is_named_after_any_file(table, name):
+    assert study_name(table) == name
+    make_config({"name": name})
+
+
+def test_a_table_and_another_table_are_one_too_many(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("time,load\n")
+    arguments = ["run", str(tmp_path / "a.csv"), "--data", str(tmp_path / "b.csv")]
+    with pytest.raises(LstmoptError, match=r"of one table, found .*a\.csv and --data .*b\.csv"):
+        CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+
+def test_a_table_in_place_of_a_study_is_the_data(tmp_path):
+    (tmp_path / "a.csv").write_text("time,load\n")
+    with pytest.raises(LstmoptError, match="a header and rows, found 1 lines"):
+        CliRunner().invoke(
+            cli, ["run", str(tmp_path / "a.csv"), "--target", "load"], catch_exceptions=False
+        )
