@@ -130,7 +130,7 @@ class Goals:
 
     def static_values(self, cost: ForecastCost) -> dict[str, float]:
         """Return the static objectives of an architecture, by name, in their own units."""
-        return {o.name: float(o.measure(cost)) for o in self.static}
+        return {o.name: o.value(cost) for o in self.static}
 
     def trial_view(
         self, number: int, static: Mapping[str, float], curve: Sequence[Epoch]
@@ -140,7 +140,7 @@ class Goals:
         return TrialView(
             number,
             {name: by_name[name].minimised(value) for name, value in static.items()},
-            {o.name: [o.minimised(o.measure(e)) for e in curve] for o in self.learned},
+            {o.name: [o.minimised(o.value(e)) for e in curve] for o in self.learned},
         )
 
     def values(self, static: Mapping[str, float], curve: Sequence[Epoch]) -> dict[str, float]:
@@ -150,8 +150,7 @@ class Goals:
         """
         best = min(curve, key=lambda epoch: epoch.val_loss)
         return {
-            o.name: static[o.name] if o.kind == "static" else float(o.measure(best))
-            for o in self.objectives
+            o.name: static[o.name] if o.kind == "static" else o.value(best) for o in self.objectives
         }
 
     def notices(self) -> list[str]:

@@ -82,7 +82,7 @@ class RealTask:
         low, high = list(scale.low), list(scale.high)
         for n, objective in enumerate(goals.objectives):
             if objective.kind == "static":
-                values = [objective.minimised(objective.measure(cost)) for cost in costs]
+                values = [objective.minimised(objective.value(cost)) for cost in costs]
                 low[n], high[n] = min(values), max(values)
         return replaced(scale, low=tuple(low), high=tuple(high))
 

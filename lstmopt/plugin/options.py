@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from lstmopt.errors import LstmoptError, near_miss
-from lstmopt.plugin.strategy import Kind, Strategy
+from lstmopt.plugin.failures import PluginErrors
+from lstmopt.plugin.strategy import Kind, Strategy, described
 
 CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_start")
 """Keywords of ``make`` that are filled where the signature has them; never options."""
@@ -78,7 +79,7 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
 
     Raises:
         LstmoptError: For an option that there is not or of another type, for one that ``make``
-            refuses, and where it needs a package that is not installed.
+            refuses, where it needs a package that is not installed, and where it raises.
     """
     schema = _schema(strategy)
     checked = {}
@@ -100,7 +101,8 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
             checked[name] = value
     filled = {name: value for name, value in context.items() if takes(strategy, name)}
     try:
-        return strategy.make(**checked, **filled)
+        with PluginErrors(described(kind, strategy), passes=_is_refusal):
+            return strategy.make(**checked, **filled)
     except ImportError as error:
         raise LstmoptError(
             f"{kind} {strategy.name!r} needs a package that is not installed, found: {error}: "
@@ -108,6 +110,11 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
         ) from error
     except (ValueError, TypeError) as error:
         raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Say whether what ``make`` raised is how it refuses its options, or what is not installed."""
+    return isinstance(error, ImportError | ValueError | TypeError)
 
 
 def _schema(strategy: Strategy) -> dict[str, inspect.Parameter]:

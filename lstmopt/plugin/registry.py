@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import pluggy
 
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin import hookspecs
+from lstmopt.plugin.failures import PluginErrors
 from lstmopt.plugin.options import options_of
 from lstmopt.plugin.strategy import Kind, Objective, Strategy
 
+if TYPE_CHECKING:
+    import optuna
+
 OWN = GROUP = "lstmopt"
 DISABLE = "LSTMOPT_DISABLE_PLUGINS"
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("lstmopt_"))
+"""The names of all hooks."""
 
 _WITH_ARTICLE: dict[Kind, str] = {
     "sampler": "a sampler",
@@ -75,7 +82,7 @@ class Registry:
         packages: Mapping[str, str],
         disabled: Sequence[str] = (),
     ) -> None:
-        self.manager, self.hook = manager, manager.hook
+        self.manager, self._packages = manager, packages
         self.disabled = tuple(disabled)
         """Packages that LSTMOPT_DISABLE_PLUGINS leaves out."""
         self.third_parties = {
@@ -91,8 +98,26 @@ class Registry:
         )
         for kind, hook in kinds:
             for implementation in hook.get_hookimpls():
-                for item in implementation.function():
-                    self._add(Registered(kind, packages[implementation.plugin_name], item))
+                package = packages[implementation.plugin_name]
+                for item in _items(kind, implementation.function, package):
+                    self._add(Registered(kind, package, item))
+
+    def tell_finished(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        """Let every plug-in observe a trial that has just been told.
+
+        Args:
+            study: The trial's study.
+            trial: The trial.
+
+        Raises:
+            LstmoptError: Where a plug-in raises, which it names.
+        """
+        observers = self.manager.hook.lstmopt_trial_finished
+        told = {"study": study, "trial": trial}
+        for implementation in reversed(observers.get_hookimpls()):  # as pluggy calls them
+            brought = self._packages.get(implementation.plugin_name, implementation.plugin_name)
+            with PluginErrors(f"lstmopt_trial_finished of {brought}"):
+                implementation.function(*(told[name] for name in implementation.argnames))
 
     def _add(self, new: Registered) -> None:
         key = (new.kind, new.item.name)
@@ -162,9 +187,10 @@ class Registry:
 def load_registry(files: tuple[Path, ...] = ()) -> Registry:
     """Load every plug-in of the entry-point group ``lstmopt`` and the given Python files.
 
-    A plug-in that fails to import costs a warning that names it; two packages that claim one
-    name are an error that names both. The environment's ``LSTMOPT_DISABLE_PLUGINS`` leaves out
-    third parties: ``all`` of them, or packages and entry points by their names, with commas.
+    A plug-in that fails to import or has no hook costs a warning that names it; two packages that
+    claim one name are an error that names both, and so is a file whose hooks are misspelt. The
+    environment's ``LSTMOPT_DISABLE_PLUGINS`` leaves out third parties: ``all`` of them, or packages
+    and entry points by their names, with commas.
     """
     unwanted = set(filter(None, re.split(r"[,\s]+", os.environ.get(DISABLE, ""))))
     disabled: dict[str, None] = {}
@@ -176,10 +202,69 @@ def load_registry(files: tuple[Path, ...] = ()) -> Registry:
         if package != OWN and unwanted & {"all", package, entry.name}:
             disabled[package] = None
             continue
-        _register(manager, packages, entry.name, package, entry.load)
+        plugin = _register(manager, packages, entry.name, package, entry.load)
+        for words in _misspelt(manager, plugin, package) or _hookless(manager, plugin, package):
+            warnings.warn(words, stacklevel=2)
     for file in files:
-        _register(manager, packages, str(file), str(file), partial(_import_file, file))
+        plugin = _register(manager, packages, str(file), str(file), partial(_import_file, file))
+        if misspelt := _misspelt(manager, plugin, str(file)):
+            raise LstmoptError(misspelt[0])
+        for words in _hookless(manager, plugin, str(file)):
+            warnings.warn(words, stacklevel=2)
     return Registry(manager, packages, tuple(disabled))
+
+
+def _misspelt(manager: pluggy.PluginManager, plugin: Any, place: str) -> list[str]:
+    """Say, a sentence each, what of a plug-in looks like a hook and is none."""
+    found = []
+    for name in dir(plugin):
+        marked = manager.parse_hookimpl_opts(plugin, name)
+        if marked is None and name in HOOKS and inspect.isroutine(getattr(plugin, name)):
+            found.append(
+                f"a hook is marked @lstmopt.hookimpl, found {name!r} in {place} without it: mark it"
+            )
+        elif marked is not None and (hook := marked.get("specname") or name) not in HOOKS:
+            found.append(
+                f"a function that is marked @lstmopt.hookimpl has a hook's name, found {hook!r} in "
+                f"{place}: {near_miss(hook, list(HOOKS))}"
+            )
+    return found
+
+
+def _hookless(manager: pluggy.PluginManager, plugin: Any, place: str) -> list[str]:
+    """Say in a sentence that a plug-in adds nothing, where it has no hook."""
+    if plugin is None or manager.get_hookcallers(plugin):
+        return []
+    return [f"a plug-in has a hook, found none in {place}: hooks are {', '.join(HOOKS)}"]
+
+
+def _items(
+    kind: Kind, hook: Callable[[], Iterable[Any]], package: str
+) -> list[Strategy | Objective]:
+    """Return what a hook hands over; what it cannot costs a warning that names its package."""
+    try:
+        return [replace(_checked(kind, item), package=package) for item in hook()]
+    except Exception as error:
+        warnings.warn(f"the {kind}s of {package} were left out: {error!r}", stacklevel=3)
+        return []
+
+
+def _checked(kind: Kind, item: Any) -> Strategy | Objective:
+    """Return what a hook handed over; TypeError or ValueError where it can be none of its kind."""
+    wanted = Objective if kind == "objective" else Strategy
+    if not isinstance(item, wanted):
+        raise TypeError(f"a hook returns a list of {wanted.__name__}, found {item!r}")
+    for field, values in _WORDS.items():
+        if isinstance(item, Objective) and getattr(item, field) not in values:
+            rule = " or ".join(values)
+            raise ValueError(f"{item.name!r} has {field} {rule}, found {getattr(item, field)!r}")
+    return item
+
+
+_WORDS = {
+    name: get_args(get_type_hints(Objective)[name]) for name in ("direction", "kind", "scale")
+}
+"""What the fields of an objective may say."""
 
 
 def _third_party(package: str) -> str | None:
@@ -196,17 +281,23 @@ def _register(
     name: str,
     package: str,
     load: Callable[[], Any],
-) -> None:
+) -> Any:
+    """Return what was registered, None where it was left out."""
     unique = f"{package}:{name}"
     if unique in packages:  # one distribution seen twice on the path
-        return
+        return None
     try:
-        manager.register(load(), unique)
+        plugin = load()
+        manager.register(plugin, unique)
         packages[unique] = package
+        return plugin
     except LstmoptError:
         raise
     except Exception as error:
+        if manager.has_plugin(unique):  # hooks before one that pluggy refuses
+            manager.unregister(name=unique)
         warnings.warn(f"plug-in {name!r} of {package} was left out: {error!r}", stacklevel=2)
+        return None
 
 
 def _import_file(path: Path) -> Any:

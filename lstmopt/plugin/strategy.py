@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lstmopt.errors import LstmoptError
+from lstmopt.plugin.failures import PluginErrors, wrong_answer
 
 Kind = Literal["sampler", "pruner", "warm-start", "objective"]
 
@@ -46,6 +48,7 @@ class Strategy:
             cost grows with them; None for all.
         stopped_per_finished: How many stopped trials without values a sampler is shown at most for
             each that has them; None for all.
+        package: Who brought it, the distribution's name or a file's path; the registry fills it in.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Strategy:
     tell_stopped: TellStopped = "last"
     sees: int | None = None
     stopped_per_finished: int | None = None
+    package: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Objective:
         summary: What it measures, in a line.
         unit: Of its values, for labels.
         scale: How an axis is best read, ``linear`` or ``log``.
+        package: Who brought it, the distribution's name or a file's path; the registry fills it in.
     """
 
     name: str
@@ -83,6 +88,32 @@ class Objective:
     summary: str = ""
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
+    package: str = field(default="", compare=False)
+
+    def value(self, measured: Any) -> float:
+        """Measure, and hold ``measure`` to a number.
+
+        Args:
+            measured: A `ForecastCost` (static) or an `Epoch` (learned).
+
+        Returns:
+            What it measures, in its own units. A learned objective may be no finite number in an
+            epoch: such a trial fails, and no other.
+
+        Raises:
+            LstmoptError: Where ``measure`` raises, and where it gives no number, or a static one
+                that is not finite.
+        """
+        who = described("objective", self)
+        with PluginErrors(who):
+            found = self.measure(measured)
+        number = _as_number(found)
+        if number is None or (self.kind == "static" and not math.isfinite(number)):
+            rule = "a finite number" if self.kind == "static" else "a number"
+            given = f"{found!r} for {measured}"
+            rule = f"a {self.kind} objective measures {rule}"
+            raise LstmoptError(wrong_answer(rule, given, who))
+        return number
 
     def minimised(self, value: float) -> float:
         """Return a value turned so that lower is better; the same turns it back.
@@ -94,6 +125,30 @@ class Objective:
             The value, with the other sign where the objective is maximised.
         """
         return value if self.direction == "minimize" else -value
+
+
+def described(kind: Kind, item: Strategy | Objective) -> str:
+    """Return a plug-in as an error names it: what it is, its name, and who brought it.
+
+    Args:
+        kind: What it is.
+        item: What the plug-in handed over.
+
+    Returns:
+        For instance ``sampler 'mine' of mine.py``.
+    """
+    brought = f" of {item.package}" if item.package else ""
+    return f"{kind.replace('-', ' ')} {item.name!r}{brought}"
+
+
+def _as_number(found: Any) -> float | None:
+    """Return a number of any library's as Python's own; None for what is none, such as text."""
+    if isinstance(found, str | bytes | bytearray):
+        return None
+    try:
+        return float(found)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmopt.errors import LstmoptError
+from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
 from lstmopt.plugin.registry import Registry
-from lstmopt.plugin.strategy import Named
+from lstmopt.plugin.strategy import Named, described
 from lstmopt.pruning.trial_curves import Floats, Trials, TrialView
 
 Action = Literal["go on", "pause", "stop"]
@@ -205,6 +208,83 @@ class NeverStop:
         return GO_ON
 
 
+class NamedPruner:
+    """Asks a plug-in's pruner, and names the plug-in where it raises or answers what it may not.
+
+    Args:
+        wrapped: The pruner.
+        who: The plug-in, see `plugin.strategy.described`.
+    """
+
+    def __init__(self, wrapped: Pruner, who: str) -> None:
+        self.wrapped, self._who, self._errors = wrapped, who, PluginErrors(who)
+
+    def decide(self, trial: TrialView, trials: Trials) -> Decision:
+        """Return what the wrapped pruner decides.
+
+        Raises:
+            LstmoptError: Where it raises, and where that is no decision.
+        """
+        with self._errors:
+            made = self.wrapped.decide(trial, trials)
+        if not isinstance(made, Decision) or made.action not in get_args(Action):
+            rule = f"a pruner decides with a Decision of {', '.join(get_args(Action))}"
+            raise LstmoptError(wrong_answer(rule, repr(made), self._who))
+        if not _is_recordable(made.seen):
+            rule = "what a pruner has seen is plain values by name, which are recorded"
+            raise LstmoptError(wrong_answer(rule, f"seen = {made.seen!r}", self._who))
+        return made
+
+
+def _is_recordable(seen: object) -> bool:
+    try:
+        msgspec.to_builtins(seen, enc_hook=np.generic.item)  # which takes numpy's scalars alone
+    except TypeError:
+        return False
+    return isinstance(seen, Mapping)
+
+
+class NamedPromoter(NamedPruner):
+    """Does so with a pruner that pauses trials.
+
+    Args:
+        wrapped: The pruner, which is a promoter too.
+        who: The plug-in, see `plugin.strategy.described`.
+    """
+
+    def __init__(self, wrapped: Any, who: str) -> None:
+        super().__init__(wrapped, who)
+        self._promoter: Promoter = wrapped
+
+    def next_rung(self, report: int) -> int | None:
+        """Return the wrapped pruner's next rung.
+
+        Raises:
+            LstmoptError: Where it raises, and where that is no later report.
+        """
+        with self._errors:
+            rung = self._promoter.next_rung(report)
+        if rung is None:
+            return None
+        if not isinstance(rung, int | np.integer) or rung <= report:
+            rule = f"the next rung after report {report} is a later report or None"
+            raise LstmoptError(wrong_answer(rule, repr(rung), self._who))
+        return int(rung)
+
+    def promote(self, paused: Sequence[int], trials: Trials, closing: Closing) -> int | None:
+        """Return what the wrapped pruner promotes.
+
+        Raises:
+            LstmoptError: Where it raises, and where that is no paused trial.
+        """
+        with self._errors:
+            number = self._promoter.promote(paused, trials, closing)
+        if number is not None and number not in paused:
+            rule = f"a pruner promotes one of the paused trials {list(paused)} or None"
+            raise LstmoptError(wrong_answer(rule, repr(number), self._who))
+        return number
+
+
 def as_pruner(made: Pruner | Rule, name: str) -> Pruner:
     """Turn what a pruner strategy made into a pruner.
 
@@ -230,7 +310,7 @@ def make_pruner(
     choice: str | Mapping[str, Any],
     naive: Callable[[], Mapping[str, float]] | None = None,
 ) -> Pruner:
-    """Make a pruner of the registry; LstmoptError says what its strategy cannot take.
+    """Make a pruner of the registry.
 
     Args:
         registry: Where its name is looked up.
@@ -239,13 +319,24 @@ def make_pruner(
             where the work knows no such forecast.
 
     Returns:
-        The pruner.
+        The pruner; what it raises or answers wrongly is a LstmoptError that names it.
+
+    Raises:
+        LstmoptError: For what its strategy cannot take, and where that makes no pruner.
     """
     named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
     strategy = registry.strategy("pruner", named.name)
     wrap = partial(make_pruner, registry, naive=naive)
     made = make(strategy, "pruner", named.options, naive=naive, make_pruner=wrap)
-    return as_pruner(made, named.name)
+    if isinstance(made, NamedPruner):
+        return made
+    who = described("pruner", strategy)
+    try:
+        pruner = as_pruner(made, named.name)
+    except TypeError:
+        rule = "a pruner strategy makes what has decide or should_stop"
+        raise LstmoptError(wrong_answer(rule, type(made).__name__, who)) from None
+    return (NamedPromoter if isinstance(pruner, Promoter) else NamedPruner)(pruner, who)
 
 
 def decisions(

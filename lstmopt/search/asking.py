@@ -10,7 +10,10 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial
 
+from lstmopt.errors import LstmoptError
+from lstmopt.plugin.failures import wrong_answer
 from lstmopt.plugin.options import takes
+from lstmopt.plugin.strategy import described
 from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.context import SearchContext
 from lstmopt.search.imputation import Values, impute
@@ -19,7 +22,7 @@ from lstmopt.search.search_plan import FiniteSampler, training_seed
 from lstmopt.search.telling import Teller
 from lstmopt.search.warm_start_observations import WarmStartObservations
 from lstmopt.search_space import Candidate, Params
-from lstmopt.storage.trial_record import INFEASIBLE, SEED, STATIC
+from lstmopt.storage.trial_record import INFEASIBLE, NOT_TRAINED, SEED, STATIC
 from lstmopt.warm_start.protocols import Beginning
 
 MOST_INFEASIBLE = 500
@@ -63,7 +66,8 @@ class Asker:
         if self._waiting or self._half_drawn or not self._finite:
             return False
         sampler = self._sampler(len(self._storage))
-        return not (isinstance(sampler, FiniteSampler) and sampler.remaining(self._study) > 0)
+        with self._plan.sampler_errors:
+            return not (isinstance(sampler, FiniteSampler) and sampler.remaining(self._study) > 0)
 
     def next(self, in_training: Collection[int]) -> ActiveTrial | None:
         """Begin the next trial; None where it was closed at once.
@@ -73,6 +77,7 @@ class Asker:
         """
         with self._context.overhead.timed("ask"), self._asking(in_training) as trial:
             params = self._plan.space.suggest(trial)
+        self._hold_to_space(params)
         candidate = Candidate(params, training_seed(self._plan.seed, trial.number))
         static = self._context.costs.static(params)
         excess = self._tell_excess(trial, params)
@@ -81,7 +86,8 @@ class Asker:
             trial.set_user_attr(INFEASIBLE, excess)
         # last, so that a trial with a seed is one that may be trained
         trial.set_user_attr(SEED, candidate.seed)
-        self._storage.keep_drawn()
+        with self._plan.sampler_errors:  # it may have noted what cannot be stored
+            self._storage.keep_drawn()
         self._waiting.discard(trial.number)
         if excess:
             self._teller.refuse(trial.number, excess)
@@ -109,11 +115,20 @@ class Asker:
                 self._shown_besides(sampler),
                 sampler,
             ),
+            self._plan.sampler_errors,
         ):
             if half_drawn is None:
                 yield self._study.ask()
             else:  # what has been drawn of it stays as it is
                 yield optuna.Trial(self._study, self._storage.trial_id(half_drawn))
+
+    def _hold_to_space(self, params: Params) -> None:
+        """Refuse a candidate outside the space, which Optuna takes from a sampler as it is."""
+        if reason := self._plan.space.rejects(params):
+            found = f"{params}, of which {reason}"
+            who = described("sampler", self._plan.sampler)
+            rule = "a sampler proposes candidates of its space"
+            raise LstmoptError(wrong_answer(rule, found, who))
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """Make the sampler anew for each trial, unless it keeps a state or draws nothing."""
@@ -169,4 +184,4 @@ class Asker:
                 "raise the limit or narrow the space"
             )
         words = ", ".join(f"{name} by {excess[name]:.0%}" for name in broken)
-        return f"not trained: it exceeds {words}" if broken else ""
+        return f"{NOT_TRAINED}it exceeds {words}" if broken else ""

@@ -6,14 +6,16 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from traceback import walk_tb
 from typing import Any, Protocol, runtime_checkable
 
 import optuna
 
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, Limits
+from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
-from lstmopt.plugin.strategy import Strategy, TellStopped
+from lstmopt.plugin.strategy import Strategy, TellStopped, described
 from lstmopt.pruning.pruners import Pruner
 from lstmopt.search_space import Space
 from lstmopt.seeds import derive_seed
@@ -86,11 +88,23 @@ class Plan:
                 space=self.space,
             )
         if not isinstance(sampler, optuna.samplers.BaseSampler):
-            raise LstmoptError(
-                f"a sampler strategy makes an optuna BaseSampler, found {type(sampler).__name__} "
-                f"from {self.sampler.name!r}: mend the plug-in"
-            )
+            rule = "a sampler strategy makes an optuna BaseSampler"
+            who = described("sampler", self.sampler)
+            raise LstmoptError(wrong_answer(rule, type(sampler).__name__, who))
         return sampler
+
+    @property
+    def sampler_errors(self) -> PluginErrors:
+        """In this context the sampler is asked: what it raises is said in a sentence."""
+        return PluginErrors(described("sampler", self.sampler), is_of_storage)
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Say whether the study's storage failed, and not the sampler that read it."""
+    if isinstance(error, optuna.exceptions.StorageInternalError):
+        return True
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return isinstance(error, OSError) and any(m.startswith("lstmopt.storage.") for m in modules)
 
 
 _AFTER_ANOTHER = 1_000_000

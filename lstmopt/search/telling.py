@@ -147,7 +147,7 @@ class Teller:
         record = trial_record(trial, self._goals)
         self._know(record)
         self._context.checkpoints.drop_checkpoints(number)
-        self._context.registry.hook.lstmopt_trial_finished(study=self._study, trial=trial)
+        self._context.registry.tell_finished(self._study, trial)
         self._context.observer.told(record)
 
     def _know(self, record: TrialRecord) -> None:

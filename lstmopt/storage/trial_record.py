@@ -26,6 +26,8 @@ Status = Literal["complete", "pruned", "failed", "infeasible", "running", "inter
 
 INFEASIBLE: Literal["infeasible"] = "infeasible"
 """Also the attribute of such a trial: which limits it breaks."""
+NOT_TRAINED = "not trained: "
+"""How the reason of such a trial begins."""
 _CLOSED: dict[str, Status] = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 STATIC, SEED = "static", "seed"
@@ -83,6 +85,8 @@ class TrialRecord:
     """When, in this machine's time (ISO 8601)."""
     peak_mib: float = 0.0
     """The most memory that a process had held when it had trained it."""
+    duplicate: bool = False
+    """Whether its candidate was tried before, and was not trained again."""
 
 
 def trial_end(trial: optuna.trial.FrozenTrial) -> TrialEnd | None:
@@ -119,6 +123,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
         _moment(trial.datetime_start),
         _moment(trial.datetime_complete),
         max((segment.peak_mib for segment in segments), default=0.0) or end.peak_mib,
+        DUPLICATE_OF in attributes,
     )
 
 

@@ -371,7 +371,7 @@ def _losses(frame: Frame, raw: RawStudy, trial: RawTrial) -> tuple[float, ...] |
     learned = frame.goals.learned
     if trial.curve:
         best = min(trial.curve, key=lambda epoch: epoch.val_loss)
-        return tuple(o.minimised(o.measure(best)) for o in learned)
+        return tuple(o.minimised(o.value(best)) for o in learned)
     if all(o.name in trial.values and raw.directions.get(o.name) == o.direction for o in learned):
         return tuple(o.minimised(trial.values[o.name]) for o in learned)
     if len(trial.values) == len(learned) == 1 and not raw.own:

@@ -14,9 +14,10 @@ from typing import Protocol
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.pareto import front_mask, spread
+from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
 from lstmopt.plugin.registry import Registry
-from lstmopt.plugin.strategy import Named, Strategy
+from lstmopt.plugin.strategy import Named, Strategy, described
 from lstmopt.search_space import Params, Space
 
 
@@ -174,11 +175,52 @@ def make_strategy(
         options: Its options, by keyword.
 
     Returns:
-        The warm start.
+        The warm start; what it raises or answers wrongly is a LstmoptError that names it.
+
+    Raises:
+        LstmoptError: For what the strategy cannot take, and where it makes no warm start.
     """
     wrap: Callable[..., WarmStart] = partial(make_warm_start, registry)
-    made: WarmStart = make(strategy, "warm-start", options, make_warm_start=wrap)
-    return made
+    made = make(strategy, "warm-start", options, make_warm_start=wrap)
+    who = described("warm-start", strategy)
+    if not callable(getattr(made, "begin", None)):
+        rule = "a warm start strategy makes what has begin"
+        raise LstmoptError(wrong_answer(rule, type(made).__name__, who))
+    return _NamedWarmStart(made, who)
+
+
+class _NamedWarmStart:
+    """Asks a plug-in's warm start, and names the plug-in where it raises or gives no beginning."""
+
+    def __init__(self, wrapped: WarmStart, who: str) -> None:
+        self._wrapped, self.who = wrapped, who
+
+    def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
+        with PluginErrors(self.who):
+            beginning = self._wrapped.begin(space, past)
+        if not isinstance(beginning, Beginning):
+            rule = "a warm start gives a Beginning"
+            raise LstmoptError(wrong_answer(rule, repr(beginning), self.who))
+        if beginning.adviser is None:
+            return beginning
+        count = len(beginning.observations)
+        return replace(beginning, adviser=_NamedAdviser(beginning.adviser, self.who, count))
+
+
+class _NamedAdviser:
+    """Asks an adviser, and names the plug-in where it raises or names what is not there."""
+
+    def __init__(self, wrapped: Adviser, who: str, observations: int) -> None:
+        self._wrapped, self._who, self._observations = wrapped, who, observations
+
+    def shown(self, own: Sequence[PastTrial]) -> Sequence[int]:
+        with PluginErrors(self._who):
+            shown = list(self._wrapped.shown(own))
+        known = range(self._observations)
+        if wrong := [n for n in shown if n not in known]:
+            rule = f"an adviser names observations by their places from 0 to {len(known) - 1}"
+            raise LstmoptError(wrong_answer(rule, repr(wrong[0]), self._who))
+        return shown
 
 
 def ask_for_beginning(
@@ -196,20 +238,27 @@ def ask_for_beginning(
         The beginning, without what lies outside its space; its notices say so.
 
     Raises:
-        LstmoptError: For a space that is not narrower, for trials that cannot be taken over, and
-            for an adviser's observations outside the space.
+        LstmoptError: For a space that is not narrower, for trials that cannot be taken over, for
+            an adviser's observations outside the space, and for parts that are none of these.
     """
-    beginning = warm_start.begin(space, past)
+    who = warm_start.who if isinstance(warm_start, _NamedWarmStart) else f"warm start {name!r}"
+    with PluginErrors(who):  # what it gave may be of any kind
+        return _held(warm_start.begin(space, past), name, who, space, past)
+
+
+def _held(
+    beginning: Beginning, name: str, who: str, space: Space, past: Sequence[PastStudy]
+) -> Beginning:
     if reason := space.excludes(beginning.space):
         raise LstmoptError(
-            f"a warm start may narrow a space and no more, found that {name!r} gave one in which "
+            f"a warm start may narrow a space and no more, found that {who} gave one in which "
             f"{reason}: mend the plug-in"
         )
     same_work = {id(trial) for study in past if study.same_work for trial in study.trials}
     if not all(id(trial) in same_work and trial.exact for trial in beginning.finished):
         raise LstmoptError(
-            f"only trials of the same data and training can be taken over, found that {name!r} "
-            "gave others: mend the plug-in"
+            f"only trials of the same data and training can be taken over, found that {who} gave "
+            "others: mend the plug-in"
         )
     finished = [t for t in beginning.finished if not beginning.space.rejects(t.params)]
     kept: list[Params] = []
@@ -227,8 +276,8 @@ def ask_for_beginning(
     )
     if len(inside) < len(beginning.observations) and beginning.adviser:
         raise LstmoptError(
-            f"an adviser's observations lie inside the space, found that {name!r} gave others: "
-            "mend the plug-in"
+            f"an adviser's observations lie inside the space, found that {who} gave others: mend "
+            "the plug-in"
         )
     return replace(
         beginning,

@@ -28,7 +28,8 @@ def with_costs(
 ) -> tuple[Job, Costs]:
     """Return what forecasts cost: as the study has it, or measured, once and on one device.
 
-    The job then says where that was. Raises LstmoptError where the limits leave no architecture.
+    The job then says where that was. Raises LstmoptError where the limits leave no architecture,
+    and where a static objective cannot measure one.
     """
     costs, place = _known_costs(stored)
     if set(costs) >= set(job.plan.space.architectures()):
@@ -37,6 +38,8 @@ def with_costs(
     else:
         costs, place = measure_costs(job, observer, engine), _latency_place(job)
     _check_limits(job.plan.limits, list(costs.values()))
+    for cost in costs.values():
+        job.goals.static_values(cost)  # refuses what is no number before a study is made
     return replaced(job, latency_on=place), costs
 
 

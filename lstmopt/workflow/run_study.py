@@ -202,8 +202,9 @@ def open_search(
     plan = _warm_start(job, stored, costs, learnt, observer)
     sampler = plan.make_sampler(0)
     if isinstance(sampler, FiniteSampler):
-        left = sampler.remaining(stored.study)
-        observer.notice(f"the grid holds {sampler.size()} candidates, {left} of them not tried yet")
+        with plan.sampler_errors:
+            size, left = sampler.size(), sampler.remaining(stored.study)
+        observer.notice(f"the grid holds {size} candidates, {left} of them not tried yet")
     config = replace(job.config, warm_start=learnt.table())
     job.folder.write(job.folder.study_file, write_config(replace(config, workers=job.workers)))
     job = replaced(job, plan=plan, config=config)

@@ -119,4 +119,4 @@ def test_optunas_options_are_checked_against_its_signature():
 def test_auto_is_the_pruner_that_it_names():
     from lstmopt_plugins.auto import PRUNER
 
-    assert type(pruner_of("auto")) is type(pruner_of(PRUNER))
+    assert type(pruner_of("auto").wrapped) is type(pruner_of(PRUNER).wrapped)

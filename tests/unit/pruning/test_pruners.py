@@ -1,14 +1,27 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from lstmopt.errors import LstmoptError
+from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.percentile_rule import PercentileRule
-from lstmopt.pruning.pruners import PeersPruner, peers_of
+from lstmopt.pruning.pruners import (
+    Decision,
+    NamedPruner,
+    PeersPruner,
+    Promoter,
+    PrunerWrapper,
+    make_pruner,
+    peers_of,
+)
 from lstmopt.pruning.trial_curves import Trials, TrialView
 from support.curves import STATIC, first_stop, known, peers_by_hand, studies
+from support.plugins import fail, strategy_of
 
 rules = st.builds(
     PercentileRule,
@@ -163,3 +176,51 @@ def test_the_median_stops_the_worse_half_among_peers_and_no_fast_trial():
 def test_options_out_of_range_are_refused(options, word):
     with pytest.raises(ValueError, match=word):
         PercentileRule(*options)
+
+
+ONE = TrialView(0, {}, {"val_loss": [1.0]})
+
+
+def registered(made):
+    """A registry in which a plug-in's pruner strategy makes what is given."""
+    strategy = strategy_of(lambda: made)
+    return SimpleNamespace(strategy=lambda kind, name: strategy)
+
+
+@pytest.mark.parametrize("made", [None, 3, object(), "median"])
+def test_a_strategy_that_makes_no_pruner_is_named(made):
+    words = r"has decide or should_stop, found .* from pruner 'mine' of mine\.py"
+    with pytest.raises(LstmoptError, match=words):
+        make_pruner(registered(made), "mine")
+
+
+def test_a_rule_that_raises_is_named():
+    rule = SimpleNamespace(should_stop=fail)
+    with pytest.raises(LstmoptError, match=r"pruner 'mine' of mine\.py raised KeyError"):
+        make_pruner(registered(rule), "mine").decide(ONE, known([ONE]))
+
+
+@pytest.mark.parametrize("answer", [None, True, "stop", Decision("halt"), ("stop", "")], ids=repr)
+def test_a_pruner_that_gives_no_decision_is_named(answer):
+    pruner = SimpleNamespace(decide=lambda trial, trials: answer)
+    with pytest.raises(LstmoptError, match=r"decides with a Decision .* from pruner 'mine'"):
+        make_pruner(registered(pruner), "mine").decide(ONE, known([ONE]))
+
+
+def test_a_pruner_that_wraps_another_blames_who_raised():
+    failing = registered(SimpleNamespace(decide=fail))
+    wrapper = make_pruner(failing, "mine")
+    outer = NamedPruner(Asks(wrapper), "pruner 'outer' of other.py")
+    with pytest.raises(LstmoptError, match=r"that pruner 'mine' of mine\.py raised"):
+        outer.decide(ONE, known([ONE]))
+
+
+class Asks(PrunerWrapper):
+    def decide(self, trial, trials):
+        return self.wrapped.decide(trial, trials)
+
+
+def test_a_named_pruner_promotes_only_where_the_plug_in_does():
+    registry = load_registry()
+    assert isinstance(make_pruner(registry, "halving"), Promoter)
+    assert not isinstance(make_pruner(registry, "median"), Promoter)

@@ -286,7 +286,7 @@ def test_the_default_pruner_is_the_measured_winner(csv):
     from lstmopt.pruning.pruners import make_pruner
 
     pruner = prepare(config_of(csv), csv.parent / "run").plan.pruner
-    assert type(pruner) is type(make_pruner(load_registry(), PRUNER))
+    assert type(pruner.wrapped) is type(make_pruner(load_registry(), PRUNER).wrapped)
 
 
 def test_a_folder_holds_one_study_whatever_the_other_is_called(finished):
