@@ -51,11 +51,11 @@ from lstmopt.workflow.job import Job, prepare
 from lstmopt.workflow.run_study import (
     Finished,
     finish,
-    no_front,
     open_search,
     start_engine,
     write_record,
 )
+from lstmopt.workflow.shortfall import no_front
 
 _log = logging.getLogger("lstmopt")
 _CANDIDATE = "candidate"

@@ -14,7 +14,8 @@ from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.storage.trial_record import TrialRecord, closed_trials
 from lstmopt.workflow.job import prepare
-from lstmopt.workflow.run_study import no_front, open_search, start_engine
+from lstmopt.workflow.run_study import open_search, start_engine
+from lstmopt.workflow.shortfall import no_front
 
 from .tables import StaticRule, Table
 
@@ -44,9 +45,10 @@ def record(config: Config, folder: Path, observer: Observer) -> Table:
         opened = open_search(job, observer)
         with start_engine(job) as engine:
             Driver(opened.context, engine).search()
-        trials = [t for t in closed_trials(opened.context.stored.study, job.goals) if t.curve]
-    if not any(t.state == "complete" for t in trials):
-        raise MachineError(no_front(trials))
+        closed = closed_trials(opened.context.stored.study, job.goals)
+    if not any(t.state == "complete" for t in closed):
+        raise MachineError(no_front(closed))
+    trials = [t for t in closed if t.curve]
     rows = [job.goals.minimised_static(opened.costs.static(trial.params)) for trial in trials]
     static = {
         o.name: np.array(c) for o, c in zip(job.goals.static, zip(*rows, strict=True), strict=True)

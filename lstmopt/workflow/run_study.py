@@ -44,6 +44,7 @@ from lstmopt.workflow.finalists import Refit, begin_refits, choose, describe, en
 from lstmopt.workflow.forecast_costs import with_costs
 from lstmopt.workflow.job import Job, prepare
 from lstmopt.workflow.required_packages import changed_versions
+from lstmopt.workflow.shortfall import no_front
 
 
 def run(
@@ -382,17 +383,3 @@ def write_record(
     table = pd.DataFrame(rows, columns=None if rows else ["trial", *job.goals.names])
     job.folder.write(job.folder.front_csv, table.to_csv(index=False))
     return results
-
-
-def no_front(trials: Sequence[TrialRecord]) -> str:
-    """Return why a study has no front to choose from, in a sentence."""
-    failed = [t for t in trials if t.state == "failed"]
-    if trials and len(failed) == len(trials):
-        return (
-            f"a study needs a trial that ends well, found that all {len(trials)} failed, the first "
-            f"because {failed[0].reason}: mend that and run again"
-        )
-    return (
-        f"a study needs a trial that runs to its end, found {len(trials)} trials and none complete:"
-        " give more trials or a longer timeout and run again"
-    )
