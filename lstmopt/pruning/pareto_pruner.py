@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
-from lstmopt.errors import LstmoptError
+from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin.options import takes
 from lstmopt.plugin.registry import load_registry
 from lstmopt.plugin.strategy import Named
@@ -55,7 +55,8 @@ class ParetoPruner:
             that holds for the trials reported through this object.
         maximize: Names of losses and static values where higher is better; the others are
             minimised. A name that is also a metric name of the study has the study's direction
-            without it.
+            without it. A study that maximises anything needs it for all other names: ``()`` says
+            that all of them are minimised.
 
     Raises:
         LstmoptError: For a rule that is not registered, and for options that it cannot take.
@@ -70,11 +71,13 @@ class ParetoPruner:
         study: optuna.Study,
         rule: str | Pruner | Rule = "halving",
         static: Mapping[str, Callable[[optuna.Trial], float] | float] | None = None,
-        maximize: Collection[str] = (),
+        maximize: Collection[str] | None = None,
     ) -> None:
         self.study, self.static = study, dict(static or {})
         self.pruner = _make(rule) if isinstance(rule, str) else as_pruner(rule, "rule")
-        self._signs = _signs(study) | dict.fromkeys(maximize, -1.0)
+        self._maximize = [maximize] if isinstance(maximize, str) else maximize
+        self._signs: dict[str, float] = {}
+        """1 for what is minimised and -1 for what is maximised, by name, from the first report."""
         self._trials: Trials | None = None
         self._epochs: list[int] = []
         """The epochs at which trials report."""
@@ -92,13 +95,15 @@ class ParetoPruner:
             losses: Values by the learned objectives' names, in their own units.
 
         Raises:
-            LstmoptError: For other names or another epoch than other trials gave, before anything
-                of the report is stored.
+            LstmoptError: For other names or another epoch than other trials gave, and for a name
+                whose direction is not known, before anything of the report is stored.
         """
         with self._lock:  # Optuna's n_jobs are threads
             self._report(trial, epoch, {name: float(value) for name, value in losses.items()})
 
     def _report(self, trial: optuna.Trial, epoch: int, values: dict[str, float]) -> None:
+        if not self._signs:
+            self._signs = _signs(self.study, [*values, *self.static], self._maximize)
         if self._trials is None:
             self._read_others()  # what is stored already says what a report looks like
         view = self._running.get(trial.number)
@@ -218,10 +223,35 @@ class ParetoPruner:
         )
 
 
-def _signs(study: optuna.Study) -> dict[str, float]:
-    """Return 1 for what the study minimises and -1 for what it maximises, by metric name."""
-    signs = [1.0 if d.name == "MINIMIZE" else -1.0 for d in study.directions]
-    return dict(zip(study.metric_names or [], signs, strict=False))
+def _signs(
+    study: optuna.Study, names: Collection[str], maximize: Collection[str] | None
+) -> dict[str, float]:
+    """Return 1 for what is minimised and -1 for what is maximised, by name.
+
+    Raises:
+        LstmoptError: Where that is not known: a wrong guess would stop the best trials.
+    """
+    signs = [-1.0 if d.name == "MAXIMIZE" else 1.0 for d in study.directions]
+    metrics = dict(zip(study.metric_names or [], signs, strict=False))
+    for name in maximize or ():
+        if name not in (*names, *metrics):
+            raise LstmoptError(
+                f"maximize has the names of losses and static values, found {name!r}: "
+                f"{near_miss(name, list(names))}"
+            )
+        if metrics.get(name) == 1.0:
+            raise LstmoptError(
+                f"a metric has one direction, found {name!r} in maximize and minimised by the "
+                "study: leave it out of maximize"
+            )
+    unknown = [name for name in names if name not in metrics]
+    if unknown and maximize is None and -1.0 in signs:
+        raise LstmoptError(
+            "a study that maximises says which of the reported names are better the higher they "
+            f"are, found no direction of {', '.join(unknown)}: pass maximize= with the names of "
+            "those, () for none of them, or call study.set_metric_names"
+        )
+    return dict.fromkeys(names, 1.0) | metrics | dict.fromkeys(maximize or (), -1.0)
 
 
 def _make(rule: str) -> Pruner:

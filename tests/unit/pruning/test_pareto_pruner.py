@@ -136,6 +136,119 @@ def test_a_metric_that_the_study_maximises_is_better_the_higher_it_is():
         assert pruner.should_stop(trial) == stopped
 
 
+EAGER = "median:n_startup_trials=1,n_warmup_steps=0"
+WAYS = st.lists(st.sampled_from(["minimize", "maximize"]), min_size=3, max_size=3)
+
+
+@settings(max_examples=60)
+@given(WAYS, st.data(), st.booleans(), studies(learned=("loss", "score")))
+def test_a_turned_study_is_pruned_as_the_study_that_minimises(ways, data, by_name, drawn):
+    """Whichever way losses and static values are better, and however that is said."""
+    views, finished = drawn
+    names = ["loss", "score", "latency_ms"]
+    signs = dict(zip(names, (1 if way == "minimize" else -1 for way in ways), strict=True))
+    turned = optuna.create_study(directions=ways)
+    if by_name:
+        turned.set_metric_names(names)
+        maximize = data.draw(st.sampled_from([None, ()]))
+    else:
+        maximize = [name for name in names if signs[name] == -1]
+    plain = optuna.create_study(directions=["minimize"] * 3)
+    verdicts = [
+        judged(study, sign, views, finished, maximize)
+        for study, sign, maximize in (
+            (plain, dict.fromkeys(names, 1), None),
+            (turned, signs, maximize),
+        )
+    ]
+    assert verdicts[0] == verdicts[1]
+
+
+def judged(study, signs, views, finished, maximize):
+    """Return whether each trial is stopped at each report, the views' values turned by signs."""
+    static = {"latency_ms": lambda t: signs["latency_ms"] * views[t.number].static["latency_ms"]}
+    pruner = ParetoPruner(study, EAGER, static, maximize)
+    verdicts = []
+    for view in views:  # numbered as a study numbers its trials
+        trial = study.ask()
+        for report in range(view.report):
+            losses = {name: signs[name] * curve[report] for name, curve in view.losses.items()}
+            pruner.report(trial, report, losses)
+            verdicts.append(pruner.should_stop(trial))
+        if view.number in finished:
+            study.tell(trial, [0.0] * 3)
+    return verdicts
+
+
+MIXED = [["maximize", "minimize"], ["minimize", "maximize"], ["maximize", "maximize"]]
+
+
+@pytest.mark.parametrize("directions", MIXED)
+@pytest.mark.parametrize("metrics", [None, ["accuracy", "latency"], ["score", "size"]])
+def test_a_name_without_a_direction_is_refused_where_anything_is_maximised(directions, metrics):
+    study = optuna.create_study(directions=directions)
+    if metrics:
+        study.set_metric_names(metrics)
+    pruner, trial = ParetoPruner(study, static={"size": 1.0}), study.ask()
+    with pytest.raises(
+        LstmoptError, match=r"no direction of accuracy|no direction of size"
+    ) as error:
+        pruner.report(trial, 1, {"accuracy": 0.5})
+    assert "pass maximize=" in str(error.value)
+    assert not trial.user_attrs
+
+
+def test_a_study_of_one_maximised_objective_says_so_too():
+    study = optuna.create_study(direction="maximize")
+    with pytest.raises(LstmoptError, match="no direction of accuracy"):
+        ParetoPruner(study).report(study.ask(), 1, {"accuracy": 0.5})
+
+
+def test_nothing_is_asked_of_a_study_that_only_minimises():
+    study = make_study()
+    ParetoPruner(study, static={"size": 1.0}).report(study.ask(), 1, {"loss": 0.5})
+
+
+def test_names_set_after_the_pruner_was_made_count():
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    pruner = ParetoPruner(study, static={"size": 1.0})
+    study.set_metric_names(["accuracy", "size"])
+    pruner.report(study.ask(), 1, {"accuracy": 0.5})
+
+
+def test_a_report_may_follow_one_that_was_refused():
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    pruner, trial = ParetoPruner(study, static={"size": 1.0}), study.ask()
+    with pytest.raises(LstmoptError, match="no direction"):
+        pruner.report(trial, 1, {"accuracy": 0.5})
+    study.set_metric_names(["accuracy", "size"])
+    pruner.report(trial, 1, {"accuracy": 0.5})
+
+
+def test_one_name_may_be_maximised_without_a_list():
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    pruner = ParetoPruner(study, EAGER, {"size": 1.0}, maximize="accuracy")
+    good, bad = study.ask(), study.ask()
+    pruner.report(good, 1, {"accuracy": 0.9})
+    study.tell(good, [0.9, 1.0])
+    pruner.report(bad, 1, {"accuracy": 0.1})
+    assert pruner.should_stop(bad)
+
+
+def test_a_misspelt_name_in_maximize_is_refused():
+    study = make_study()
+    pruner = ParetoPruner(study, maximize=["acuracy"])
+    with pytest.raises(LstmoptError, match="found 'acuracy': did you mean 'accuracy'"):
+        pruner.report(study.ask(), 1, {"accuracy": 0.5})
+
+
+def test_maximize_may_not_contradict_the_study():
+    study = make_study()
+    study.set_metric_names(["loss", "size"])
+    with pytest.raises(LstmoptError, match="found 'loss' in maximize and minimised by the study"):
+        ParetoPruner(study, maximize=["loss"]).report(study.ask(), 1, {"loss": 0.5})
+
+
 def test_what_could_not_be_compared_is_refused():
     study = make_study()
     pruner = ParetoPruner(study, static={"degree": 1.0})
