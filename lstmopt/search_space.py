@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -396,12 +397,35 @@ def _draw_one(parameter: Parameter, rng: np.random.Generator) -> Value:
             return round(drawn) if integer else float(drawn)
 
 
+def plain(value: Any) -> Any:
+    """Return a value from Python as a study file would hold it.
+
+    Args:
+        value: Tables, sequences and single values; numbers, texts and arrays of numpy's or of a
+            library that is like it, and paths, also within them.
+
+    Returns:
+        Dicts, lists, and Python's own numbers and texts; what is none of these as it is.
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(entry) for entry in value]
+    if isinstance(value, str):
+        return str(value)
+    if callable(as_list := getattr(value, "tolist", None)):  # a scalar of numpy's has it too
+        return as_list()
+    return value
+
+
 def parse_space(table: Mapping[str, Any]) -> Space:
     """Read a ``[space]`` table.
 
     Args:
         table: Hyperparameters by name: a list is a choice, ``{low, high, log, points}`` a range. An
-            empty table is the classic space.
+            empty table is the classic space. Numbers and arrays of numpy's are taken as Python's.
 
     Returns:
         The space.
@@ -413,7 +437,7 @@ def parse_space(table: Mapping[str, Any]) -> Space:
     if not table:
         return Space(dict(CLASSIC))
     parameters: dict[str, Parameter] = {}
-    for name, entry in table.items():
+    for name, entry in plain(table).items():
         if name not in FIXED:
             raise LstmoptError(
                 f"[space] varies known hyperparameters only, found {name!r}: "
@@ -436,7 +460,7 @@ _INTEGERS = frozenset(_LOWEST)
 
 def _parse_parameter(name: str, entry: Any) -> Parameter:
     where = f"[space] {name}"
-    if isinstance(entry, list | tuple) and entry:
+    if isinstance(entry, list) and entry:
         for value in entry:
             _check_value(where, name, value)
         return Choice(tuple(entry))
@@ -455,13 +479,15 @@ def _parse_parameter(name: str, entry: Any) -> Parameter:
     for end in ("low", "high"):
         _check_value(where, name, entry[end])
     low, high, log = entry["low"], entry["high"], entry.get("log", False)
+    if not isinstance(log, bool):
+        raise LstmoptError(f"{where} needs log true or false, found {log!r}: write log = true")
     points = entry.get("points")
     if low > high or (log and low <= 0):
         rule = "low above 0 where log is true" if log and low <= 0 else "low at most high"
         raise LstmoptError(f"{where} needs {rule}, found low = {low}, high = {high}: mend the ends")
-    if points is not None and (not isinstance(points, int) or points < 1):
+    if points is not None and (type(points) is not int or points < 1):
         raise LstmoptError(f"{where} needs points of at least 1, found {points!r}: give a number")
-    return Range(low, high, bool(log), name in _INTEGERS, points)
+    return Range(low, high, log, name in _INTEGERS, points)
 
 
 def _check_value(where: str, name: str, value: Any) -> None:
