@@ -1,36 +1,221 @@
-"""What the cells of a table say: numbers, marks of what is missing, text."""
+"""What the cells of a table say: numbers however they are written, categories, or nothing."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
 
-from lstmopt.data.csv_reader import place
+from lstmopt.data.csv_reader import NO_VALUE, place
+from lstmopt.data.options import Marks
 from lstmopt.errors import LstmoptError
 
-MISSING = frozenset({"", "?", ".", "..", "-", "--", "---", "*", "na", "n/a", "nan", "n.a.", "null"})
-"""Cells that say that there is no value, in small letters; pandas knows more when it reads CSV."""
+MOST_CATEGORIES = 12
+"""Categories of a text column that become inputs, one each."""
+
+_FILLS = (-200.0, -32768.0, 32767.0, -(2.0**31), 2.0**31 - 1, 1e20, 1e30, 1e35, -1e34, 9.96921e36)
+"""Values that instruments and file formats write where they have none."""
+
+_UNITS = re.compile(r"^[$€£¥]\s*|\s*[%$€£¥]$")
+_SPACES = re.compile(r"(?<=\d)[\u00a0\u202f ’'](?=\d{3})")
+_GROUPED = {",": r"[-+]?\d{1,3}(?:,\d{3})+", ".": r"[-+]?\d{1,3}(?:\.\d{3})+"}
+_TWO_GROUPS = {",": r"[-+]?\d{1,3}(?:,\d{3}){2,}", ".": r"[-+]?\d{1,3}(?:\.\d{3}){2,}"}
+_LEADING_ZERO = r"[-+]?0[.,].*"
+_BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
-def without_marks(column: pd.Series, notices: list[str]) -> pd.Series:
-    """Take cells that mark a missing value as missing; only where numbers are the rule."""
+def read_numbers(
+    column: pd.Series, decimal: str, missing: Marks, notices: list[str]
+) -> pd.Series | None:
+    """Read a column as numbers: thousands, decimal marks, percent signs, True and False.
+
+    Args:
+        column: Its cells.
+        decimal: The decimal mark of its file, empty where nothing says which it is.
+        missing: What stands for no value, beside the marks that always do.
+        notices: Takes a line on whatever had to be guessed.
+
+    Returns:
+        Floats; a cell that is no number stays as it is. None for a column that is not one of
+        numbers, as less than half of its cells are.
+    """
+    marks = [str(mark).strip().lower() for mark in missing]
+    if pd.api.types.is_bool_dtype(column):
+        return column.astype(float)
     if pd.api.types.is_numeric_dtype(column):
         return column
-    text = column.astype("str").str.strip().str.lower()
-    marked = text.isin(MISSING) & column.notna()
-    if not marked.any() or not is_mostly_numbers(column[~marked]):
-        return column
-    marks = ", ".join(repr(mark) for mark in text[marked].unique()[:3])
-    notices.append(f"{column.name}: {int(marked.sum())} cells hold {marks}: taken as missing")
-    return column.mask(marked)
+    if _is_of_times(column):
+        return None
+    text = column.astype("str").str.strip()
+    lower = text.str.lower()
+    marked = lower.isin(NO_VALUE) | lower.isin(marks)
+    given = column.notna() & ~marked
+    numbers = pd.to_numeric(text.where(given), errors="coerce").astype(float)
+    either = decimal != "." and text[given].str.fullmatch(_GROUPED["."]).any()
+    if either or numbers.notna().sum() < given.sum():
+        said: list[str] = []
+        plain = _without_marks(text.where(given), decimal, str(column.name), said)
+        other = lower.map(_BOOLEANS).where(given).fillna(pd.to_numeric(plain, errors="coerce"))
+        if other.notna().sum() >= numbers.notna().sum():
+            numbers = other.astype(float)
+            notices += said
+    if given.any() and numbers.notna().sum() <= given.sum() / 2:
+        return None
+    if (found := marked & column.notna()).any():
+        shown = ", ".join(repr(mark) for mark in text[found].unique()[:3])
+        notices.append(f"{column.name}: {int(found.sum())} cells hold {shown}: taken as missing")
+    wrong = given & numbers.isna()
+    return column.where(wrong, numbers) if wrong.any() else numbers
 
 
-def is_mostly_numbers(column: pd.Series) -> bool:
-    """Say whether more than half of the cells that are filled are numbers, or none is filled."""
-    if pd.api.types.is_numeric_dtype(column):
+def _is_of_times(column: pd.Series) -> bool:
+    types = pd.api.types
+    return bool(
+        types.is_datetime64_any_dtype(column)
+        or types.is_timedelta64_dtype(column)
+        or isinstance(column.dtype, pd.PeriodDtype)
+    )
+
+
+def _without_marks(text: pd.Series, decimal: str, name: str, notices: list[str]) -> pd.Series:
+    """Return the text of numbers as Python writes them: no thousands, a decimal point, no unit."""
+    text = text.str.replace("\u2212", "-", regex=False)
+    with_unit = text.str.contains(_UNITS)
+    if with_unit.any():
+        signs = sorted(set("".join(text[with_unit].str.findall("[%$€£¥]").map("".join))))
+        notices.append(
+            f"{name}: {int(with_unit.sum())} cells are written with {' '.join(signs)}: "
+            "read as the numbers alone"
+        )
+        text = text.str.replace(_UNITS, "", regex=True)
+    text = text.str.replace(_SPACES, "", regex=True)
+    mark = _decimal_of(text, decimal, name, notices)
+    thousands = {",": ".", ".": ","}[mark]
+    return text.str.replace(thousands, "", regex=False).str.replace(mark, ".", regex=False)
+
+
+def _decimal_of(text: pd.Series, decimal: str, name: str, notices: list[str]) -> str:
+    """Return the decimal mark of a column; say so where its marks could be either."""
+    given = text.dropna()
+    both = given[given.str.contains(r"\d[.,].*\d", regex=True)]
+    mixed = both[both.str.contains(r"\..*,|,.*\.", regex=True)]
+    if len(mixed):
+        last = mixed.str.replace(r"[^.,]", "", regex=True).str[-1]
+        return str(last.mode()[0])
+    for mark, other in ((",", "."), (".", ",")):
+        cells = both[both.str.contains(mark, regex=False)]
+        if not len(cells):
+            continue
+        if cells.str.fullmatch(_TWO_GROUPS[mark]).any():
+            return other
+        grouped = cells.str.fullmatch(_GROUPED[mark])
+        if not grouped.all() or cells.str.fullmatch(_LEADING_ZERO).any():
+            return mark
+        if decimal:
+            return other if mark != decimal else mark
+        return _either(given, cells, mark, other, name, notices)
+    return decimal or "."
+
+
+def _either(
+    given: pd.Series, cells: pd.Series, mark: str, other: str, name: str, notices: list[str]
+) -> str:
+    """Decide for marks that all stand before three digits, in a file that says nothing else.
+
+    They are thousands where whole numbers of three digits stand beside them, as 998 and 1.002 do.
+    """
+    whole = given[~given.str.contains(mark, regex=False)]
+    thousands = mark == "," or whole.str.fullmatch(r"[-+]?[1-9]\d{2}").any()
+    what = "thousands" if thousands else "a decimal mark"
+    notices.append(
+        f"{name}: {len(cells)} numbers such as {cells.iloc[0]} may be read in two ways: "
+        f"{mark!r} was taken as {what} (decimal = {mark!r} or {other!r} in [data] says which)"
+    )
+    return other if thousands else mark
+
+
+def find_sentinels(numbers: pd.Series) -> Marks:
+    """Return the values of a column that stand for no value: far from all others, and known to.
+
+    Nines, eights and sevens, and what file formats fill with; they lie further from the other
+    values than these are wide, or are its only negative ones.
+    """
+    if numbers.dtype == object:
+        return ()
+    if not (_may_be_sentinel(float(numbers.min())) or _may_be_sentinel(float(numbers.max()))):
+        return ()
+    values, counts = np.unique(numbers.dropna().to_numpy(float), return_counts=True)
+    found: list[float] = []
+    for value, count in zip(values, counts, strict=True) if len(values) > 2 else ():
+        if not _may_be_sentinel(float(value)):
+            continue
+        others = values[~np.isin(values, [*found, value])]
+        if len(others) < 2:
+            continue
+        low, high = others.min(), others.max()
+        apart = low - value if value < low else value - high
+        short = len(str(abs(int(value)))) < 3
+        alone = value < 0 <= low and count > 1 and apart > (high - low) / 20
+        if (apart > high - low and (count > 1 or not short)) or alone:
+            found.append(float(value))
+    return tuple(found)
+
+
+def _may_be_sentinel(value: float) -> bool:
+    if any(np.isclose(value, fill, rtol=1e-5) for fill in _FILLS):
         return True
-    given = column.dropna()
-    return len(given) == 0 or bool(pd.to_numeric(given, errors="coerce").notna().mean() > 0.5)
+    digits = f"{abs(value):g}".replace(".", "")
+    return len(digits) > 1 and len(set(digits)) == 1 and digits[0] in "789"
+
+
+def without_sentinels(
+    numbers: pd.Series, missing: Marks, notices: list[str], guessed: bool
+) -> pd.Series:
+    """Take numbers that stand for no value as missing."""
+    wanted = [float(mark) for mark in missing if not isinstance(mark, str)]
+    if not wanted or numbers.dtype == object:
+        return numbers
+    held = numbers.isin(wanted)
+    if not held.any():
+        return numbers
+    shown = ", ".join(f"{value:g}" for value in sorted(set(numbers[held])))
+    how = " (missing = [] in [data] keeps it)" if guessed else ""
+    notices.append(f"{numbers.name}: {int(held.sum())} cells hold {shown}: taken as missing{how}")
+    return numbers.astype(float).mask(held)
+
+
+def categories_of(column: pd.Series) -> tuple[str, ...]:
+    """Return the categories of a text column in order, () where there are too many or just one."""
+    found = _as_category(column).dropna().unique()
+    few = 2 <= len(found) <= MOST_CATEGORIES and len(found) < len(column) / 2
+    return tuple(sorted(map(str, found))) if few else ()
+
+
+def _as_category(column: pd.Series) -> pd.Series:
+    text = column.astype("str").str.strip()
+    return text.mask(column.isna() | text.str.lower().isin(NO_VALUE))
+
+
+def one_hot(column: pd.Series, categories: tuple[str, ...], notices: list[str]) -> pd.DataFrame:
+    """Return a column of 0 and 1 for each category, one for two; missing where the cell is."""
+    text = _as_category(column)
+    strangers = text.notna() & ~text.isin(categories)
+    if strangers.any():
+        notices.append(
+            f"{column.name}: {int(strangers.sum())} cells hold no known category, the first "
+            f"{text[strangers].iloc[0]!r}: taken as none of them"
+        )
+    names = one_hot_names(str(column.name), categories)
+    values = categories[-len(names) :]
+    made = {n: (text == value).astype(float) for n, value in zip(names, values, strict=True)}
+    return pd.DataFrame(made, index=column.index).mask(text.isna(), axis=0)
+
+
+def one_hot_names(name: str, categories: tuple[str, ...]) -> list[str]:
+    """Name the inputs of a text column: one a category, of two only the second."""
+    shown = categories[1:] if len(categories) == 2 else categories
+    return [f"{name}={value}" for value in shown]
 
 
 def counts_rows(column: pd.Series) -> bool:
@@ -41,23 +226,21 @@ def counts_rows(column: pd.Series) -> bool:
     return bool(numbers[0] in (0, 1) and (np.diff(numbers) == 1).all())
 
 
-def to_numbers(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Turn columns to floats; a cell that is no number, or infinite, is an error that names it."""
-    numbers = {}
-    for name in columns:
-        values = frame[name]
-        if values.dtype != np.float64:
-            values = pd.to_numeric(values, errors="coerce").astype(float)
-        for wrong, what in (
-            (values.isna() & frame[name].notna(), "numbers"),
-            (np.isinf(values), "finite numbers"),
-        ):
-            if wrong.any():
-                row = int(np.flatnonzero(wrong)[0])
-                raise LstmoptError(
-                    f"column {name!r} holds {what}, found {str(frame[name].iloc[row])!r} in "
-                    f"{place(frame, row)} ({int(wrong.sum())} such cells): mend them or leave the "
-                    "cells empty"
-                )
-        numbers[name] = values
-    return pd.DataFrame(numbers, copy=False).reset_index(drop=True)
+def to_floats(values: pd.Series) -> pd.Series:
+    """Turn a column to floats; a cell that is no number, or infinite, is an error that names it."""
+    if values.dtype == np.float64:
+        numbers = values
+    else:
+        numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    for wrong, what in (
+        (numbers.isna() & values.notna(), "numbers"),
+        (np.isinf(numbers), "finite numbers"),
+    ):
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise LstmoptError(
+                f"column {values.name!r} holds {what}, found {str(values.iloc[row])!r} in "
+                f"{place(values, row)} ({int(wrong.sum())} such cells): mend them, leave the "
+                "cells empty, or name what stands for no value with --missing"
+            )
+    return numbers

@@ -2,76 +2,160 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from lstmopt.data.calendar import calendar_features, infer_step, season_lengths
-from lstmopt.data.cells import counts_rows, is_mostly_numbers, to_numbers, without_marks
-from lstmopt.data.csv_reader import refuse_repeated_names
+from lstmopt.data.calendar import calendar_features
+from lstmopt.data.columns import ColumnReader, notes_on
+from lstmopt.data.csv_reader import Table, refuse_repeated_names
+from lstmopt.data.known_ahead import HOLIDAYS, fill_known, holiday_columns, with_rows_to_come
 from lstmopt.data.options import DataOptions
-from lstmopt.data.series import Floats, Series
+from lstmopt.data.rows import fill_gaps, in_order, on_grid, resampled
+from lstmopt.data.series import Floats, Series, last_observed
+from lstmopt.data.several_series import choose_rows, refuse_several
+from lstmopt.data.steps import season_lengths
 from lstmopt.data.table_files import read_table
+from lstmopt.data.time_zones import in_zone
 from lstmopt.data.timestamps import find_time_columns, parse_times
 from lstmopt.errors import LstmoptError, near_miss
 
+Source = str | Path | pd.DataFrame
+
 _FEWEST_ROWS = 20
 
+_ROWS_TO_SPARE = 2_000
+"""Rows of a long file that are read for a forecast beyond those that it needs."""
 
-def read_series(
-    source: str | Path | pd.DataFrame, options: DataOptions, fitted: bool = False
-) -> Series:
-    """Read a table and check it. Raises LstmoptError in one sentence for what cannot be mended.
+_TIMES = pd.DatetimeIndex | pd.PeriodIndex
 
-    ``fitted`` reads for a model that has its columns already: constant columns stay, and a short
+
+@dataclass(frozen=True)
+class ForModel:
+    """What a model says of a table that is read for its forecasts.
+
+    ``step`` is its own. It reads ``window`` rows and forecasts ``horizon``, of which ``future``
+    says what is known in advance: a table, or a value a column. No column is left out, and a short
     table will do.
     """
+
+    step: str
+    window: int
+    horizon: int
+    future: Source | Mapping[str, float | str] | None = None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a table in their order, and how they were read.
+
+    ``numbers`` [rows, columns] by time, the target first; ``inputs`` are the names that a column of
+    the table has there: its own, or one a category.
+    """
+
+    numbers: pd.DataFrame
+    inputs: dict[str, list[str]]
+    reading: DataOptions
+    timed: bool
+
+
+def read_series(source: Source, options: DataOptions, model: ForModel | None = None) -> Series:
+    """Read a table and check it; for a ``model``, of a long file only the last rows.
+
+    Raises LstmoptError in one sentence for what cannot be mended.
+    """
+    if model and isinstance(source, str | Path) and not options.series:
+        needed = model.window + options.max_gap
+        recent = 2 * (needed + model.horizon) + _ROWS_TO_SPARE
+        with contextlib.suppress(LstmoptError):  # which all the rows say better
+            series = _read(source, options, model, recent)
+            if last_observed(series) >= needed:
+                return series
+    return _read(source, options, model)
+
+
+def _read(
+    source: Source, options: DataOptions, model: ForModel | None, recent: int | None = None
+) -> Series:
     notices: list[str] = []
+    rows = _read_rows(source, options, model is not None, notices, recent)
+    numbers = in_order(rows.numbers, options, notices)
+    known = [made for name in rows.reading.known for made in rows.inputs[name]]
+    if options.resample:
+        numbers = resampled(numbers, options, notices)
+    if len(numbers) < 3:
+        raise LstmoptError(f"a series needs at least 3 rows, found {len(numbers)}: give more rows")
+    numbers, step = on_grid(numbers, model.step if model else "", notices)
+    if model:
+        numbers = with_rows_to_come(numbers, step, options.target, model.horizon)
+        numbers = fill_known(numbers, _future(model, rows, notices))
+    if options.holidays:
+        numbers, known = _with_holidays(numbers, known, options.holidays)
+    if not model:
+        numbers = _without_constant(numbers, rows.reading, notices)
+        known = [name for name in known if name in numbers]
+        notices += notes_on(numbers)
+    reading = _kept(rows, numbers, known)
+    return _series(numbers, known, step, reading, rows.timed, notices)
+
+
+def _read_rows(
+    source: Source,
+    options: DataOptions,
+    fitted: bool,
+    notices: list[str],
+    recent: int | None = None,
+) -> _Rows:
+    table = _load(source, options, notices, recent)
+    _check_names(table.frame, options)
+    times, reading = _times(table.frame, options, isinstance(source, pd.DataFrame), notices)
+    if recent:  # rows from all over the file were there to see that it ascends
+        _require_ascending(times)
+        table, times = replace(table, frame=table.frame[-recent:]), times[-recent:]
+    table, times, told_apart = _one_series(table, times, reading)
+    times = in_zone(times, options.timezone, notices)
+    columns = ColumnReader(table, options, fitted, notices)
+    past, known = columns.choose((*reading.time, *told_apart))
+    numbers = columns.read([*past, *known])
+    reading = msgspec.structs.replace(
+        columns.found(),
+        path="",
+        time=reading.time,
+        time_format=reading.time_format,
+        timezone=str(times.tz or ""),
+        separator=table.separator,
+        features=tuple(past[1:]),
+        known=tuple(known),
+    )
+    inputs = {name: columns.made_of(name) for name in (*past, *known)}
+    timed = bool(reading.time) or isinstance(table.frame.index, _TIMES)
+    return _Rows(numbers.set_axis(times), inputs, reading, timed)
+
+
+def _load(
+    source: Source, options: DataOptions, notices: list[str], recent: int | None = None
+) -> Table:
+    """Return a raw table whose columns have names of text, each once."""
     if isinstance(source, pd.DataFrame):
         frame = source.copy(deep=False)
+        if isinstance(frame.index, pd.MultiIndex) or frame.index.inferred_type == "string":
+            frame = frame.reset_index()
+        elif frame.index.inferred_type in ("date", "datetime"):
+            frame.index = pd.to_datetime(frame.index)
+        if isinstance(frame.columns, pd.MultiIndex):
+            frame.columns = pd.Index([" ".join(map(str, names)) for names in frame.columns])
+        table = Table(frame)
     else:
-        frame = read_table(source, notices, options.target)
-    frame.columns = pd.Index([str(name) for name in frame.columns])
-    refuse_repeated_names(list(frame.columns))
-    _check_names(frame, options)
-    times, time_columns, invented = _times(frame, source, options, notices)
-    past, known = _choose_columns(frame, options, time_columns, notices)
-    columns = [without_marks(frame[name], notices) for name in (*past, *known)]
-    numbers = to_numbers(pd.concat(columns, axis=1), [*past, *known])
-    order, times = _order(times, options, notices)
-    if not np.array_equal(order, np.arange(len(order))):  # a copy less of a long series
-        numbers = numbers.iloc[order]
-    numbers, times = _drop_duplicates(numbers, times, notices)
-    if len(times) < 3:
-        raise LstmoptError(f"a series needs at least 3 rows, found {len(times)}: give more rows")
-    step = infer_step(times)
-    numbers = _put_on_grid(numbers, times, step, notices)
-    if not fitted:
-        numbers, past, known = _leave_out_constant(numbers, past, known, notices)
-    grid = pd.DatetimeIndex(numbers.index)
-    observed = numbers[past[0]].notna().to_numpy()
-    filled = _fill_gaps(numbers, options.max_gap, notices)
-    if known and observed.any():  # what is known of rows to come is there, or it is not known
-        to_come = int(np.flatnonzero(observed)[-1]) + 1
-        filled.loc[grid[to_come:], known] = numbers.loc[grid[to_come:], known]
-    with_calendar = options.calendar and not invented
-    return Series(
-        past[0],
-        tuple(past),
-        tuple(known),
-        _calendar(grid, step) if with_calendar else (),
-        _table(filled, past),
-        _table(filled, known),
-        observed,
-        grid,
-        step,
-        () if invented else season_lengths(step),
-        tuple(notices),
-        _fingerprint(numbers),
-    )
+        table = read_table(source, options, notices, recent)
+    table.frame.columns = pd.Index([str(name) for name in table.frame.columns])
+    refuse_repeated_names(list(table.frame.columns))
+    return table
 
 
 def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
@@ -82,9 +166,13 @@ def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
             f"a study forecasts one column, found no target: give --target with one of "
             f"{', '.join(numeric) or 'the columns'}"
         )
+    derived = HOLIDAYS if options.holidays else ()
     asked = {"target": (options.target,), "features": options.features or ()}
-    asked |= {"known": options.known, "drop": options.drop, "time": options.time}
+    asked |= {"known": tuple(n for n in options.known if n not in derived)}
+    asked |= {"drop": options.drop, "time": options.time}
     for what, columns in asked.items():
+        if what == "time" and isinstance(frame.index, _TIMES):
+            continue
         for name in columns:
             if name not in names:
                 raise LstmoptError(
@@ -99,31 +187,31 @@ def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
 
 
 def _times(
-    frame: pd.DataFrame,
-    source: str | Path | pd.DataFrame,
-    options: DataOptions,
-    notices: list[str],
-) -> tuple[pd.DatetimeIndex, tuple[str, ...], bool]:
-    """Return times, the columns they came from, and whether they had to be invented."""
-    if not options.time and isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex):
-        return _index_times(frame.index, notices), (), False
-    columns = options.time or tuple(n for n in find_time_columns(frame) if n != options.target)
+    frame: pd.DataFrame, options: DataOptions, in_python: bool, notices: list[str]
+) -> tuple[pd.DatetimeIndex, DataOptions]:
+    """Return the times of rows, and the columns and the format that they were read from."""
+    named = [name for name in options.time if name in frame]
+    if not named and isinstance(frame.index, _TIMES):
+        return _index_times(frame.index), options
+    columns = tuple(named) or tuple(n for n in find_time_columns(frame) if n != options.target)
     if columns:
-        if not options.time:
+        if not named:
             notices.append(f"the time was found in {' and '.join(columns)}")
-        return parse_times(frame, columns, options.day_first, notices), columns, False
-    text = [n for n in frame.columns if not is_mostly_numbers(without_marks(frame[n], []))]
-    if isinstance(source, pd.DataFrame) or not text:
+        times, form = parse_times(frame, columns, options.day_first, notices, options.time_format)
+        return times, msgspec.structs.replace(options, time=columns, time_format=form)
+    text = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
+    may_be_time = [n for n in text if frame[n].nunique() > len(frame) / 2]
+    if in_python or not may_be_time:
         notices.append(f"no time column: the {len(frame)} rows are taken in order, one a step")
-        return pd.date_range("2000-01-01", periods=len(frame), freq="D"), (), True
+        return pd.date_range("2000-01-01", periods=len(frame), freq="D"), options
     raise LstmoptError(
         f"a time is a column in a format that can be told, found none among "
-        f'{", ".join(text)}: name it with --time or time = ["…"], or drop what is no time'
+        f"{', '.join(may_be_time)}: name it with --time, say how it is written with --time-format, "
+        "or leave out with --drop what is no time"
     )
 
 
-def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex, notices: list[str]) -> pd.DatetimeIndex:
-    """Return an index as times without a zone."""
+def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex) -> pd.DatetimeIndex:
     times = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
     if times.hasnans:
         row = int(np.flatnonzero(times.isna())[0])
@@ -131,134 +219,70 @@ def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex, notices: list[str]) -
             f"every row has a time, found none in row {row + 1} of the index "
             f"({int(np.sum(times.isna()))} such rows): mend or leave out these rows"
         )
-    if times.tz is None:
-        return times
-    notices.append(f"{len(times)} times in {times.tz}, the first {times[0]}, were turned into UTC")
-    return times.tz_convert(None)
+    return times
 
 
-def _choose_columns(
-    frame: pd.DataFrame,
-    options: DataOptions,
-    time_columns: tuple[str, ...],
-    notices: list[str],
-) -> tuple[list[str], list[str]]:
-    """Return past columns, the target first, and known ones.
-
-    Where no features are named, text and columns that only number the rows are left out.
-    """
-    known = [n for n in options.known if n not in options.drop]
-    if options.features is not None:
-        past = [n for n in options.features if n not in (*options.drop, *known)]
-        return [options.target, *past], known
-    left_out = {*options.drop, *time_columns, *known, options.target}
-    past = [n for n in frame.columns if n not in left_out]
-    text = [n for n in past if not is_mostly_numbers(without_marks(frame[n], []))]
-    if text:
-        notices.append(f"columns of text are no inputs, left out: {', '.join(text)}")
-    counting = [n for n in past if counts_rows(frame[n])]
-    if counting:
-        notices.append(f"columns that only number the rows were left out: {', '.join(counting)}")
-    past = [n for n in past if n not in (*text, *counting)]
-    return [options.target, *past], known
+def _require_ascending(times: pd.DatetimeIndex) -> None:
+    if not times.is_monotonic_increasing:
+        raise LstmoptError("times ascend, found rows that step back: read all of them")
 
 
-def _order(
-    times: pd.DatetimeIndex, options: DataOptions, notices: list[str]
-) -> tuple[NDArray[np.int64], pd.DatetimeIndex]:
-    """Return the order in which rows ascend in time, and the times in that order."""
-    rows = np.arange(len(times))
-    if len(times) > 1 and times.is_monotonic_decreasing and not times.is_monotonic_increasing:
-        notices.append(f"{len(times)} rows in descending order were reversed")
-        return rows[::-1], times[::-1]
-    if options.order == "midnight_ends_day":
-        times = _move_midnights(times, notices)
-    back = np.flatnonzero(np.diff(times.to_numpy()) < np.timedelta64(0, "ns"))
-    if not len(back):
-        return rows, times
-    row = int(back[0]) + 1
-    midnight = bool((times[back + 1] == times[back].normalize()).all())
-    if options.order == "sort" or (times.is_unique and not midnight):
-        notices.append(f"{len(back)} rows stepped back in time, the first at {times[row]}: sorted")
-        order = np.argsort(times.to_numpy(), kind="stable")
-        return order, times[order]
-    remedy = 'order = "midnight_ends_day" if 0:00 means 24:00' if midnight else "mend the times"
-    raise LstmoptError(
-        f"times ascend, found {len(back)} rows that step back, the first in row {row + 1} "
-        f'({times[row]} after {times[row - 1]}): set order = "sort" in [data], or {remedy}'
-    )
+def _one_series(
+    table: Table, times: pd.DatetimeIndex, reading: DataOptions
+) -> tuple[Table, pd.DatetimeIndex, tuple[str, ...]]:
+    """Return the rows of the series that was chosen, and the columns that tell it apart."""
+    may_tell = [n for n in table.frame.columns if n not in (*reading.time, reading.target)]
+    kept, told_apart = choose_rows(table.frame, reading.series, may_tell)
+    if not kept.all():
+        table, times = replace(table, frame=table.frame[kept]), times[kept]
+    refuse_several(times, table.frame, [name for name in may_tell if name not in told_apart])
+    return table, times, told_apart
 
 
-def _move_midnights(times: pd.DatetimeIndex, notices: list[str]) -> pd.DatetimeIndex:
-    """Read a 0:00 that stands after later rows of its own date as that day's 24:00."""
-    days = times.normalize()
-    after = np.concatenate([[False], (times[1:] == days[:-1]) & (times[:-1] > times[1:])])
-    if after.any():
-        first = times[int(np.flatnonzero(after)[0])]
-        notices.append(
-            f"{int(after.sum())} rows at 0:00 after their own day, the first {first}, were read "
-            "as 24:00"
-        )
-    return times + pd.to_timedelta(after.astype(int), unit="D")
-
-
-def _drop_duplicates(
-    numbers: pd.DataFrame, times: pd.DatetimeIndex, notices: list[str]
-) -> tuple[pd.DataFrame, pd.DatetimeIndex]:
-    repeated = times.duplicated()
-    if not repeated.any():
-        return numbers, times
-    table = numbers.assign(**{"": times.to_numpy()})
-    same = table.duplicated().to_numpy()
-    if (repeated & ~same).any():
-        first = times[int(np.flatnonzero(repeated & ~same)[0])]
+def _future(model: ForModel, rows: _Rows, notices: list[str]) -> Mapping[str, float | pd.Series]:
+    """Return what is known in advance of rows to come, by the names of the model's inputs."""
+    if model.future is None:
+        return {}
+    names = rows.reading.known
+    if isinstance(model.future, Mapping):
+        for name in model.future:
+            if name not in names:
+                raise LstmoptError(
+                    f"future gives columns known in advance, found {name!r}: "
+                    f"{near_miss(name, list(names))}"
+                )
+        frame = pd.DataFrame({name: [value] for name, value in model.future.items()})
+        columns = ColumnReader(Table(frame), rows.reading, True, notices)
+        return {str(n): float(c.iloc[0]) for n, c in columns.read(list(model.future)).items()}
+    table = _load(model.future, msgspec.structs.replace(rows.reading, target=""), notices)
+    given = [name for name in names if name in table.frame]
+    if not given:
         raise LstmoptError(
-            f"a time stands once, found {int((repeated & ~same).sum())} repeated times with other "
-            f"values, the first {first}: keep one row each, or name the second time column"
+            f"future gives columns known in advance ({', '.join(names) or 'this model has none'}), "
+            f"found {', '.join(map(str, table.frame.columns))}: add them or leave it out"
         )
-    notices.append(
-        f"{int(same.sum())} rows stood twice, the first {times[int(np.flatnonzero(same)[0])]}: "
-        "each was kept once"
-    )
-    return numbers[~repeated], times[~repeated]
+    times, _ = _times(table.frame, rows.reading, False, [])
+    times = in_zone(times, rows.reading.timezone, notices)
+    columns = ColumnReader(table, rows.reading, True, notices)
+    numbers = columns.read(given).set_axis(times)
+    return {str(name): numbers[name][~times.duplicated()] for name in numbers}
 
 
-def _refuse_wide_gaps(times: pd.DatetimeIndex) -> None:
-    """Refuse a mistyped year before a grid of its length is built."""
-    steps = np.diff(times.to_numpy())
-    if times[-1] - times[0] > 20 * len(times) * pd.Timedelta(np.median(steps)):
-        row = int(steps.argmax())
-        raise LstmoptError(
-            f"at least one row in 20 is there, found nothing between {times[row]} and "
-            f"{times[row + 1]}: mend that time or cut the table there"
-        )
+def _with_holidays(
+    numbers: pd.DataFrame, known: list[str], country: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Add the holidays of a country, or fill them in for rows to come where they are columns."""
+    derived = holiday_columns(pd.DatetimeIndex(numbers.index), country)
+    there = [name for name in HOLIDAYS if name in numbers]
+    numbers = fill_known(numbers, {name: derived[name] for name in there})
+    numbers = numbers.join(derived.drop(columns=there))
+    return numbers, list(dict.fromkeys([*known, *HOLIDAYS]))
 
 
-def _put_on_grid(
-    numbers: pd.DataFrame, times: pd.DatetimeIndex, step: str, notices: list[str]
+def _without_constant(
+    numbers: pd.DataFrame, reading: DataOptions, notices: list[str]
 ) -> pd.DataFrame:
-    _refuse_wide_gaps(times)
-    grid = pd.date_range(times[0], times[-1], freq=step)
-    off = ~times.isin(grid)
-    if off.any():
-        first = times[int(np.flatnonzero(off)[0])]
-        raise LstmoptError(
-            f"times lie on one grid of step {step}, found {int(off.sum())} rows off it, the first "
-            f"{first}: resample the series first"
-        )
-    missing = grid[~grid.isin(times)]
-    if len(missing):
-        notices.append(
-            f"{len(missing)} rows were missing, the first {missing[0]}: put on the {step} grid"
-        )
-    on_time = numbers.set_axis(times)
-    return on_time if times.equals(grid) else on_time.reindex(grid)
-
-
-def _leave_out_constant(
-    numbers: pd.DataFrame, past: list[str], known: list[str], notices: list[str]
-) -> tuple[pd.DataFrame, list[str], list[str]]:
-    target = past[0]
+    target = reading.target
     count = int(numbers[target].notna().sum())
     if count < _FEWEST_ROWS:
         raise LstmoptError(
@@ -273,32 +297,55 @@ def _leave_out_constant(
         )
     if constant:
         notices.append(f"constant columns were left out: {', '.join(constant)}")
-    kept = numbers.drop(columns=constant)
-    return kept, [n for n in past if n in kept], [n for n in known if n in kept]
+    return numbers.drop(columns=constant)
 
 
-def _fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.DataFrame:
-    """Fill gaps of up to ``limit`` rows forward, never from a later value; leave longer ones."""
-    filled = numbers.copy(deep=False)
-    for name in numbers.columns:
-        missing = numbers[name].isna()
-        if not missing.any():
-            continue
-        run = (missing != missing.shift()).cumsum()
-        length = missing.groupby(run).transform("sum")
-        short = missing & (length <= limit)
-        filled.loc[short, name] = numbers[name].ffill()[short]
-    gaps, left = numbers.isna(), filled.isna()
-    for what, columns in (("target", numbers.columns[:1]), ("inputs", numbers.columns[1:])):
-        if count := int(gaps[columns].to_numpy().sum()):
-            first = gaps[columns].any(axis=1).idxmax()
-            longer = int(left[columns].to_numpy().sum())
-            tail = f", but for {longer} in gaps of more than {limit} rows" if longer else ""
-            score = ", never scored" if what == "target" else ""
-            notices.append(
-                f"{what}: {count} values missing, the first at {first}: filled forward{tail}{score}"
-            )
-    return filled
+def _kept(rows: _Rows, numbers: pd.DataFrame, known: list[str]) -> DataOptions:
+    """Return the options by which a later table gives the same inputs."""
+    reading = rows.reading
+    kept = {name for name, inputs in rows.inputs.items() if set(inputs) & set(numbers)}
+    ahead = [*(n for n in reading.known if n in kept), *(n for n in HOLIDAYS if n in known)]
+    return msgspec.structs.replace(
+        reading,
+        drop=(),
+        features=tuple(n for n in reading.features or () if n in kept and n not in ahead),
+        known=tuple(dict.fromkeys(ahead)),
+        categories={n: found for n, found in reading.categories.items() if n in kept},
+    )
+
+
+def _series(
+    numbers: pd.DataFrame,
+    known: list[str],
+    step: str,
+    reading: DataOptions,
+    timed: bool,
+    notices: list[str],
+) -> Series:
+    target = reading.target
+    past = [str(name) for name in numbers if name not in known]
+    numbers = numbers[[*past, *known]]
+    times = pd.DatetimeIndex(numbers.index)
+    observed = numbers[target].notna().to_numpy()
+    filled = fill_gaps(numbers, reading.max_gap, notices)
+    if known and observed.any():  # what is known of rows to come is there, or it is not known
+        to_come = times[int(np.flatnonzero(observed)[-1]) + 1 :]
+        filled.loc[to_come, known] = numbers.loc[to_come, known]
+    return Series(
+        target,
+        tuple(past),
+        tuple(known),
+        _calendar(times, step) if reading.calendar and timed else (),
+        _table(filled, past),
+        _table(filled, known),
+        observed,
+        times,
+        step,
+        season_lengths(step) if timed else (),
+        tuple(notices),
+        _fingerprint(numbers),
+        reading,
+    )
 
 
 def _table(numbers: pd.DataFrame, names: list[str]) -> Floats:
@@ -324,6 +371,7 @@ def _fingerprint(numbers: pd.DataFrame) -> str:
     except pd.errors.OutOfBoundsDatetime:  # before 1678 or after 2261
         counted = times.as_unit("us")
     digest.update(counted.asi8.tobytes())
+    digest.update(str(times.tz or "").encode())
     for name in numbers.columns:
         digest.update(np.ascontiguousarray(numbers[name].to_numpy(float)).data)
     return digest.hexdigest()

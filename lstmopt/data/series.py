@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmopt.data.options import DataOptions
+from lstmopt.data.steps import following
+
 Floats = NDArray[np.float64]
 
 
@@ -18,7 +21,8 @@ class Series:
     ``values`` [rows, past], the target first: gaps up to the limit filled forward, longer ones
     NaN. ``known_values`` [rows, known] likewise. ``observed`` [rows] says where the target was
     really there. ``step`` is a pandas offset alias; ``season`` holds plausible season lengths in
-    rows; ``notices`` say in a line each what was found and done.
+    rows; ``notices`` say in a line each what was found and done. ``reading``
+    is how a later table is read that is to give the same columns.
     """
 
     target: str
@@ -33,6 +37,7 @@ class Series:
     season: tuple[int, ...]
     notices: tuple[str, ...]
     fingerprint: str
+    reading: DataOptions
 
 
 def last_observed(series: Series) -> int:
@@ -45,7 +50,7 @@ def next_times(
 ) -> pd.DatetimeIndex:
     """Return the ``steps`` times after the last row, or ``times`` moved on by ``steps``."""
     if times is None:
-        return pd.date_range(series.times[-1], periods=steps + 1, freq=series.step)[1:]
+        return following(series.times[-1], series.step, steps)
     return pd.DatetimeIndex(times[steps:].append(next_times(series, steps)))
 
 

@@ -8,12 +8,14 @@ import gzip
 import io
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from charset_normalizer import from_bytes
 
-from lstmopt.data.csv_reader import parse_csv
+from lstmopt.data.csv_reader import Table, parse_csv, without_middle
+from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError
 
 _TELLING = 65536
@@ -30,15 +32,16 @@ _MARKED = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le
 
 
 def read_table(
-    path: str | Path, notices: list[str] | None = None, target: str = ""
-) -> pd.DataFrame:
+    path: str | Path, options: DataOptions, notices: list[str], recent: int | None = None
+) -> Table:
     """Read CSV in any encoding, Excel or OpenDocument, Parquet or Feather; also .gz and .zip.
 
-    What a file is, its content says; an encoding in which it names the ``target`` goes before
-    others. ``notices`` takes a line on whatever was guessed. Raises LstmoptError where nothing of
-    that can be read.
+    What a file is, its content says; an encoding in which it names the target goes before others.
+    ``notices`` takes a line on whatever was guessed. Of a text of many more lines than are
+    ``recent``, only these are read, and some from everywhere in it. Raises LstmoptError where
+    nothing of that can be read.
     """
-    path, notices = Path(path), [] if notices is None else notices
+    path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -46,7 +49,7 @@ def read_table(
             f"data is a file that can be read, found {path} ({error.strerror}): mend the path"
         ) from None
     try:
-        return _read(content, path, notices, target)
+        return _File(path, options, notices, recent).read(content)
     except LstmoptError:
         raise
     except (ValueError, OSError, EOFError, zlib.error, csv.Error, zipfile.BadZipFile) as error:
@@ -57,45 +60,63 @@ def read_table(
         ) from error
 
 
-def _read(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
-    if content[:4] == b"PAR1":
-        return pd.read_parquet(io.BytesIO(content))
-    if content[:6] == b"ARROW1":
-        return pd.read_feather(io.BytesIO(content))
-    if content[:2] == b"\x1f\x8b":
-        return _read(gzip.decompress(content), path, notices, target)
-    if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _read_archive(content, path, notices, target)
-    if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":  # .xls
-        return _read_sheet(content, path, notices, target)
-    return parse_csv(_decode(content, notices, target), path, notices, target)
+@dataclass(frozen=True)
+class _File:
+    """A file that is read, whatever it is packed in."""
 
+    path: Path
+    options: DataOptions
+    notices: list[str]
+    recent: int | None
 
-def _read_archive(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
-    """Read a workbook, or the one table in a ``.zip``."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-        if "[Content_Types].xml" in names or "content.xml" in names:
-            return _read_sheet(content, path, notices, target)
-        files = [name for name in names if not name.startswith("__MACOSX/")]
-        if len(files) != 1:
+    def read(self, content: bytes) -> Table:
+        if content[:4] == b"PAR1":
+            return Table(pd.read_parquet(io.BytesIO(content)))
+        if content[:6] == b"ARROW1":
+            return Table(pd.read_feather(io.BytesIO(content)))
+        if content[:2] == b"\x1f\x8b":
+            return self.read(gzip.decompress(content))
+        if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+            return self._read_archive(content)
+        if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":  # .xls
+            return self._read_sheet(content)
+        return self._parse(_decode(content, self.notices, self.options.target))
+
+    def _parse(self, text: str, sheet: bool = False) -> Table:
+        options = self.options
+        separator, decimal = (",", ".") if sheet else (options.separator, options.decimal)
+        if self.recent:
+            text = without_middle(text, self.recent)
+        return parse_csv(text, self.path, self.notices, options.target, separator, decimal)
+
+    def _read_archive(self, content: bytes) -> Table:
+        """Read a workbook, or the one table in a ``.zip``."""
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if "[Content_Types].xml" in names or "content.xml" in names:
+                return self._read_sheet(content)
+            files = [name for name in names if not name.startswith("__MACOSX/")]
+            if len(files) != 1:
+                raise LstmoptError(
+                    f"a .zip holds one table, found {len(files)} files in {self.path} "
+                    f"({', '.join(files[:5])}): unpack it and name one"
+                )
+            return self.read(archive.read(files[0]))
+
+    def _read_sheet(self, content: bytes) -> Table:
+        """Read the first sheet that holds anything, its header wherever a CSV's may be."""
+        sheets = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, engine="calamine")
+        filled = {
+            name: cells for name, cells in sheets.items() if not cells.dropna(how="all").empty
+        }
+        if not filled:
             raise LstmoptError(
-                f"a .zip holds one table, found {len(files)} files in {path} "
-                f"({', '.join(files[:5])}): unpack it and name one"
+                f"a workbook holds a table, found {self.path} empty: give a full file"
             )
-        return _read(archive.read(files[0]), path, notices, target)
-
-
-def _read_sheet(content: bytes, path: Path, notices: list[str], target: str) -> pd.DataFrame:
-    """Read the first sheet that holds anything, its header wherever a CSV's may be."""
-    sheets = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, engine="calamine")
-    filled = {name: cells for name, cells in sheets.items() if not cells.dropna(how="all").empty}
-    if not filled:
-        raise LstmoptError(f"a workbook holds a table, found {path} empty: give a full file")
-    name, cells = next(iter(filled.items()))
-    if len(filled) > 1:
-        notices.append(f"the first of {len(filled)} sheets was read: {name}")
-    return parse_csv(cells.to_csv(header=False, index=False), path, notices, target)
+        name, cells = next(iter(filled.items()))
+        if len(filled) > 1:
+            self.notices.append(f"the first of {len(filled)} sheets was read: {name}")
+        return self._parse(cells.to_csv(header=False, index=False), sheet=True)
 
 
 def _decode(content: bytes, notices: list[str], target: str) -> str:

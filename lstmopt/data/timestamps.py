@@ -1,82 +1,128 @@
-"""Finds and parses the time column of a table, and infers its step."""
+"""Finds the time of a table, in one column or several, and parses it.
+
+How a time is written is a format: one of ``strptime``'s, or a word of `WORDS`. What fits a whole
+column decides; a model keeps the format, so that a later table is read in the same way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.api import guess_datetime_format
 
 from lstmopt.data.csv_reader import place
+from lstmopt.data.time_zones import zone_of_offsets
 from lstmopt.errors import LstmoptError
 
-_NAMES = ("timestamp", "datetime", "date", "time", "ds", "dteday", "date_time")
-_HOURS = ("hr", "hour")
-_FORMATS = (
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%Y",
-    "%d-%m-%Y %H:%M",
-    "%m-%d-%Y %H:%M",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d",
-    *(
-        f"{date} {clock}"
-        for date in ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y-%m-%d", "%Y/%m/%d")
-        for clock in ("%I:%M %p", "%I:%M:%S %p")
-    ),
-    *(
-        f"{date}{clock}"
-        for date in ("%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y")
-        for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-    ),
-    "%b %Y",
-    "%B %Y",
-    "%b-%Y",
-    "%b-%y",
-    "%Y %b",
-    "%Y-%b",
-)
-_PARTS = ("year", "month", "day", "hour", "minute")
-"""Columns of numbers that are one time together, the first of them always there."""
-
-_EPOCHS: dict[int, Literal["s", "ms", "us", "ns"]] = {10: "s", 13: "ms", 16: "us", 19: "ns"}
+Unit = Literal["s", "ms", "us", "ns"]
+EPOCHS: dict[int, Unit] = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 """Units of a time since 1970 by how many digits its numbers have."""
+
+WORDS = ("ISO8601", "quarter", "week", *get_args(Unit))
+"""Formats that ``strptime`` has no word for."""
+
+_NAMES = ("timestamp", "datetime", "date_time", "date time", "date", "time", "ds", "dteday")
+_EPOCH_NAMES = ("unix", "unixtime", "unix_time", "epoch", "ts", "open_time")
+_PARTS = {
+    "year": ("year", "yr", "yyyy"),
+    "month": ("month", "mo", "mon", "mnth"),
+    "day": ("day", "dd", "mday", "dom"),
+    "hour": ("hour", "hr", "hh"),
+    "minute": ("minute", "min", "mn"),
+}
+"""Columns that are one time together, the first of them always there, and what they are called."""
+
+_DATES = (
+    *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y-%m-%d"),
+    *("%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
+    *("%Y-%b-%d", "%Y %b %d", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y%m%d"),
+)
+_CLOCKS = (
+    *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I %p"),
+    *(" %H.%M", " %H.%M.%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", " %H%M"),
+)
+_MONTHS = (
+    *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%B-%Y", "%b/%Y", "%b %y", "%Y %b", "%Y-%b", "%Y %B"),
+    *("%m/%Y", "%m.%Y", "%Y/%m", "%Y.%m", "%YM%m"),
+)
+_FORMATS = (*(date + clock for date in _DATES for clock in _CLOCKS), *_MONTHS)
+_SAMPLE = 60
+"""Rows on which every format is tried, before those that fit are tried on the whole column."""
+
+_OFFSET = r"(Z|[+-]\d{2}:?\d{2})\s*$"
+_UTC = r"\s*(?:UTC|GMT)$"
+_MIDNIGHT = r"[ T]24:00(?::00)?(?:\.0+)?$"
 
 
 def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the columns that hold the time; () when there are none.
 
-    By name first; a date with an hour column beside it takes both; then year with quarter, or with
-    month, day, hour and minute as far as they are there; then a first column that parses.
+    By name first; a date that repeats, with a clock or an hour beside it, takes both; then year
+    with quarter, or with month, day, hour and minute as far as they are there; then the first
+    column that parses.
     """
-    by_name = {str(name).lower(): str(name) for name in frame.columns}
-    for name in _NAMES:
-        if name in by_name:
-            hour = next((by_name[h] for h in _HOURS if h in by_name), None)
-            repeats = frame[by_name[name]].duplicated().any()
-            return (by_name[name], hour) if hour and repeats else (by_name[name],)
-    if "year" in by_name:
+    by_name = {str(name).lower().strip(): str(name) for name in reversed(frame.columns)}
+    for name in (*_NAMES, *_EPOCH_NAMES):
+        if name in by_name and _may_be_time(frame[by_name[name]]):
+            return _with_clock(frame, by_name[name], by_name)
+    parts = {
+        part: next((by_name[name] for name in names if name in by_name), None)
+        for part, names in _PARTS.items()
+    }
+    if year := parts["year"]:
         if "quarter" in by_name:
-            return by_name["year"], by_name["quarter"]
-        there = takewhile(by_name.__contains__, _PARTS)
-        return tuple(by_name[part] for part in there)
-    if len(frame.columns) and not pd.api.types.is_numeric_dtype(first := frame.iloc[:, 0]):
-        parsed = _candidates(first.head(50).astype(str), None)
-        if parsed and max(p.notna().mean() for p in parsed) == 1:
-            return (str(frame.columns[0]),)
+            return year, by_name["quarter"]
+        return (year, *takewhile(bool, list(parts.values())[1:]))  # type: ignore[arg-type]
+    for name in map(str, frame.columns):
+        if _is_time(frame[name], first=name == str(frame.columns[0])):
+            return _with_clock(frame, name, by_name)
     return ()
+
+
+def _with_clock(frame: pd.DataFrame, date: str, by_name: dict[str, str]) -> tuple[str, ...]:
+    """Return a column of dates, with the column of clocks or hours beside it where days repeat."""
+    clock = next((by_name[name] for name in ("hour", "hr", "hh", "time") if name in by_name), None)
+    if clock in (None, date) or not frame[date].duplicated().any():
+        return (date,)
+    return date, str(clock)
+
+
+def _may_be_time(column: pd.Series) -> bool:
+    """Say whether a column called like a time holds anything but fractions and words of no time."""
+    if pd.api.types.is_bool_dtype(column):
+        return False
+    if pd.api.types.is_float_dtype(column):
+        return bool((column.dropna() % 1 == 0).all())
+    return True
+
+
+def _is_time(column: pd.Series, first: bool) -> bool:
+    """Say whether a column called anything holds times; numbers only where it is the first."""
+    if isinstance(column.dtype, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(column):
+        return True
+    given = column.dropna()
+    if pd.api.types.is_integer_dtype(column):
+        years = first and len(given) and given.between(1500, 2200).all()
+        dates = first and len(given) and given.between(1500_01_01, 2200_12_31).all()
+        steps = np.diff(given.to_numpy())
+        if years and len(steps) and (np.abs(steps) == 1).all():
+            return True
+        return bool(dates) and bool(_parse_numbers(given.head(_SAMPLE), "%Y%m%d").notna().all())
+    if pd.api.types.is_numeric_dtype(column) or not len(given):
+        return False
+    return bool(_fitting(_sample(given.astype("str")), None))
+
+
+def _sample(text: pd.Series) -> pd.Series:
+    """Return rows from everywhere in a column."""
+    rows = np.unique(np.linspace(0, len(text) - 1, min(_SAMPLE, len(text))).astype(int))
+    return text.iloc[rows]
 
 
 def parse_times(
@@ -84,17 +130,28 @@ def parse_times(
     columns: Sequence[str],
     day_first: bool | None,
     notices: list[str] | None = None,
-) -> pd.DatetimeIndex:
-    """Parse columns that are one time together to times [rows] without a zone.
+    time_format: str = "",
+) -> tuple[pd.DatetimeIndex, str]:
+    """Parse columns that are one time together.
 
-    Times with a zone become UTC.
+    Args:
+        frame: The table.
+        columns: One column, a date with a clock or an hour, or year, month, day and so on.
+        day_first: Whether 01/02 is the first of February, None to find out.
+        notices: Takes a line on what could be read in another way.
+        time_format: How the time is written, empty to find out.
 
-    Raises LstmoptError that gives the row and the cell which is no time.
+    Returns:
+        The times [rows], with a zone where they are written with one; and how they are written.
+
+    Raises:
+        LstmoptError: For a cell that is no time; it says which.
     """
     notices = [] if notices is None else notices
-    names = [name.lower() for name in columns]
-    if len(columns) > 2 and names == list(_PARTS[: len(names)]):
-        return _parse_parts(frame[list(columns)].set_axis(names, axis=1))
+    kinds = [_part_of(name) for name in columns]
+    if kinds[0] == "year" and len(columns) > 1 and None not in kinds:
+        parts = frame[list(columns)].set_axis([str(kind) for kind in kinds], axis=1)
+        return _parse_parts(parts, dict(zip(map(str, kinds), columns, strict=True))), ""
     if len(columns) > 2:
         raise LstmoptError(
             f"a time is one or two columns, or {', '.join(_PARTS)} in this order, found "
@@ -102,42 +159,68 @@ def parse_times(
         )
     first = frame[columns[0]]
     if len(columns) == 1:
-        return _parse_column(first, day_first, notices)
+        return _parse_column(first, day_first, notices, time_format)
     second = frame[columns[1]]
     if not pd.api.types.is_numeric_dtype(second):
-        return _parse_column(first.astype(str) + " " + second.astype(str), day_first, notices)
+        both = (_as_text(first) + " " + _as_text(second)).rename(" and ".join(columns))
+        return _parse_column(both, day_first, notices, time_format)
     _require_whole(second, columns[1])
-    kind = columns[1].lower()
-    if kind in ("quarter", "month"):
-        most = 4 if kind == "quarter" else 12
-        _require_range(second, columns[1], 1, most)
-        month = (second - 1) * (12 // most) + 1
-        parts = {"year": first, "month": month, "day": 1}
-        return pd.DatetimeIndex(pd.to_datetime(pd.DataFrame(parts)))
-    _require_range(second, columns[1], 0, 23)
-    return _parse_column(first, day_first, notices) + pd.to_timedelta(second.to_numpy(), unit="h")
+    if second.max() > 24 and (second % 100 < 60).all():  # 1430 is half past two
+        _require_range(second, columns[1], 0, 2400)
+        minutes = second // 100 * 60 + second % 100
+    else:
+        _require_range(second, columns[1], 0, 24)
+        minutes = second * 60
+    days, found = _parse_column(first, day_first, notices, time_format)
+    return days + pd.to_timedelta(minutes.to_numpy(), unit="min"), found
 
 
-def _parse_parts(parts: pd.DataFrame) -> pd.DatetimeIndex:
-    """Put years, months, days and so on together."""
-    most = {"month": (1, 12), "day": (1, 31), "hour": (0, 23), "minute": (0, 59)}
-    for name in map(str, parts):
-        if not pd.api.types.is_numeric_dtype(parts[name]):
+def _part_of(name: str) -> str | None:
+    """Return which part of a time a column's name says."""
+    lower = name.lower().strip()
+    if lower == "quarter":
+        return lower
+    return next((part for part, names in _PARTS.items() if lower in names), None)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Return cells as text; days of a datetime column without their midnight."""
+    days = pd.api.types.is_datetime64_any_dtype(column)
+    text: pd.Series = column.dt.strftime("%Y-%m-%d") if days else column.astype("str").str.strip()
+    return text
+
+
+def _parse_parts(parts: pd.DataFrame, names: dict[str, str]) -> pd.DatetimeIndex:
+    """Put years, months or quarters, days and so on together; hours go up to 24."""
+    most = {"quarter": (1, 4), "month": (1, 12), "day": (1, 31), "hour": (0, 24), "minute": (0, 59)}
+    if "month" in parts and not pd.api.types.is_numeric_dtype(parts["month"]):
+        short = parts["month"].astype("str").str.strip().str[:3]
+        named = pd.to_datetime(short, format="%b", errors="coerce").dt.month
+        if named.notna().all():
+            parts = parts.assign(month=named)
+    for part, name in names.items():
+        if not pd.api.types.is_numeric_dtype(parts[part]):
             raise LstmoptError(
-                f"time column {name!r} holds whole numbers, found {str(parts[name].iloc[0])!r} in "
+                f"time column {name!r} holds whole numbers, found {str(parts[part].iloc[0])!r} in "
                 f"{place(parts, 0)}: name other time columns"
             )
-        _require_whole(parts[name], name)
-        if name in most:
-            _require_range(parts[name], name, *most[name])
-    times = pd.to_datetime(parts if "day" in parts else parts.assign(day=1), errors="coerce")
+        _require_whole(parts[part], name)
+        if part in most:
+            _require_range(parts[part], name, *most[part])
+    if "quarter" in parts:
+        parts = parts.assign(month=parts["quarter"] * 3 - 2).drop(columns="quarter")
+    hours = parts["hour"].to_numpy() if "hour" in parts else np.zeros(len(parts))
+    rest = parts.drop(columns="hour", errors="ignore").assign(
+        **{part: 1 for part in ("month", "day") if part not in parts}
+    )
+    times = pd.to_datetime(rest, errors="coerce")
     if times.isna().any():
         row = int(np.flatnonzero(times.isna())[0])
         found = "-".join(str(int(value)) for value in parts.iloc[row])
         raise LstmoptError(
             f"every row is a day of the calendar, found {found} in {place(parts, row)}: mend it"
         )
-    return pd.DatetimeIndex(times)
+    return pd.DatetimeIndex(times) + pd.to_timedelta(hours, unit="h")
 
 
 def _require_whole(values: pd.Series, name: str) -> None:
@@ -160,91 +243,141 @@ def _require_range(values: pd.Series, name: str, low: int, high: int) -> None:
 
 
 def _parse_column(
-    column: pd.Series, day_first: bool | None, notices: list[str]
-) -> pd.DatetimeIndex:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        candidates = [column]
+    column: pd.Series, day_first: bool | None, notices: list[str], time_format: str
+) -> tuple[pd.DatetimeIndex, str]:
+    if isinstance(column.dtype, pd.PeriodDtype):
+        readings = {"": column.dt.to_timestamp()}
+    elif pd.api.types.is_datetime64_any_dtype(column):
+        readings = {"": column}
     elif pd.api.types.is_numeric_dtype(column):
         _require_whole(column, str(column.name))
-        candidates = [_parse_numbers(column)]
+        form = time_format if time_format and time_format != "ISO8601" else _number_format(column)
+        readings = {form: _parse_numbers(column, form)}
     else:
-        candidates = _candidates(column.astype(str), day_first)
-    most = max(int(c.notna().sum()) for c in candidates)
-    whole = [c for c in candidates if int(c.notna().sum()) == most]
-    best = max(whole, key=_regularity)
+        readings = _readings(_as_text(column), day_first, time_format)
+    most = max(int(reading.notna().sum()) for reading in readings.values())
+    whole = {form: r for form, r in readings.items() if int(r.notna().sum()) == most}
+    found = max(whole, key=lambda form: _regularity(whole[form]))
+    best = whole[found]
     if best.isna().any():
         row = int(np.flatnonzero(best.isna())[0])
         raise LstmoptError(
             f"every row of a time column holds a time, found {str(column.iloc[row])!r} in "
-            f"{place(column, row)} ({int(best.isna().sum())} such rows): mend them or name "
-            "another column"
+            f"{place(column, row)} of {column.name} ({int(best.isna().sum())} such rows): mend "
+            "them, say how a time is written with --time-format, or name another column with --time"
         )
-    index = pd.DatetimeIndex(best)
-    _note_reading(column, whole, best, notices)
-    return index.tz_convert("UTC").tz_localize(None) if index.tz is not None else index
-
-
-_ZONE = r"\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
-
-
-def _note_reading(
-    column: pd.Series, whole: list[pd.Series], best: pd.Series, notices: list[str]
-) -> None:
-    """Say where a time was moved to UTC, or where another order of day and month fits too."""
-    zoned = getattr(column.dtype, "tz", None) is not None
-    if not zoned and not pd.api.types.is_numeric_dtype(column):
-        zoned = bool(column.astype(str).str.contains(_ZONE).any())
-    if zoned:
-        notices.append(
-            f"{len(column)} times with a zone, the first {column.iloc[0]}, were turned into UTC"
-        )
-    if any(not other.equals(best) for other in whole):
+    others = [other for other in whole.values() if not other.equals(best)]
+    if others:
         notices.append(
             f"day and month fit in either order in all {len(column)} times, the first "
             f"{column.iloc[0]}: read as {best.iloc[0]:%Y-%m-%d}, as that gives the steadier step"
         )
+    return pd.DatetimeIndex(best), found
 
 
-def _parse_numbers(column: pd.Series) -> pd.Series:
-    """Read 19580329, 195803, 1958 or a count since 1970 by how many digits a number has."""
-    formats = {8: "%Y%m%d", 6: "%Y%m", 4: "%Y"}
-    digits = column.astype("int64").astype(str)
-    if unit := _EPOCHS.get(len(digits.iloc[0])):
-        return pd.to_datetime(column.astype("int64"), unit=unit, errors="coerce")
-    form = formats.get(len(digits.iloc[0]), "%Y%m%d")
-    return pd.to_datetime(digits, format=form, errors="coerce")
+def _number_format(column: pd.Series) -> str:
+    """Return how numbers say times, by how many digits they have: 19580329, 195803, 1958, …"""
+    digits = len(str(abs(int(column.iloc[0])))) if len(column) else 8
+    return EPOCHS.get(digits) or {6: "%Y%m", 4: "%Y"}.get(digits, "%Y%m%d")
 
 
-def _candidates(text: pd.Series, day_first: bool | None) -> list[pd.Series]:
-    """Read text in every format that fits it at all."""
-    readings = [pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)]
-    if readings[0].notna().all():
-        return readings
-    if (periods := _parse_periods(text)) is not None:
-        return [periods]
-    wanted = {True: "%d", False: "%m"}.get(day_first) if day_first is not None else None
-    for form in _FORMATS:
-        if wanted and form[:2] in ("%d", "%m") and form[:2] != wanted and "." not in form:
-            continue
-        reading = pd.to_datetime(text, format=form, errors="coerce", utc=True)
-        if reading.notna().any():
-            readings.append(reading)
-    return readings
+def _parse_numbers(column: pd.Series, form: str) -> pd.Series:
+    whole = column.astype("int64")
+    if form in get_args(Unit):
+        return _since_1970(whole, form)
+    return pd.to_datetime(whole.astype("str"), format=form, errors="coerce")
 
 
-def _parse_periods(text: pd.Series) -> pd.Series | None:
-    """Read quarters (2019Q1, 2019-Q1, Q1 2019) and ISO weeks (2019-W05) as their first day."""
-    quarters = text.str.extract(r"^\s*(\d{4})\s*[- ]?Q([1-4])\s*$|^\s*Q([1-4])[- /]?(\d{4})\s*$")
-    year, quarter = quarters[0].fillna(quarters[3]), quarters[1].fillna(quarters[2])
-    if year.notna().all():
-        month = (quarter.astype(int) - 1) * 3 + 1
-        first = year + "-" + month.astype("str").str.zfill(2) + "-01"
-        return pd.to_datetime(first, format="%Y-%m-%d", utc=True)
-    weeks = text.str.extract(r"^\s*(\d{4})-?W(\d{2})\s*$")
-    if weeks[0].notna().all():
-        monday = weeks[0] + "-W" + weeks[1] + "-1"
-        return pd.to_datetime(monday, format="%G-W%V-%u", errors="coerce", utc=True)
-    return None
+def _since_1970(numbers: pd.Series, unit: str) -> pd.Series:
+    times: pd.Series = pd.to_datetime(numbers, unit=cast(Unit, unit), errors="coerce")
+    return times
+
+
+def _readings(text: pd.Series, day_first: bool | None, form: str) -> dict[str, pd.Series]:
+    """Read text in the format that is given, else in each that fits rows from everywhere in it."""
+    if form:
+        reading = _read_as(text, form)
+        iso = _read_as(text, "ISO8601") if not reading.notna().any() else None
+        return {"ISO8601": iso} if iso is not None and iso.notna().all() else {form: reading}
+    sample = _sample(text)
+    fitting = _fitting(sample, day_first)
+    if not fitting:  # the format of most rows, to say which row is no time
+        fitting = _fitting(sample, day_first, most=True) or ["ISO8601"]
+    return {form: _read_as(text, form) for form in fitting}
+
+
+def _fitting(sample: pd.Series, day_first: bool | None, most: bool = False) -> list[str]:
+    """Return the formats in which a sample of text can be read, all of it or more than half."""
+    enough = 0.5 if most else 0.999
+    for form in ("ISO8601", "quarter", "week"):
+        if _read_as(sample, form).notna().mean() > enough:
+            return [form]
+    guessed = {
+        guess_datetime_format(str(sample.iloc[0]), dayfirst=order) for order in (True, False)
+    }
+    forms = [*_FORMATS, *sorted(form for form in guessed if form and form not in _FORMATS)]
+    return [
+        form
+        for form in _in_order(forms, day_first)
+        if _read_as(sample.head(1 if not most else _SAMPLE), form).notna().any()
+        and _read_as(sample, form).notna().mean() > enough
+    ]
+
+
+def _in_order(forms: Sequence[str], day_first: bool | None) -> Iterator[str]:
+    """Yield the formats in which days and months stand in the order asked for."""
+    for form in forms:
+        days, months = form.find("%d"), form.find("%m")
+        either = min(days, months) < 0 or "%Y" in form[: max(days, months)] or "." in form
+        if day_first is None or either or (days < months) == day_first:
+            yield form
+
+
+def _read_as(text: pd.Series, form: str) -> pd.Series:
+    """Read text in one format, NaT where it does not fit; 24:00 is the next day's 0:00."""
+    if form in get_args(Unit):
+        return _since_1970(pd.to_numeric(text, errors="coerce"), form)
+    if form == "quarter":
+        return _read_quarters(text)
+    if form == "ISO8601" and text.str.contains(_UTC).any():
+        text = text.str.replace(_UTC, "Z", regex=True)
+    if form == "week":
+        weeks = text.str.extract(r"^\s*(\d{4})-?W(\d{2})\s*$")
+        return pd.to_datetime(
+            weeks[0] + "-W" + weeks[1] + "-1", format="%G-W%V-%u", errors="coerce"
+        )
+    late = text.str.contains(_MIDNIGHT)
+    if late.any():
+        text = text.mask(late, text.str.replace("24:00", "00:00"))
+    zoned = form == "ISO8601" or "%z" in form
+    reading: pd.Series = pd.to_datetime(text, format=form, errors="coerce", utc=zoned)
+    if zoned:
+        reading = _in_own_zone(reading, text)
+    if late.any():
+        reading += pd.to_timedelta(late.astype(int), unit="D")
+    return reading
+
+
+def _read_quarters(text: pd.Series) -> pd.Series:
+    """Read 2019Q1, 2019-Q1 or Q1 2019 as the first day of a quarter."""
+    found = text.str.extract(r"^\s*(\d{4})\s*[- ]?Q([1-4])\s*$|^\s*Q([1-4])[- /]?(\d{4})\s*$")
+    year, quarter = found[0].fillna(found[3]), found[1].fillna(found[2])
+    month = (pd.to_numeric(quarter) * 3 - 2).astype("Int64").astype("str")
+    return pd.to_datetime(year + "-" + month, format="%Y-%m", errors="coerce")
+
+
+def _in_own_zone(utc: pd.Series, text: pd.Series) -> pd.Series:
+    """Return times read as UTC in the one offset that they are written with, or with none."""
+    zone = None
+    if len(text) and re.search(_OFFSET, str(text.iloc[0])):
+        offsets = text.str.extract(_OFFSET)[0].fillna("Z")
+        first = str(offsets.iloc[0])
+        if (offsets != first).any():
+            zone = zone_of_offsets(pd.DatetimeIndex(utc.ffill().bfill()), offsets)
+        else:
+            zone = "UTC" if first == "Z" else f"{first[:3]}:{first[-2:]}"
+    own: pd.Series = utc.dt.tz_convert(zone)
+    return own
 
 
 def _regularity(times: pd.Series) -> float:

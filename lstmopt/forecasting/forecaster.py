@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pandas as pd
 import torch
 
 from lstmopt.data.calendar import calendar_features
+from lstmopt.data.cells import one_hot_names
 from lstmopt.data.options import DataOptions
-from lstmopt.data.read_series import read_series
+from lstmopt.data.read_series import ForModel, Source, read_series
 from lstmopt.data.scaling import Scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, next_times, truncate
 from lstmopt.data.windows import Shape
@@ -77,12 +79,16 @@ class Forecaster:
         own: np.ndarray = scaled.numpy() * self.scaling.target_std + self.scaling.target_mean
         return own
 
-    def predict(self, source: str | Path | pd.DataFrame) -> pd.DataFrame:
+    def predict(
+        self, source: Source, future: Source | Mapping[str, float | str] | None = None
+    ) -> pd.DataFrame:
         """Forecast the rows after the last observed target of a table.
 
         Args:
-            source: A table, or the path of one, with the columns that the model was fitted on.
-                Columns known in advance must be filled for the rows that are forecast.
+            source: A table, or the path of one, with the columns that the model was fitted on; it
+                is read as the model's first table was. Of a long file only the last rows are read.
+            future: What is known in advance of the rows that are forecast, where ``source`` does
+                not hold it: a table with times, the path of one, or a value a column.
 
         Returns:
             A row a forecast [horizon]: ``time`` and the target's name, in its own units.
@@ -90,41 +96,116 @@ class Forecaster:
         Raises:
             LstmoptError: Where the table lacks what the model was fitted on, or has another step.
         """
-        series = read_series(source, self.data, fitted=True)
-        series = replace(series, calendar=self.calendar)
+        return self.forecast_next(self.read(source, future))
+
+    def read(
+        self, source: Source, future: Source | Mapping[str, float | str] | None = None
+    ) -> Series:
+        """Read a table as the model's first table was read.
+
+        Args:
+            source: A table, or the path of one.
+            future: What is known in advance of the rows that are forecast (see `predict`).
+
+        Returns:
+            The series, of a long file its end; its ``notices`` say what was found and done.
+
+        Raises:
+            LstmoptError: Where the table lacks what the model was fitted on, or has another step.
+        """
+        model = ForModel(self.step, self.shape.window, self.shape.horizon, future)
+        series = read_series(source, self.data, model)
         if series.step != self.step:
             raise LstmoptError(
                 f"a model forecasts at its own step, {self.step}, found {series.step}: "
                 "give a series of that step"
             )
-        origin = last_observed(series) - 1
-        inputs = self._inputs_until(series, origin)
-        times = next_times(truncate(series, origin + 1), self.shape.horizon)
-        return pd.DataFrame({"time": times, series.target: self.forecast(inputs[None])[0]})
+        return replace(series, calendar=self.calendar)
 
-    def _inputs_until(self, series: Series, origin: int) -> np.ndarray:
-        """Return the scaled inputs [window, features] of the forecast from ``origin``.
+    def forecast_next(self, series: Series) -> pd.DataFrame:
+        """Forecast the rows after the last observed target of a series.
+
+        Args:
+            series: What `read` returned.
+
+        Returns:
+            A row a forecast [horizon]: ``time`` and the target's name, in its own units.
+
+        Raises:
+            LstmoptError: For a series that is too short, and for missing values.
+        """
+        origin = last_observed(series) - 1
+        inputs = self._inputs_until(series, [origin])
+        times = next_times(truncate(series, origin + 1), self.shape.horizon)
+        return pd.DataFrame({"time": times, series.target: self.forecast(inputs)[0]})
+
+    def look_back(self, series: Series, origins: int) -> pd.DataFrame:
+        """Forecast from the last rows whose forecasts can be compared with what came.
+
+        Args:
+            series: What `read` returned.
+            origins: How many forecasts, each of all leads.
+
+        Returns:
+            A row a forecast [origins * horizon]: ``origin`` (the time of the last row that was
+            read), ``lead``, ``time``, ``truth`` (missing where no target was observed) and the
+            target's name, in its own units.
+
+        Raises:
+            LstmoptError: For a series that is too short, and for missing values.
+        """
+        horizon = self.shape.horizon
+        last = last_observed(series) - 1 - horizon
+        rows = np.arange(last - origins + 1, last + 1)
+        forecasts = self.forecast(self._inputs_until(series, rows.tolist()))
+        leads = np.arange(1, horizon + 1)
+        ahead = (rows[:, None] + leads).ravel()
+        truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
+        return pd.DataFrame(
+            {
+                "origin": series.times[np.repeat(rows, horizon)],
+                "lead": np.tile(leads, origins),
+                "time": series.times[ahead],
+                "truth": truth,
+                series.target: forecasts.ravel(),
+            }
+        )
+
+    def _inputs_until(self, series: Series, origins: list[int]) -> np.ndarray:
+        """Return the scaled inputs [origins, window, features] of the forecasts from ``origins``.
 
         Raises:
             LstmoptError: For a series that is too short, and for missing values.
         """
         window = self.shape.window
-        if origin + 1 < window:
+        if origins[0] + 1 < window:
             raise LstmoptError(
-                f"this model reads {window} rows before its forecast, found {origin + 1}: "
+                f"this model reads {window} rows before its forecast, found {origins[0] + 1}: "
                 "give a longer series"
             )
         inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
-        inputs = inputs[origin - window + 1 : origin + 1]
-        if not np.isfinite(inputs).all():
-            known = f" (known in advance: {', '.join(series.known)})" if series.known else ""
+        gathered = inputs[np.array(origins)[:, None] + np.arange(1 - window, 1)]
+        if not np.isfinite(gathered).all():
+            missing = self._missing_known(series, origins[-1])
+            known = f", of {', '.join(missing)} in advance" if missing else ""
             raise LstmoptError(
                 f"the last {window} rows must be free of long gaps and the next "
                 f"{self.shape.horizon} must hold the columns known in advance, found "
-                f"{int(np.isnan(inputs).sum())} missing values{known}: fill them or end the table "
-                "before the gap"
+                f"{int(np.isnan(gathered).sum())} missing values{known}: fill them, give them with "
+                "--future, or end the table before the gap"
             )
-        return inputs
+        return gathered
+
+    def _missing_known(self, series: Series, origin: int) -> list[str]:
+        """Return the columns known in advance that lack a value in the rows to come."""
+        rows = series.known_values[origin + 1 : origin + 1 + self.shape.horizon]
+        if len(rows) < self.shape.horizon:
+            return list(series.known)
+        return [
+            name
+            for name, column in zip(series.known, rows.T, strict=True)
+            if not np.isfinite(column).all()
+        ]
 
     def _check(self) -> None:
         """Hold the parts of a description to each other.
@@ -132,7 +213,8 @@ class Forecaster:
         Raises:
             ValueError: Where they do not belong together.
         """
-        past, known = 1 + len(self.data.features or ()), len(self.data.known)
+        past = 1 + self._inputs_of(self.data.features or ())
+        known = self._inputs_of(self.data.known)
         for name, moments in (("mean", self.scaling.mean), ("std", self.scaling.std)):
             if moments.shape != (past + known,) or not np.isfinite(moments).all():
                 raise ValueError(f"{name} must hold {past + known} numbers")
@@ -143,6 +225,11 @@ class Forecaster:
         if self.features != features or min(self.shape.window, self.shape.horizon) < 1:
             raise ValueError(f"the columns give {features} inputs, found {self.features}")
         self.network()
+
+    def _inputs_of(self, columns: Iterable[str]) -> int:
+        """Return how many inputs columns of the table become."""
+        categories = self.data.categories
+        return sum(len(one_hot_names(n, categories[n])) if n in categories else 1 for n in columns)
 
     def save(self, weights: str | Path) -> None:
         """Write the model to disk.
@@ -207,24 +294,3 @@ class Forecaster:
                 f"a model is what lstmopt saved, found {weights} unreadable ({line}): "
                 "save it again with lstmopt fit"
             ) from error
-
-
-def describe_inputs(series: Series, options: DataOptions) -> DataOptions:
-    """Pin what a study found out about its data, so that a prediction reads the same columns.
-
-    Args:
-        series: The data as it was read.
-        options: How it was read.
-
-    Returns:
-        The options of a prediction.
-    """
-    return msgspec.structs.replace(
-        options,
-        path="",
-        target=series.target,
-        features=series.past[1:],
-        known=series.known,
-        calendar=bool(series.calendar),
-        drop=(),
-    )

@@ -19,7 +19,7 @@ from lstmopt.errors import LstmoptError, MachineError, masked
 from lstmopt.execution.engine import Engine
 from lstmopt.execution.open_engine import open_engine
 from lstmopt.forecasting.baselines import fit_baselines
-from lstmopt.forecasting.forecaster import Forecaster, describe_inputs
+from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.objectives import ForecastCosts
 from lstmopt.results.document import (
     ABOUT,
@@ -112,7 +112,7 @@ def run_study(
                 trials = Driver(opened.context, engine).search()
             observer.refitting(front := front_of(trials, job.goals))
             if not front:
-                raise MachineError(no_front(trials))
+                raise MachineError(no_front(trials, config.storage))
             outcome = finish(job, front, costs, engine).outcome
         finally:
             # also when interrupted: what is closed stays readable, without a chosen model
@@ -150,9 +150,11 @@ def refit_trial(
             candidates = [t for t in trials if t.number == number and t.state == "complete"]
         if not candidates:
             complete = ", ".join(str(t.number) for t in trials if t.state == "complete")
+            if not complete:
+                raise LstmoptError(no_front(trials, config.storage))
             raise LstmoptError(
                 f"a complete trial can be fitted, found trial {number} not among them: "
-                f"choose one of {complete or 'none yet'}"
+                f"choose one of {complete}"
             )
         with start_engine(job, observer) as engine:
             job, known = with_costs(job, stored, observer, engine)
@@ -354,7 +356,7 @@ def save_model(job: Job, deployed: Refit) -> None:
         job.split.scaling,
         job.series.step,
         job.series.calendar,
-        describe_inputs(job.series, job.config.data),
+        job.series.reading,
     ).save(job.folder.weights)
 
 

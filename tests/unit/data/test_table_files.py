@@ -98,7 +98,9 @@ def test_names_are_read_in_the_encoding_that_holds_the_targets(tmp_path, encodin
     table = TABLE.rename(columns={"load": names[0], "wind": names[1]})
     (tmp_path / "a.csv").write_bytes(table.to_csv(index=False).encode(encoding))
     notices: list[str] = []
-    assert list(read_table(tmp_path / "a.csv", notices, names[0]).columns) == ["time", *names]
+    options = DataOptions(target=names[0])
+    found = read_table(tmp_path / "a.csv", options, notices).frame
+    assert list(found.columns) == ["time", *names]
     assert bool(notices) == (not encoding.startswith("utf-8"))
 
 
@@ -116,7 +118,7 @@ def test_names_are_read_in_the_encoding_that_holds_the_targets(tmp_path, encodin
 def test_what_holds_no_table_is_one_sentence(tmp_path, content, words):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(LstmoptError) as error:
-        read_table(tmp_path / "a")
+        read_table(tmp_path / "a", LOAD, [])
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -124,5 +126,5 @@ def test_what_holds_no_table_is_one_sentence(tmp_path, content, words):
 def test_of_several_sheets_the_first_is_read_and_said(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(workbook(TABLE, TABLE))
     notices: list[str] = []
-    read_table(tmp_path / "a.xlsx", notices)
+    read_table(tmp_path / "a.xlsx", LOAD, notices)
     assert notices == ["the first of 2 sheets was read: s0"]

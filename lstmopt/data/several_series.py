@@ -1,0 +1,97 @@
+"""Several series in one table: found, named, and one of them chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstmopt.errors import LstmoptError
+
+_FEWEST_REPEATS = 0.01
+"""The share of rows whose time stands twice from which a table may hold several series."""
+
+_MOST_COLUMNS = 3
+"""Columns that may tell series apart together."""
+
+
+def choose_rows(
+    frame: pd.DataFrame, wanted: Sequence[str], may_tell: Iterable[str]
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return which rows [rows] belong to the series that is wanted, and the columns that say so.
+
+    Each of ``wanted`` is ``COLUMN=VALUE``, or the value alone, which is looked for in the columns
+    that ``may_tell``. Raises LstmoptError where there are no such rows.
+    """
+    kept, columns = np.ones(len(frame), bool), []
+    for text in wanted:
+        name, equals, value = text.partition("=")
+        searched = [name] if equals and name in frame else list(may_tell)
+        value = value if equals and name in frame else text
+        found = next((n for n in searched if (_names(frame[n]) == value).any()), None)
+        if found is None:
+            known = f"known are {_list(_names(frame[searched[0]]).unique())}" if equals else ""
+            raise LstmoptError(
+                "series names a value of a column that tells series apart, found none that holds "
+                f"{text!r}: {known or 'write COLUMN=VALUE'}"
+            )
+        columns.append(found)
+        kept &= (_names(frame[found]) == value).to_numpy()
+    if not kept.any():
+        raise LstmoptError(
+            f"series names rows of the table, found none that are {' and '.join(wanted)}: change it"
+        )
+    return kept, tuple(columns)
+
+
+def refuse_several(times: pd.DatetimeIndex, frame: pd.DataFrame, may_tell: Iterable[str]) -> None:
+    """Refuse a table in which times repeat and a column tells the rows of one time apart."""
+    repeated = times.duplicated()
+    if repeated.mean() <= _FEWEST_REPEATS:
+        return
+    candidates = [name for name in may_tell if _may_tell(frame[name], repeated.sum())]
+    for count in range(1, _MOST_COLUMNS + 1):
+        for names in combinations(candidates, count):
+            keys = frame[list(names)].astype("str").assign(**{"": times.to_numpy()})
+            if not keys.duplicated().any():
+                _refuse(frame, names)
+
+
+def _refuse(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
+    rows = frame[list(names)].drop_duplicates()
+    first = [str(_names(rows[name]).iloc[0]) for name in names]
+    if len(names) == 1:
+        which, choice = f"column {names[0]!r}", f"--series {_quoted(first[0])}"
+        shown = _list(_names(rows[names[0]]).unique())
+    else:
+        which = f"columns {' and '.join(map(repr, names))}"
+        pairs = [f"{name}={value}" for name, value in zip(names, first, strict=True)]
+        choice, shown = " ".join(f"--series {_quoted(pair)}" for pair in pairs), ", ".join(pairs)
+    raise LstmoptError(
+        f"a study is of one series, found {len(rows)} in the table, told apart by {which} "
+        f"({shown}): choose one with {choice}"
+    )
+
+
+def _may_tell(column: pd.Series, repeats: int) -> bool:
+    """Say whether a column can name series: text or whole numbers that come again and again."""
+    if pd.api.types.is_float_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return False
+    distinct = column.nunique()
+    return 2 <= distinct <= max(len(column) // 3, 2) and distinct * repeats >= len(column) / 3
+
+
+def _names(column: pd.Series) -> pd.Series:
+    return column.astype("str").str.strip()
+
+
+def _list(names: Iterable[object]) -> str:
+    shown = [str(name) for name in names]
+    return ", ".join(shown[:4]) + (", …" if len(shown) > 4 else "")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text
