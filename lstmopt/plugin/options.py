@@ -104,9 +104,10 @@ def make(strategy: Strategy, kind: Kind, options: Mapping[str, Any], **context: 
         with PluginErrors(described(kind, strategy), passes=_is_refusal):
             return strategy.make(**checked, **filled)
     except ImportError as error:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
         raise LstmoptError(
             f"{kind} {strategy.name!r} needs a package that is not installed, found: {error}: "
-            f"pip install {error.name or 'it'}"
+            + (f"pip install {missing.partition('.')[0]}" if missing else "install what it names")
         ) from error
     except (ValueError, TypeError) as error:
         raise LstmoptError(f"{kind} {strategy.name!r} refused its options: {error}") from error

@@ -124,7 +124,8 @@ class Registry:
         if old := self.entries.get(key):
             raise LstmoptError(
                 f"a {new.kind} name belongs to one package, found {new.item.name!r} in both "
-                f"{old.package} and {new.package}: uninstall one of them"
+                f"{old.package} and {new.package}: rename it in one of them, or leave one out "
+                f"(with {DISABLE}, or without --plugin)"
             )
         self.entries[key] = new
 

@@ -207,7 +207,8 @@ class ParetoPruner:
             if set(found) != set(names) or not losses:
                 return (
                     f"all trials report the same {kind}, found {', '.join(found) or 'none'} where "
-                    f"others gave {', '.join(names) or 'none'}: report them all each time"
+                    f"others gave {', '.join(names) or 'none'}: report them all each time, "
+                    "or others in a study of their own"
                 )
         if report < len(self._epochs):
             if epoch == self._epochs[report]:

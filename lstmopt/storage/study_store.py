@@ -73,11 +73,11 @@ def open_study(
                 sampler=optuna.samplers.RandomSampler(seed=0),
             )
         except ValueError:  # Optuna's word for another number of objectives
-            raise LstmoptError(_changed("objectives", folder)) from None
+            raise LstmoptError(_changed("objectives", folder, url)) from None
     if known := study.user_attrs.get(IDENTITY):
         for what, value in identity.items():
-            if known.get(what) != value:
-                raise LstmoptError(_changed(what, folder))
+            if known.get(what, value) != value:  # an older study may not say so much of itself
+                raise LstmoptError(_changed(what, folder, url))
     else:
         if study.get_trials(deepcopy=False):
             raise LstmoptError(
@@ -91,11 +91,25 @@ def open_study(
     return StoredStudy(study, storage, tuple(notices))
 
 
-def _changed(what: str, folder: RunFolder) -> str:
+def _changed(what: str, folder: RunFolder, url: str) -> str:
+    found, remedy = _CHANGES.get(what, (what, "go back to it"))
     return (
-        f"a run goes on with what it began with, found another {what} than in {folder.path}: "
-        "go back to it, or start a new run with another --out"
+        f"a run goes on with what it began with, found another {found} than in {folder.path}: "
+        f"{remedy}, or {anew(url)}"
     )
+
+
+_CHANGES = {
+    "data file": ("data file, or [data] that reads it otherwise,", "go back to it"),
+    "record's format": ("record's format", "go back to the version of lstmopt that began it"),
+}
+"""What is said of a change that its own word does not explain, and what helps."""
+
+
+def anew(url: str) -> str:
+    """Say how a new run is begun beside an old one: a database finds a study by its name."""
+    name = "another name and " if url else ""
+    return f"begin a new run with {name}another --out"
 
 
 def is_there(url: str, folder: RunFolder) -> bool:

@@ -230,7 +230,8 @@ def _read_url(url: str) -> Iterator[RawStudy]:
     place, _, wanted = url.partition("#")
     if not is_there(place, RunFolder(Path())):
         raise LstmoptError(
-            f"a warm start reads a database that is there, found none at {masked(place)}"
+            f"a warm start reads a database that is there, found none at {masked(place)}: mend the "
+            "URL"
         )
     try:
         storage = open_storage(place, RunFolder(Path()))
@@ -247,7 +248,9 @@ def _read_url(url: str) -> Iterator[RawStudy]:
             f"{near_miss(wanted, names)}"
         )
     if not names:
-        raise LstmoptError(f"a warm start needs an earlier study, found none in {masked(place)}")
+        raise LstmoptError(
+            f"a warm start needs an earlier study, found none in {masked(place)}: name another"
+        )
     for study in studies:
         if wanted in ("", study.study_name):
             yield _from_optuna(study, place)

@@ -125,8 +125,8 @@ def end_refits(
     if not finalists:
         raise MachineError(
             f"a chosen candidate must train again with other seeds, found that all "
-            f"{len(begun)} refits failed, the first because {reasons[0]}: mend that, or narrow the "
-            "learning rate in [space]"
+            f"{len(begun)} refits failed, the first because {reasons[0]}: mend that and run again, "
+            "or begin a new run whose [space] has a narrower learning rate"
         )
     return finalists
 

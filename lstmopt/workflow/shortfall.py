@@ -6,11 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 
+from lstmopt.storage.study_store import anew
 from lstmopt.storage.trial_record import INFEASIBLE, NOT_TRAINED, TrialRecord
 
 
-def no_front(trials: Sequence[TrialRecord]) -> str:
-    """Return why a study has no front to choose from, and what helps, in a sentence."""
+def no_front(trials: Sequence[TrialRecord], storage: str = "") -> str:
+    """Return why a study has no front to choose from, and what helps, in a sentence.
+
+    Args:
+        trials: Its closed trials.
+        storage: Its database's URL, "" for a journal.
+
+    Returns:
+        The sentence.
+    """
     rule = "a study needs a trial that runs to its end"
     tried = [trial for trial in trials if not trial.duplicate]
     if not tried:
@@ -22,29 +31,28 @@ def no_front(trials: Sequence[TrialRecord]) -> str:
         f"{whole}{count} {short.words}{_first_reason(tried, short)}"
         for short, count in counts.most_common()
     )
-    return f"{rule}, found {len(trials)} trials and none complete: {found}: {most.help}"
+    remedy = f"{most.help} {anew(storage)}"
+    return f"{rule}, found {len(trials)} trials and none complete: {found}: {remedy}"
 
 
 class _Shortfall(Enum):
     """Why a trial did not run to its end."""
 
-    FAILED = "failed", "mend that and begin with another --out"
-    INFEASIBLE = (
-        "broke a limit",
-        "raise that limit or widen [space], and begin with another --out",
-    )
+    FAILED = "failed", "mend that, then give more trials and run again, or"
+    INFEASIBLE = "broke a limit", "raise that limit or widen [space], and"
     STOPPED = (
         "were stopped by the pruner",
-        "give more trials and run again, or begin with a pruner that stops less and another --out",
+        "give more trials and run again, or choose a pruner that stops less and",
     )
     CUT_OFF = (
         "were cut off",
-        "give more trials and a longer timeout or more epochs and run again, or begin with a "
-        "longer max_trial_seconds and another --out",
+        "give more trials and a longer timeout or more epochs and run again, or raise "
+        "max_trial_seconds and",
     )
 
     def __init__(self, words: str, help: str) -> None:
         self.words, self.help = words, help
+        """What it says of trials, and what helps, up to how a new run is begun."""
 
 
 def _shortfall(trial: TrialRecord) -> _Shortfall:

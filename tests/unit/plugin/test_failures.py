@@ -68,7 +68,9 @@ def test_a_static_objective_that_is_not_finite_is_named_with_what_it_measured(fo
 
 @pytest.mark.parametrize("kind", ["static", "learned"])
 def test_an_objective_that_raises_is_named(kind):
-    with pytest.raises(LstmoptError, match=r"objective .mine. of mine\.py raised KeyError") as error:
+    with pytest.raises(
+        LstmoptError, match=r"objective .mine. of mine\.py raised KeyError"
+    ) as error:
         objective_of(fail, kind).value(COST)
     assert isinstance(error.value.__cause__, KeyError)
 
@@ -99,4 +101,20 @@ def test_a_strategy_still_refuses_its_options_by_a_value_error():
         raise ValueError("steps is above 3")
 
     with pytest.raises(LstmoptError, match="refused its options: steps is above 3"):
+        make(strategy_of(make_it), "sampler", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (ModuleNotFoundError("No module named 'a.b'", name="a.b"), "pip install a$"),
+        (ImportError("cannot import name 'x' from 'torch'", name="torch"), "install what it names"),
+        (ImportError("this needs cmaes"), "install what it names"),
+    ],
+)
+def test_a_strategy_whose_package_is_missing_says_what_to_install(error, remedy):
+    def make_it():
+        raise error
+
+    with pytest.raises(LstmoptError, match=f"a package that is not installed.*: {remedy}"):
         make(strategy_of(make_it), "sampler", {})

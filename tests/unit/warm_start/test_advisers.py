@@ -196,7 +196,10 @@ OUTSIDE = {"hidden_size": 7}
 @pytest.mark.parametrize(
     ("beginning", "words"),
     [
-        (Beginning(WIDE), "narrow a space and no more, found that 'mine' gave one in which learn"),
+        (
+            Beginning(WIDE),
+            "narrow a space and no more, found that warm start 'mine' gave one in which learn",
+        ),
         (Beginning(Space({})), "other hyperparameters vary"),
         (Beginning(SPACE, finished=study().trials), "only trials of the same data"),
         (

@@ -19,6 +19,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.pareto import front_mask
 from lstmopt.workflow.finalists import choose
 from lstmopt.workflow.job import prepare
+from lstmopt.workflow.run_study import refit_trial
 from support.parts import wave
 from support.studies import SPACE, config_of
 
@@ -177,6 +178,8 @@ def test_every_trial_failing_is_an_error_with_the_first_reason(csv, tmp_path):
     with pytest.raises(LstmoptError, match="all 5 failed, the first because the loss") as error:
         run(config_of(csv, space=space), tmp_path / "run")
     assert error.value.exit_status == 1
+    with pytest.raises(LstmoptError, match="all 5 failed, the first because the loss"):
+        refit_trial(config_of(csv, space=space), tmp_path / "run", None)
 
 
 def test_r2_beside_the_loss_is_allowed_and_said(csv, tmp_path):

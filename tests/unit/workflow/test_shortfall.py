@@ -28,7 +28,10 @@ STOPPED, CUT_OFF = trial(by_pruner=True), trial(reason="the study's time was up 
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        (FAILED, "all 2 failed, the first because the loss was nan: mend that .* another --out"),
+        (
+            FAILED,
+            "all 2 failed, the first because the loss was nan: mend that, then .* another --out",
+        ),
         (INFEASIBLE, "all 2 broke a limit, .*: raise that limit .* another --out"),
         (STOPPED, "all 2 were stopped by the pruner, .*: give more trials and run again"),
         (CUT_OFF, "all 2 were cut off, .* time was up .*: give more trials and a longer timeout"),
@@ -51,6 +54,11 @@ def test_duplicates_of_what_was_stopped_are_no_cause_of_their_own():
 
 def test_a_trial_without_a_reason_is_counted_all_the_same():
     assert "all 1 were cut off: give" in no_front([trial(reason="")])
+
+
+def test_a_new_run_in_a_database_needs_another_name_too():
+    assert "begin a new run with another --out" in no_front([FAILED])
+    assert "with another name and another --out" in no_front([FAILED], "sqlite:///study.db")
 
 
 def test_a_study_that_began_no_trial_asks_for_time():
