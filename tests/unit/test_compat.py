@@ -55,6 +55,10 @@ def test_the_default_objective_searches_loss_and_latency(tmp_path):
     assert all(t.values[1] > 0 for t in study.trials)
 
 
+def test_the_folder_may_be_text(tmp_path):
+    assert make(str(tmp_path / "run")).job.folder.path == tmp_path / "run"
+
+
 def test_the_best_model_is_trained_saved_and_forecasts(tmp_path):
     tuner = make(tmp_path)
     tuner.optimize()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from lstmopt import LstmoptError, make_config
+from lstmopt import LstmoptError, make_config, read_config
 from lstmopt.cli.main import cli
 from lstmopt.config.study_file import study_name
 
@@ -25,6 +25,12 @@ from lstmopt.config.study_file import study_name
 def test_a_study_is_named_after_any_file(table, name):
     assert study_name(table) == name
     make_config({"name": name})
+
+
+def test_a_study_file_may_be_named_by_text(tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text("seed = 3\n")
+    assert read_config(str(path)) == read_config(path)
 
 
 def test_a_table_and_another_table_are_one_too_many(tmp_path):

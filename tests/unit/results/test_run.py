@@ -48,6 +48,10 @@ def test_trials_and_front_are_tables_of_the_record(finished):
         assert curve == [epoch["val_loss"] for epoch in entry["curve"]]
 
 
+def test_a_run_is_loaded_from_a_path_as_text(finished):
+    assert load(str(finished)).results == load(finished).results
+
+
 def test_the_study_is_optunas_own(finished):
     study = load(finished).study
     assert isinstance(study, optuna.Study)

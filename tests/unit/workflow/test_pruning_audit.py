@@ -59,6 +59,11 @@ def test_every_stopped_trial_is_trained_to_its_end_and_repeats_its_record(audite
     assert msgspec.json.decode((folder / "audit.json").read_bytes(), type=Audit) == audit
 
 
+def test_the_folder_of_an_audit_may_be_text(audited):
+    config, folder, _, audit = audited
+    assert audit_run(config, str(folder), sample=99) == audit
+
+
 def test_who_is_lost_is_found_by_brute_force(audited):
     _, _, document, audit = audited
     ends = {t["number"]: t["values"] for t in document["trials"] if t["state"] == "complete"}
