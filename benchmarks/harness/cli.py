@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from lstmopt.cli.strict_group import StrictGroup
 from lstmopt.errors import LstmoptError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .events import Study
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @click.option("--replay", multiple=True, metavar="TABLE", help="A table's name or file; FILE#NAME.")
 @click.option("--rows", is_flag=True, help="Candidates are recorded rows, none between them.")
 @click.option("--real", multiple=True, metavar="STUDY", help="A study file to train; repeatable.")

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lstmopt.cli.lazy_commands import LazyCommands
+from lstmopt.cli.strict_group import StrictGroup
 from lstmopt.errors import LstmoptError, printable
 from lstmopt.system.signals import ignore_signals, interrupt_on_sigterm
 
@@ -33,7 +34,11 @@ COMMANDS = LazyCommands(
 """Where each command is."""
 
 
-@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=StrictGroup,
+    commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="lstmopt")
 def cli() -> None:
     """Which LSTM should I deploy, given that it must be accurate and fast?"""

@@ -16,6 +16,7 @@ from lstmopt.cli.shared import (
     run_folder,
     write_report,
 )
+from lstmopt.errors import LstmoptError, printable
 
 
 @click.command()
@@ -36,16 +37,49 @@ def fit(run_folder: Path, trial: int | None, as_json: bool, **options: str | Non
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("csv", type=click.Path(path_type=Path))
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--future",
+    multiple=True,
+    metavar="FILE|COLUMN=VALUE",
+    help="What is known in advance of the rows that are forecast; COLUMN=VALUE is repeatable.",
+)
+@click.option(
+    "--origins", type=click.IntRange(1), metavar="N", help="The last N forecasts and what came."
+)
 @as_json
-def predict(model: Path, csv: Path, as_json: bool) -> None:
-    """Forecast beyond the end of CSV with a run's MODEL (its folder or .pth file)."""
+def predict(
+    model: Path, table: Path, future: tuple[str, ...], origins: int | None, as_json: bool
+) -> None:
+    """Forecast beyond the end of TABLE with a run's MODEL (its folder or .pth file)."""
     from lstmopt.data.csv_reader import without_formula
     from lstmopt.forecasting.forecaster import Forecaster
 
-    forecast = Forecaster.load(model).predict(csv)
+    forecaster = Forecaster.load(model)
+    series = forecaster.read(table, _parse_future(future))
+    for notice in series.notices:
+        click.echo(f"note: {printable(notice)}", err=True)
+    forecast = (
+        forecaster.look_back(series, origins) if origins else forecaster.forecast_next(series)
+    )
     if as_json:
         click.echo(forecast.to_json(orient="records", date_format="iso"))
     else:
         forecast = forecast.rename(columns=without_formula)
         click.echo(forecast.to_csv(index=False), nl=False)
+
+
+def _parse_future(given: tuple[str, ...]) -> Path | dict[str, float | str] | None:
+    """Return the table of the future, or the values of columns."""
+    from lstmopt.config.overrides import as_value
+
+    files = [text for text in given if "=" not in text or Path(text).is_file()]
+    if not files:
+        pairs = (text.partition("=") for text in given)
+        return {name: as_value(value) for name, _, value in pairs} or None
+    if len(given) > 1:
+        raise LstmoptError(
+            f"--future is one table or COLUMN=VALUE for each column, found {', '.join(given)}: "
+            "give one kind"
+        )
+    return Path(files[0])

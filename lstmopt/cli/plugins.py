@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lstmopt.cli.shared import as_json, make_console
+from lstmopt.cli.strict_group import StrictGroup
 
 if TYPE_CHECKING:
     from lstmopt.plugin.strategy import Kind
@@ -24,7 +25,7 @@ plugin_files = click.option(
 )
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @plugin_files
 @as_json
 @click.pass_context

@@ -19,6 +19,8 @@ from lstmopt.cli.shared import (
 )
 from lstmopt.errors import LstmoptError
 
+ORDERS = ["keep", "sort", "midnight_ends_day"]
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -30,9 +32,19 @@ if TYPE_CHECKING:
 @click.argument("study", required=False, type=click.Path(path_type=Path))
 @click.option("--data", help="A CSV, Excel, Parquet or Feather file, also .gz or .zip.")
 @click.option("--target", help="Column to forecast.")
+@click.option("--name", help="The study's; its table's or its file's by default.")
 @click.option("--time", "time_columns", multiple=True, help="Time column; twice for date and hour.")
+@click.option("--time-format", help="As for strptime, or ISO8601, quarter, week, s, ms, us, ns.")
+@click.option("--timezone", help="Of the times, for instance Europe/Berlin.")
+@click.option("--order", type=click.Choice(ORDERS), help="What is made of rows in no order.")
+@click.option("--series", multiple=True, metavar="[COLUMN=]VALUE", help="One of several series.")
 @click.option("--feature", "features", multiple=True, help="Column used as input; repeatable.")
+@click.option("--known", multiple=True, help="Column known in advance; repeatable.")
+@click.option("--holidays", metavar="COUNTRY", help="Known in advance, for instance US or DE-BY.")
 @click.option("--drop", multiple=True, help="Column left out; repeatable.")
+@click.option("--missing", multiple=True, metavar="VALUE", help="Stands for none; repeatable.")
+@click.option("--resample", metavar="STEP", help="Brings rows together, for instance to 1h.")
+@click.option("--resample-with", type=click.Choice(["mean", "sum", "last"]))
 @click.option("--window", type=int, help="Input steps of a forecast.")
 @click.option("--horizon", type=int, help="Steps forecast at once.")
 @click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")

@@ -23,6 +23,15 @@ _PLACES = {
     "time_columns": ("data", "time"),
     "features": ("data", "features"),
     "drop": ("data", "drop"),
+    "known": ("data", "known"),
+    "order": ("data", "order"),
+    "timezone": ("data", "timezone"),
+    "time_format": ("data", "time_format"),
+    "missing": ("data", "missing"),
+    "series": ("data", "series"),
+    "resample": ("data", "resample"),
+    "resample_with": ("data", "resample_with"),
+    "holidays": ("data", "holidays"),
     "window": ("task", "window"),
     "horizon": ("task", "horizon"),
     "trials": ("budget", "trials"),
@@ -59,6 +68,8 @@ def override(config: Config, options: dict[str, Any]) -> Config:
         options["max_memory_mb"] = parse_megabytes(text)
     if text := options.pop("max_trial_time", None):
         options["max_trial_seconds"] = parse_duration(text)
+    if marks := options.get("missing"):
+        options["missing"] = [as_value(mark) for mark in marks]
     for kind in ("sampler", "pruner"):
         if options.get(kind) and options[kind] != content[kind]["name"]:
             content[kind] = {}
@@ -85,6 +96,21 @@ def override(config: Config, options: dict[str, Any]) -> Config:
     if options.get("data"):
         content["data"]["path"] = str(Path(options["data"]).resolve())
     return make_config(content, "the command line")
+
+
+def as_value(text: str) -> float | str:
+    """Return a word of the command line as a number where it is one.
+
+    Args:
+        text: The word.
+
+    Returns:
+        The number or the word.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _parse_option(kind: str, text: str) -> tuple[str, str]:

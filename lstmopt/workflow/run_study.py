@@ -209,7 +209,10 @@ def open_search(
             size, left = sampler.size(), sampler.remaining(stored.study)
         observer.notice(f"the grid holds {size} candidates, {left} of them not tried yet")
     config = replace(job.config, warm_start=learnt.table())
-    job.folder.write(job.folder.study_file, write_config(replace(config, workers=job.workers)))
+    # what was found in the table is kept, so that fit and audit read it in the same way
+    data = replace(job.series.reading, path=config.data.path)
+    kept = replace(config, workers=job.workers, data=data)
+    job.folder.write(job.folder.study_file, write_config(kept))
     job = replaced(job, plan=plan, config=config)
     stored.study.set_user_attr(ABOUT, as_document(job.about(measured)))
     context = SearchContext(

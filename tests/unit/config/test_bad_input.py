@@ -56,7 +56,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str]] = [
     ("a time again at the end", csv(rows() + "2024-01-01 00:00,9\n"), DATA, "2024-01-01"),
     ("a mistyped year", csv(rows() + "2099-01-01 00:00,9\n"), DATA, "2099-01-01"),
     ("times off the grid", csv(rows() + "2024-01-03 12:17,9\n"), DATA, "resample"),
-    ("times step back", csv(rows().replace("2024-01-02 03:00", "2024-01-01 03:30")), DATA, "one grid"),
+    ("times step back", csv(rows().replace("2024-01-02 03:00", "2024-01-01 03:30")), DATA, "resample"),
     ("feature misspelt", csv(rows()), (*DATA, "--feature", "wnd"), "wnd"),
     ("target as feature", csv(rows()), (*DATA, "--feature", "load"), "name it once"),
     ("target dropped", csv(rows()), (*DATA, "--drop", "load"), "name it once"),

@@ -111,7 +111,7 @@ def test_known_columns_must_reach_over_the_forecast(tmp_path):
     table.to_csv(path, index=False)
     run(config_of(path, data={"known": ["holiday"]}, budget={"trials": 1}), tmp_path / "run")
     forecaster = Forecaster.load(tmp_path / "run")
-    with pytest.raises(LstmoptError, match="known in advance: holiday"):
+    with pytest.raises(LstmoptError, match="of holiday in advance"):
         forecaster.predict(table)
     longer = wave(402).rename(columns={"wind": "holiday"})
     longer.loc[400:, "load"] = np.nan
