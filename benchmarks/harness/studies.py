@@ -15,7 +15,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.execution.engine import Engine
 from lstmopt.objectives import CandidateCosts, Goals
 from lstmopt.plugin.registry import Registry
-from lstmopt.pruning.pruners import make_pruner
+from lstmopt.pruning.pruners import NamedPruner, PeersPruner, Pruner, Rule, make_pruner
 from lstmopt.search.context import Checkpoints, SearchContext
 from lstmopt.search.driver import Driver
 from lstmopt.search.initial_trials import add_initial_trials
@@ -172,7 +172,7 @@ def search(
         study_seed=plan.seed,
         device=work.device,
         sampler=_class_name(plan.make_sampler(0)),
-        pruner=_class_name(getattr(plan.pruner, "rule", plan.pruner)),
+        pruner=_class_name(_asked(plan.pruner)),
         budget=work.budget,
         epochs=book.epochs,
         seconds=spent,
@@ -185,6 +185,12 @@ def search(
         versions=versions(),
     )
     return Study(event, trials)
+
+
+def _asked(pruner: Pruner) -> Pruner | Rule:
+    """Return what a strategy made, without what stands around it."""
+    pruner = pruner.wrapped if isinstance(pruner, NamedPruner) else pruner
+    return pruner.rule if isinstance(pruner, PeersPruner) else pruner
 
 
 def _class_name(thing: object) -> str:
