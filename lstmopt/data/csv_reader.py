@@ -58,25 +58,26 @@ def parse_csv(
     is given of ``separator`` and ``decimal`` is not looked for.
     """
     text, named = _without_directives(text, target)
-    separator = separator or named
-    lines = [line for line in text.splitlines()[:_TOP] if line.strip()]
-    if len(lines) < 2:
+    lines = text.splitlines(keepends=True)
+    top = [line for line in lines[:_TOP] if line.strip()]
+    if len(top) < 2:
         raise LstmoptError(
-            f"a CSV holds a header and rows, found {len(lines)} lines in {path}: give a full file"
+            f"a CSV holds a header and rows, found {len(top)} lines in {path}: give a full file"
         )
-    separator = separator or _separator(lines)
-    widths, starts = _records(text, separator)
+    separator = separator or named or _separator(top)
+    widths, starts = _records(text, lines, separator)
     width = max(set(widths), key=lambda w: (widths.count(w), w))
     header, names = _find_header(text, separator, width, path, target)
     if header:
-        notices.append(f"{header} lines above the header were skipped, the first {lines[0][:40]!r}")
+        notices.append(
+            f"{header} lines above the header were skipped, the first {top[0].strip()[:40]!r}"
+        )
     refuse_repeated_names(names)
     first = header + 1 + _rows_below_header(text, separator, header, names, target, notices)
-    end = _without_footers(text, widths, starts, width, notices)
+    end = _without_footers(lines, widths, starts, width, notices)
     _refuse_ragged(widths[first:end], starts[first:end], width, path)
-    whole = text.splitlines(keepends=True)
     last = starts[end] - 1 if end < len(starts) else None
-    body = "".join(whole[starts[first] - 1 : last]) if first < end else ""
+    body = "".join(lines[starts[first] - 1 : last]) if first < end else ""
     decimal = decimal or _decimal(body, separator)
     frame = _read(body, separator, decimal, names)
     if len(starts[first:end]) == len(frame):
@@ -136,7 +137,7 @@ def _without_directives(text: str, target: str) -> tuple[str, str]:
     if found := re.match(r"\s*\"?sep=(\\t|.)\"?[ ]*\r?\n", text):
         separator = found[1].replace("\\t", "\t")
         text = "\n" + text[found.end() :]
-    if not re.search(r"(?m)^#", text):
+    if not text.startswith("#") and "\n#" not in text:
         return text, separator
 
     def blank(line: re.Match[str]) -> str:
@@ -159,10 +160,9 @@ def _separator(lines: list[str]) -> str:
     return found if agreement(found) else ","
 
 
-def _records(text: str, separator: str) -> tuple[list[int], list[int]]:
+def _records(text: str, lines: list[str], separator: str) -> tuple[list[int], list[int]]:
     """Return the width and the first line of every record that is not blank."""
     if '"' not in text:
-        lines = text.splitlines()
         starts = [n for n, line in enumerate(lines, 1) if line and not line.isspace()]
         return [lines[n - 1].count(separator) + 1 for n in starts], starts
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
@@ -239,10 +239,10 @@ NO_VALUE = frozenset(
 
 
 def _without_footers(
-    text: str, widths: list[int], starts: list[int], width: int, notices: list[str]
+    lines: list[str], widths: list[int], starts: list[int], width: int, notices: list[str]
 ) -> int:
     """Return how many records are left without the words that stand below the table."""
-    lines, end = text.splitlines(), len(widths)
+    end = len(widths)
     while end > 1 and widths[end - 1] == 1 < width and _FOOTER.match(lines[starts[end - 1] - 1]):
         end -= 1
     if end < len(widths):
@@ -264,9 +264,11 @@ def _refuse_ragged(widths: list[int], starts: list[int], width: int, path: Path)
 
 def _decimal(body: str, separator: str) -> str:
     """Return the decimal mark that a text must have, empty where nothing in it says."""
-    if (_QUOTED_COMMA if separator == "," else _DECIMAL_COMMA).search(body):
+    if separator == ",":
+        return "," if '"' in body and _QUOTED_COMMA.search(body) else "."
+    if "," in body and _DECIMAL_COMMA.search(body):
         return ","
-    return "." if separator == "," or _DECIMAL_POINT.search(body) else ""
+    return "." if _DECIMAL_POINT.search(body) else ""
 
 
 def _without_empty_rows(frame: pd.DataFrame, notices: list[str]) -> pd.DataFrame:

@@ -127,8 +127,9 @@ def _of_model(times: pd.DatetimeIndex, step: str) -> pd.DatetimeIndex | None:
 
 def _refuse_wide_gaps(times: pd.DatetimeIndex) -> None:
     """Refuse a mistyped year before a grid of its length is built."""
-    steps = np.diff(times.to_numpy())
-    if len(steps) and times[-1] - times[0] > 20 * len(times) * pd.Timedelta(np.median(steps)):
+    steps = np.diff(times.asi8)
+    typical = pd.Timedelta(int(np.median(steps)), times.unit) if len(steps) else pd.Timedelta(0)
+    if len(steps) and times[-1] - times[0] > 20 * len(times) * typical:
         row = int(steps.argmax())
         raise LstmoptError(
             f"at least one row in 20 is there, found nothing between {times[row]} and "

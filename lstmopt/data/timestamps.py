@@ -55,6 +55,9 @@ _FORMATS = (*(date + clock for date in _DATES for clock in _CLOCKS), *_MONTHS)
 _SAMPLE = 60
 """Rows on which every format is tried, before those that fit are tried on the whole column."""
 
+_MANY = 10_000
+"""Rows from which dates and clocks that come again are read once."""
+
 _OFFSET = r"(Z|[+-]\d{2}:?\d{2})\s*$"
 _UTC = r"\s*(?:UTC|GMT)$"
 _MIDNIGHT = r"[ T]24:00(?::00)?(?:\.0+)?$"
@@ -316,12 +319,21 @@ def _fitting(sample: pd.Series, day_first: bool | None, most: bool = False) -> l
         guess_datetime_format(str(sample.iloc[0]), dayfirst=order) for order in (True, False)
     }
     forms = [*_FORMATS, *sorted(form for form in guessed if form and form not in _FORMATS)]
+    shapes = {_shape(cell) for cell in sample}
     return [
         form
         for form in _in_order(forms, day_first)
-        if _read_as(sample.head(1 if not most else _SAMPLE), form).notna().any()
-        and _read_as(sample, form).notna().mean() > enough
+        if _shape_of_format(form) in shapes and _read_as(sample, form).notna().mean() > enough
     ]
+
+
+def _shape(text: str) -> str:
+    """Return a text with a letter for every word and a digit for every number."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text))
+
+
+def _shape_of_format(form: str) -> str:
+    return _shape(re.sub("(?:%[dmyYHMSfIjGVu])+", "0", re.sub("%[bBpaA]", "a", form)))
 
 
 def _in_order(forms: Sequence[str], day_first: bool | None) -> Iterator[str]:
@@ -339,23 +351,50 @@ def _read_as(text: pd.Series, form: str) -> pd.Series:
         return _since_1970(pd.to_numeric(text, errors="coerce"), form)
     if form == "quarter":
         return _read_quarters(text)
-    if form == "ISO8601" and text.str.contains(_UTC).any():
+    if form == "ISO8601" and len(text) and re.search(_UTC, str(text.iloc[0])):
         text = text.str.replace(_UTC, "Z", regex=True)
     if form == "week":
         weeks = text.str.extract(r"^\s*(\d{4})-?W(\d{2})\s*$")
         return pd.to_datetime(
             weeks[0] + "-W" + weeks[1] + "-1", format="%G-W%V-%u", errors="coerce"
         )
-    late = text.str.contains(_MIDNIGHT)
+    late = text.str.contains("24:00", regex=False)
     if late.any():
+        late = text.str.contains(_MIDNIGHT)
         text = text.mask(late, text.str.replace("24:00", "00:00"))
     zoned = form == "ISO8601" or "%z" in form
-    reading: pd.Series = pd.to_datetime(text, format=form, errors="coerce", utc=zoned)
+    in_halves = None if zoned else _read_in_halves(text, form)
+    reading: pd.Series
+    if in_halves is not None:
+        reading = in_halves
+    else:
+        reading = pd.to_datetime(text, format=form, errors="coerce", utc=zoned)
     if zoned:
         reading = _in_own_zone(reading, text)
     if late.any():
         reading += pd.to_timedelta(late.astype(int), unit="D")
     return reading
+
+
+def _read_in_halves(text: pd.Series, form: str) -> pd.Series | None:
+    """Read many dates with a clock, each of both once; None where they are not of one width."""
+    date, _, clock = form.partition(" ")
+    first = str(text.iloc[0]) if len(text) else ""
+    halves = "%y" in date.lower() and clock.startswith(("%H", "%I"))
+    if not halves or " " not in first or len(text) < _MANY:
+        return None
+    if not (text.str.len() == len(first)).all():
+        return None
+    middle = first.index(" ")
+    days = _each_once(text.str.slice(0, middle), date)
+    clocks = _each_once("1970-01-01" + text.str.slice(middle), f"%Y-%m-%d {clock}")
+    return days + (clocks - pd.Timestamp(0))
+
+
+def _each_once(text: pd.Series, form: str) -> pd.Series:
+    codes, unique = pd.factorize(text)
+    times = pd.to_datetime(pd.Series(unique), format=form, errors="coerce")
+    return pd.Series(times.to_numpy()[codes], text.index)
 
 
 def _read_quarters(text: pd.Series) -> pd.Series:
@@ -370,7 +409,7 @@ def _in_own_zone(utc: pd.Series, text: pd.Series) -> pd.Series:
     """Return times read as UTC in the one offset that they are written with, or with none."""
     zone = None
     if len(text) and re.search(_OFFSET, str(text.iloc[0])):
-        offsets = text.str.extract(_OFFSET)[0].fillna("Z")
+        offsets = _offsets(text)
         first = str(offsets.iloc[0])
         if (offsets != first).any():
             zone = zone_of_offsets(pd.DatetimeIndex(utc.ffill().bfill()), offsets)
@@ -378,6 +417,16 @@ def _in_own_zone(utc: pd.Series, text: pd.Series) -> pd.Series:
             zone = "UTC" if first == "Z" else f"{first[:3]}:{first[-2:]}"
     own: pd.Series = utc.dt.tz_convert(zone)
     return own
+
+
+def _offsets(text: pd.Series) -> pd.Series:
+    """Return the offsets [rows] that times are written with."""
+    last = text.str[-6:]
+    if last.str.endswith("Z").all():
+        return pd.Series("Z", text.index)
+    codes, unique = pd.factorize(last)
+    found = pd.Series(unique).str.extract(_OFFSET)[0].fillna("Z")
+    return pd.Series(found.to_numpy()[codes], text.index)
 
 
 def _regularity(times: pd.Series) -> float:
