@@ -17,7 +17,10 @@ MOST_CATEGORIES = 12
 _FILLS = (-200.0, -32768.0, 32767.0, -(2.0**31), 2.0**31 - 1, 1e20, 1e30, 1e35, -1e34, 9.96921e36)
 """Values that instruments and file formats write where they have none."""
 
-_UNITS = re.compile(r"^[$€£¥]\s*|\s*[%$€£¥]$")
+_FEWEST_VALUES = 10
+"""Other values of a column in which two digits such as 99 can stand for none."""
+
+_UNITS = re.compile(r"(?<![^\s+-])[$€£¥]\s*|\s*[%$€£¥]$")
 _SPACES = re.compile(r"(?<=\d)[\u00a0\u202f ’'](?=\d{3})")
 _GROUPED = {",": r"[-+]?\d{1,3}(?:,\d{3})+", ".": r"[-+]?\d{1,3}(?:\.\d{3})+"}
 _TWO_GROUPS = {",": r"[-+]?\d{1,3}(?:,\d{3}){2,}", ".": r"[-+]?\d{1,3}(?:\.\d{3}){2,}"}
@@ -147,17 +150,17 @@ def find_sentinels(numbers: pd.Series) -> Marks:
         return ()
     values, counts = np.unique(numbers.dropna().to_numpy(float), return_counts=True)
     found: list[float] = []
-    for value, count in zip(values, counts, strict=True) if len(values) > 2 else ():
-        if not _may_be_sentinel(float(value)):
-            continue
-        others = values[~np.isin(values, [*found, value])]
-        if len(others) < 2:
-            continue
-        low, high = others.min(), others.max()
+    candidates = [_may_be_sentinel(float(value)) for value in values]
+    others = values[~np.array(candidates)]
+    if len(others) < 3:
+        return ()
+    low, high = others.min(), others.max()
+    for value, count in zip(values[candidates], counts[candidates], strict=True):
         apart = low - value if value < low else value - high
-        short = len(str(abs(int(value)))) < 3
+        short = abs(value) < 100
+        seen = count > 1 and len(others) >= _FEWEST_VALUES if short else True
         alone = value < 0 <= low and count > 1 and apart > (high - low) / 20
-        if (apart > high - low and (count > 1 or not short)) or alone:
+        if (apart > high - low and seen) or (alone and not short):
             found.append(float(value))
     return tuple(found)
 

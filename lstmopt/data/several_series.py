@@ -14,6 +14,9 @@ from lstmopt.errors import LstmoptError
 _FEWEST_REPEATS = 0.01
 """The share of rows whose time stands twice from which a table may hold several series."""
 
+_MOST_NUMBERS = 50
+"""Numbers in a column that may name series; with more of them most times must repeat."""
+
 _MOST_COLUMNS = 3
 """Columns that may tell series apart together."""
 
@@ -36,7 +39,7 @@ def choose_rows(
             known = f"known are {_list(_names(frame[searched[0]]).unique())}" if equals else ""
             raise LstmoptError(
                 "series names a value of a column that tells series apart, found none that holds "
-                f"{text!r}: {known or 'write COLUMN=VALUE'}"
+                f"{value!r}: {known or 'write COLUMN=VALUE'}"
             )
         columns.append(found)
         kept &= (_names(frame[found]) == value).to_numpy()
@@ -81,7 +84,10 @@ def _may_tell(column: pd.Series, repeats: int) -> bool:
     if pd.api.types.is_float_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return False
     distinct = column.nunique()
-    return 2 <= distinct <= max(len(column) // 3, 2) and distinct * repeats >= len(column) / 3
+    names = not pd.api.types.is_numeric_dtype(column)
+    return 2 <= distinct <= max(len(column) // 3, 2) and (
+        names or distinct <= _MOST_NUMBERS or distinct * repeats >= len(column) / 3
+    )
 
 
 def _names(column: pd.Series) -> pd.Series:

@@ -349,8 +349,8 @@ def _without_jitter(
 def _weekly_pattern(times: pd.DatetimeIndex, step: str) -> str | None:
     """Return the sessions that times on a grid keep to, None where they come round the clock.
 
-    A weekday is one of theirs where it is more than a stray, a clock of a weekday where it comes in
-    more than a quarter of the weeks; a night of less than a tenth of the week is a gap.
+    A clock of a weekday is one of theirs where it comes in more than a quarter of the weeks; what
+    is missing of less than a tenth of the week is a gap.
     """
     seconds = fixed_length(step)
     if seconds is None or seconds > 86400 or 86400 % seconds:
@@ -361,8 +361,7 @@ def _weekly_pattern(times: pd.DatetimeIndex, step: str) -> str | None:
     slots = (clocks // seconds).astype(int)
     rows = np.zeros((7, round(86400 / seconds)), int)
     np.add.at(rows, (times.day_of_week, slots), 1)
-    weeks = rows.max(axis=1, keepdims=True)
-    usual = (rows > weeks / 4) & (weeks > 2 * _STRAYS * weeks.max())
+    usual = rows > rows.max() / 4
     if usual.mean() > _ROUND_THE_CLOCK or rows[~usual].sum() > _STRAYS * len(times):
         return None
     phase = pd.Timedelta(seconds=float(clocks[0] % seconds) if seconds < 86400 else 0)

@@ -116,7 +116,7 @@ def zone_of_offsets(utc: pd.DatetimeIndex, offsets: Iterable[str]) -> str:
     """
     seen = pd.Series(list(offsets)).replace("Z", "+00:00")
     changes = np.flatnonzero((seen != seen.shift()).to_numpy())
-    rows = np.unique(np.concatenate([changes, changes - 1])[1:]) if len(changes) > 1 else changes
+    rows = np.unique(np.concatenate([changes, changes[1:] - 1]))
     wanted = [f"{seen[row][:3]}:{seen[row][-2:]}" for row in rows]
     moments = utc[rows]
     for zone in (*_LIKELY, *sorted(available_timezones() - set(_LIKELY))):
