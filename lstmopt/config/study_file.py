@@ -12,6 +12,7 @@ import tomli_w
 
 from lstmopt.config.options import Config, WarmStartOptions
 from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.search_space import plain
 
 
 def read_config(path: str | Path) -> Config:
@@ -72,7 +73,7 @@ def make_config(content: dict[str, Any], source: str = "the study") -> Config:
     """Turn plain values into a study.
 
     Args:
-        content: What a study file would hold.
+        content: What a study file would hold; numbers and arrays of numpy's, and paths, too.
         source: Where it comes from, for errors.
 
     Returns:
@@ -81,6 +82,7 @@ def make_config(content: dict[str, Any], source: str = "the study") -> Config:
     Raises:
         LstmoptError: For a key or a value that a study may not have, which it names.
     """
+    content = plain(content)
     if isinstance(table := content.get("warm_start"), dict):
         content = content | {"warm_start": {"name": "auto"} | table}
     try:

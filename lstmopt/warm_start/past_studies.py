@@ -40,7 +40,15 @@ from lstmopt.warm_start.protocols import PastStudy, PastTrial
 AUTO = "auto"
 """In place of a run: every run beside the one that begins, as far as it fits."""
 
-WORK = ("data file", "task or split", "training", "reports an epoch")
+WORK = (
+    "target",
+    "set of columns",
+    "max_gap",
+    "data file",
+    "task or split",
+    "training",
+    "reports an epoch",
+)
 """What of a study's identity must be the same for its losses to be comparable."""
 
 

@@ -127,6 +127,11 @@ class Job:
         # reports count steps of the space's largest batch
         reports = {"reports an epoch": self.plan.reports_per_epoch}
         return (reports if config.training.report_every else {}) | {
+            "target": self.series.target,
+            "set of columns": [
+                list(names) for names in (self.series.past, self.series.known, self.series.calendar)
+            ],
+            "max_gap": config.data.max_gap,
             "data file": self.series.fingerprint,
             "objectives": list(config.objectives),
             "space": msgspec.to_builtins(_plain_space(self.plan.space)),
@@ -252,7 +257,7 @@ def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
     """
     scores = score_part(repeat, split.validation)
     epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0)
-    return {o.name: o.minimised(o.measure(epoch)) for o in goals.learned}
+    return {o.name: o.minimised(o.value(epoch)) for o in goals.learned}
 
 
 def choose_device(name: str, engine: str = "", executor: Executor | None = None) -> str:

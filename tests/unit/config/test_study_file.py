@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from lstmopt import LstmoptError, make_config, read_config
 from lstmopt.cli.main import cli
-from lstmopt.config.study_file import study_name
+from lstmopt.config.study_file import study_name, write_config
 
 
 @pytest.mark.parametrize(
@@ -47,3 +50,38 @@ def test_a_table_in_place_of_a_study_is_the_data(tmp_path):
         CliRunner().invoke(
             cli, ["run", str(tmp_path / "a.csv"), "--target", "load"], catch_exceptions=False
         )
+
+
+NUMPYS = [
+    ({"budget": {"trials": np.int64(5)}}, {"budget": {"trials": 5}}),
+    ({"seed": np.uint8(3)}, {"seed": 3}),
+    ({"limits": {"max_latency_ms": np.float32(0.5)}}, {"limits": {"max_latency_ms": 0.5}}),
+    ({"training": {"cuda_graph": np.True_}}, {"training": {"cuda_graph": True}}),
+    ({"objectives": np.array(["val_loss"])}, {"objectives": ["val_loss"]}),
+    ({"sampler": {"name": np.str_("tpe")}}, {"sampler": {"name": "tpe"}}),
+    (
+        {"pruner": {"name": "median", "n_warmup_steps": np.int64(3)}},
+        {"pruner": {"name": "median", "n_warmup_steps": 3}},
+    ),
+    ({"space": {"hidden_size": np.arange(8, 10)}}, {"space": {"hidden_size": [8, 9]}}),
+    ({"data": {"path": Path("x.csv")}}, {"data": {"path": "x.csv"}}),
+    ({"plugins": [Path("mine.py")]}, {"plugins": ["mine.py"]}),
+]
+
+
+@pytest.mark.parametrize(("given", "meant"), NUMPYS, ids=lambda table: str(table))
+def test_a_study_from_python_takes_numpys_numbers_and_paths(given, meant):
+    name = {"name": "small"}
+    assert write_config(make_config(name | given)) == write_config(make_config(name | meant))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"budget": {"trials": np.int64(0)}}, r"budget.trials is at least 1, found 0"),
+        ({"budget": {"trials": np.float64(1.5)}}, r"budget.trials .*Expected `int`"),
+    ],
+)
+def test_numpys_numbers_are_bounded_as_all_are(given, words):
+    with pytest.raises(LstmoptError, match=words):
+        make_config({"name": "small"} | given)

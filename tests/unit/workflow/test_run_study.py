@@ -162,7 +162,10 @@ def test_the_same_command_goes_on_and_trains_nothing_twice(csv, tmp_path):
     [
         ({"space": SPACE | {"hidden_size": [4, 16]}}, "another space"),
         ({"objectives": ["val_loss", "parameters"]}, "another objectives"),
-        ({"data": {"features": ()}}, "another data file"),
+        ({"data": {"features": ()}}, "another set of columns"),
+        ({"data": {"target": "wind"}}, "another target"),
+        ({"data": {"calendar": False}}, "another set of columns"),
+        ({"data": {"max_gap": 1}}, "another max_gap"),
         ({"task": {"window": 10}}, "another task or split"),
         ({"seed": 1}, "another seed"),
     ],
@@ -171,6 +174,13 @@ def test_what_a_run_began_with_cannot_change(finished, change, named):
     folder, _ = finished
     with pytest.raises(LstmoptError, match=named):
         run(config_of(folder / "wave.csv", **change), folder / "run")
+
+
+def test_another_table_is_said_as_a_table(finished, tmp_path):
+    folder, _ = finished
+    wave(seed=1).to_csv(tmp_path / "wave.csv", index=False)
+    with pytest.raises(LstmoptError, match="another data file"):
+        run(config_of(tmp_path / "wave.csv"), folder / "run")
 
 
 def test_every_trial_failing_is_an_error_with_the_first_reason(csv, tmp_path):
