@@ -63,6 +63,8 @@ def predict(
         forecaster.look_back(series, origins) if origins else forecaster.forecast_next(series)
     )
     if as_json:
+        for name in forecast.select_dtypes("datetimetz"):  # pandas would say it in UTC
+            forecast[name] = forecast[name].map(lambda time: time.isoformat())
         click.echo(forecast.to_json(orient="records", date_format="iso"))
     else:
         forecast = forecast.rename(columns=without_formula)

@@ -101,6 +101,11 @@ def _read(
         numbers = _without_constant(numbers, rows.reading, notices)
         known = [name for name in known if name in numbers]
         notices += notes_on(numbers)
+    elif not numbers[options.target].notna().any():
+        raise LstmoptError(
+            f"a forecast begins after an observed target, found none of {options.target!r} in "
+            f"{len(numbers)} rows: give a table that holds some"
+        )
     reading = _kept(rows, numbers, known)
     return _series(numbers, known, step, reading, rows.timed, notices)
 

@@ -11,6 +11,11 @@ from lstmopt.data.series import Series, last_observed, truncate
 from lstmopt.data.windows import Part, Rows, Shape
 from lstmopt.errors import LstmoptError
 
+_FEWEST_WINDOWS = 5
+
+_MOST_BEYOND = 0.5
+"""The share of validation targets beyond training's from which a series is said to drift."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -26,6 +31,20 @@ class Split:
         """Build the test part. Only ``finalists`` calls this, once, after the choice is made."""
         end = self.ends[2]
         return _part(self.series, self.scaling, self.train.shape, (self.ends[1], end), end)
+
+    def notices(self) -> list[str]:
+        """Say where targets of the validation part lie beyond all that training has seen."""
+        train, validation = (
+            part.targets[first:end][part.scored[first:end]]
+            for part, (first, end) in ((p, p.rows) for p in (self.train, self.validation))
+        )
+        beyond = float(((validation < train.min()) | (validation > train.max())).mean())
+        if beyond <= _MOST_BEYOND:
+            return []
+        return [
+            f"{beyond:.0%} of the validation part's targets lie beyond all that training has seen: "
+            "the series drifts, and a network that forecasts its level may be useless here"
+        ]
 
 
 def split_series(
@@ -56,9 +75,6 @@ def split_series(
                 f"{name} part of {rows} rows: shorten the window or horizon, or give more rows"
             )
     return split
-
-
-_FEWEST_WINDOWS = 5
 
 
 def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:

@@ -13,10 +13,17 @@ from pathlib import Path
 
 import pandas as pd
 from charset_normalizer import from_bytes
+from python_calamine import CalamineError
 
 from lstmopt.data.csv_reader import Table, parse_csv, without_middle
 from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError
+
+_UNREADABLE = (
+    *(ValueError, OSError, EOFError, NotImplementedError, RuntimeError),
+    *(zlib.error, csv.Error, zipfile.BadZipFile, CalamineError),
+)
+"""What the readers of files raise for what is not of their kind, or needs a password."""
 
 _TELLING = 65536
 """Bytes from which an encoding is guessed."""
@@ -52,8 +59,8 @@ def read_table(
         return _File(path, options, notices, recent).read(content)
     except LstmoptError:
         raise
-    except (ValueError, OSError, EOFError, zlib.error, csv.Error, zipfile.BadZipFile) as error:
-        line = str(error).splitlines()[0]
+    except _UNREADABLE as error:
+        line = (str(error) or repr(error)).splitlines()[0]
         raise LstmoptError(
             f"data is CSV, Excel, Parquet or Feather (also .gz or .zip), found {path} unreadable "
             f"({line}): save it again as CSV"

@@ -7,6 +7,7 @@ column decides; a model keeps the format, so that a later table is read in the s
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import Literal, cast, get_args
@@ -315,10 +316,10 @@ def _fitting(sample: pd.Series, day_first: bool | None, most: bool = False) -> l
     for form in ("ISO8601", "quarter", "week"):
         if _read_as(sample, form).notna().mean() > enough:
             return [form]
-    guessed = {
-        guess_datetime_format(str(sample.iloc[0]), dayfirst=order) for order in (True, False)
-    }
-    forms = [*_FORMATS, *sorted(form for form in guessed if form and form not in _FORMATS)]
+    with warnings.catch_warnings():  # of an order of day and month that is tried anyway
+        warnings.simplefilter("ignore")
+        guessed = guess_datetime_format(str(sample.iloc[0]))
+    forms = [*_FORMATS, *([guessed] if guessed and guessed not in _FORMATS else [])]
     shapes = {_shape(cell) for cell in sample}
     return [
         form

@@ -78,6 +78,11 @@ class Job:
         return self.split.series
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know of the data and the objectives."""
+        return (*self.series.notices, *self.split.notices(), *self.goals.notices())
+
+    @property
     def goals(self) -> Goals:
         return self.plan.goals
 
@@ -178,7 +183,7 @@ class Job:
             objectives=objective_entries(self.goals),
             architectures=tuple(map(ArchitectureEntry.of, costs.values())),
             budget=Reports(reports=self.reports, reports_per_epoch=self.plan.reports_per_epoch),
-            warnings=(*series.notices, *self.goals.notices()),
+            warnings=self.notices,
         )
 
 

@@ -200,7 +200,7 @@ def open_search(
     learnt = _learn(job, costs, observer)
     stored = known or open_stored(job)
     versions_now = changed_versions(job.registry, job.folder)
-    for notice in (*job.series.notices, *job.goals.notices(), *stored.notices, *versions_now):
+    for notice in (*job.notices, *stored.notices, *versions_now):
         observer.notice(notice)
     plan = _warm_start(job, stored, costs, learnt, observer)
     sampler = plan.make_sampler(0)
