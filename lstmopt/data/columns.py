@@ -155,11 +155,13 @@ def notes_on(numbers: pd.DataFrame) -> list[str]:
 
 def gives_away(target: pd.Series, inputs: pd.DataFrame) -> list[str]:
     """Return the columns from which the target [rows] follows exactly, as their weighted sum."""
-    there = inputs.notna().all(axis=1) & target.notna()
+    there = target.notna()
+    for name in inputs:  # column by column, as a long series fills the memory
+        there &= inputs[name].notna()
     if not len(inputs.columns) or there.sum() < 3 * len(inputs.columns) + 10:
         return []
     rows = np.flatnonzero(there)[:: -(-int(there.sum()) // _MOST_ROWS)]
-    x, y = inputs.to_numpy()[rows], target.to_numpy()[rows]
+    x, y = inputs.iloc[rows].to_numpy(), target.to_numpy()[rows]
     spread = x.std(axis=0)
     x = (x - x.mean(axis=0)) / np.where(spread, spread, 1)
     y = y - y.mean()

@@ -329,7 +329,8 @@ def _series(
 ) -> Series:
     target = reading.target
     past = [str(name) for name in numbers if name not in known]
-    numbers = numbers[[*past, *known]]
+    if list(numbers) != [*past, *known]:  # a copy less of a long series
+        numbers = numbers[[*past, *known]]
     times = pd.DatetimeIndex(numbers.index)
     observed = numbers[target].notna().to_numpy()
     filled = fill_gaps(numbers, reading.max_gap, notices)

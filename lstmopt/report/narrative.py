@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from lstmopt.data.known_ahead import HOLIDAYS
+from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.report.measures import default_axes, measures
 from lstmopt.report.terminal import audit_lines, test_errors, verdict_line
@@ -135,9 +137,15 @@ def _architecture(results: StudyResults) -> dict[str, str]:
 
 
 def predict_command(run: RunData) -> str:
-    """Return the command that forecasts with the chosen model."""
+    """Return the command that forecasts with the chosen model.
+
+    It asks for a table of what is known in advance, where no country's holidays say it.
+    """
     data = _data_path(run) or "YOUR.csv"
-    return f"lstmopt predict {shlex.quote(str(run.path))} {shlex.quote(data)}"
+    told = _data_options(run)
+    asked = set(told.known) - {*(HOLIDAYS if told.holidays else ())}
+    future = " --future FUTURE.csv" if asked else ""
+    return f"lstmopt predict {shlex.quote(str(run.path))} {shlex.quote(data)}{future}"
 
 
 def fit_command(run: RunData) -> str | None:
@@ -147,12 +155,16 @@ def fit_command(run: RunData) -> str | None:
     return f"lstmopt fit {shlex.quote(str(run.path))} --trial"
 
 
+def _data_options(run: RunData) -> DataOptions:
+    with suppress(LstmoptError):  # a study file that cannot be read
+        if run.config:
+            return run.config.data
+    return DataOptions()
+
+
 def _data_path(run: RunData) -> str:
     """Return the run's data file as a user in this folder would write it; "" where it has none."""
-    path = ""
-    with suppress(LstmoptError):  # a study file that cannot be read
-        path = run.config.data.path if run.config else ""
-    here = Path.cwd()
+    path, here = _data_options(run).path, Path.cwd()
     return str(Path(path).relative_to(here)) if path and Path(path).is_relative_to(here) else path
 
 
