@@ -154,7 +154,8 @@ def _load(
         elif frame.index.inferred_type in ("date", "datetime"):
             frame.index = pd.to_datetime(frame.index)
         if isinstance(frame.columns, pd.MultiIndex):
-            frame.columns = pd.Index([" ".join(map(str, names)) for names in frame.columns])
+            names = [" ".join(filter(None, map(str, levels))) for levels in frame.columns]
+            frame.columns = pd.Index(names)
         table = Table(frame)
     else:
         table = read_table(source, options, notices, recent)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
+from lstmopt.data.split import split_series
 from lstmopt.data.steps import put_on_steps
+from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
 from support.parts import wave
 
@@ -415,3 +418,42 @@ def test_times_keep_their_zone(table):
     series = read_series(frame, LOAD)
     assert series.times[0] == pd.Timestamp("2023-12-31 23:00", tz="UTC")
     assert str(series.times.tz) == series.reading.timezone == "Etc/GMT-1"
+
+
+def as_arrow(table: pd.DataFrame) -> pd.DataFrame:
+    return table.convert_dtypes(dtype_backend="pyarrow").assign(
+        time=table["time"].astype("timestamp[us][pyarrow]")
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.assign(time=t["time"].dt.to_period("h")),
+        lambda t: t.set_index(t.pop("time").dt.to_period("h")),
+        lambda t: t.assign(load=t["load"].map(lambda v: Decimal(repr(v)))),
+        lambda t: t.assign(load=t["load"].astype(object), wind=t["wind"].astype("Float64")),
+        as_arrow,
+        lambda t: t.assign(time=t["time"].map(pd.Timestamp.to_pydatetime).astype(object)),
+        lambda t: t.set_index(
+            pd.Index(t.pop("time").map(pd.Timestamp.to_pydatetime), dtype=object)
+        ),
+        lambda t: t.set_index(t.pop("time").astype("str")),
+        lambda t: t.set_axis(pd.MultiIndex.from_product([list(t.columns), [""]]), axis=1),
+    ],
+    ids=[
+        *("periods", "index of periods", "decimals", "objects", "pyarrow", "datetimes"),
+        *("index of datetimes", "index of text", "columns of two levels"),
+    ],
+)
+def test_a_frame_of_any_types_is_the_same_series(table, change):
+    series, expected = read_series(change(table.copy()), LOAD), read_series(table, LOAD)
+    assert series.past == expected.past
+    assert series.times.equals(expected.times.as_unit(series.times.unit))
+    np.testing.assert_allclose(series.values, expected.values)
+
+
+def test_a_series_that_leaves_the_range_of_its_training_is_said(table):
+    drifting = read_series(table.assign(load=table["load"] + np.arange(400)), LOAD)
+    assert "drifts" in " ".join(split_series(drifting, Shape(12, 1)).notices())
+    assert split_series(read_series(table, LOAD), Shape(12, 1)).notices() == []
