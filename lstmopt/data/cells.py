@@ -30,7 +30,7 @@ _BOOLEANS = {"true": 1.0, "false": 0.0}
 
 def read_numbers(
     column: pd.Series, decimal: str, missing: Marks, notices: list[str]
-) -> pd.Series | None:
+) -> tuple[pd.Series | None, str]:
     """Read a column as numbers: thousands, decimal marks, percent signs, True and False.
 
     Args:
@@ -41,15 +41,15 @@ def read_numbers(
 
     Returns:
         Floats; a cell that is no number stays as it is. None for a column that is not one of
-        numbers, as less than half of its cells are.
+        numbers, as less than half of its cells are. And the decimal mark, where the cells said it.
     """
     marks = [str(mark).strip().lower() for mark in missing]
     if pd.api.types.is_bool_dtype(column):
-        return column.astype(float)
+        return column.astype(float), decimal
     if pd.api.types.is_numeric_dtype(column):
-        return column
+        return column, decimal
     if _is_of_times(column):
-        return None
+        return None, decimal
     text = column.astype("str").str.strip()
     lower = text.str.lower()
     marked = lower.isin(NO_VALUE) | lower.isin(marks)
@@ -58,18 +58,18 @@ def read_numbers(
     either = decimal != "." and text[given].str.fullmatch(_GROUPED["."]).any()
     if either or numbers.notna().sum() < given.sum():
         said: list[str] = []
-        plain = _without_marks(text.where(given), decimal, str(column.name), said)
+        plain, mark = _without_marks(text.where(given), decimal, str(column.name), said)
         other = lower.map(_BOOLEANS).where(given).fillna(pd.to_numeric(plain, errors="coerce"))
         if other.notna().sum() >= numbers.notna().sum():
-            numbers = other.astype(float)
+            numbers, decimal = other.astype(float), mark
             notices += said
     if given.any() and numbers.notna().sum() <= given.sum() / 2:
-        return None
+        return None, decimal
     if (found := marked & column.notna()).any():
         shown = ", ".join(repr(mark) for mark in text[found].unique()[:3])
         notices.append(f"{column.name}: {int(found.sum())} cells hold {shown}: taken as missing")
     wrong = given & numbers.isna()
-    return column.where(wrong, numbers) if wrong.any() else numbers
+    return (column.where(wrong, numbers) if wrong.any() else numbers), decimal
 
 
 def _is_of_times(column: pd.Series) -> bool:
@@ -81,8 +81,13 @@ def _is_of_times(column: pd.Series) -> bool:
     )
 
 
-def _without_marks(text: pd.Series, decimal: str, name: str, notices: list[str]) -> pd.Series:
-    """Return the text of numbers as Python writes them: no thousands, a decimal point, no unit."""
+def _without_marks(
+    text: pd.Series, decimal: str, name: str, notices: list[str]
+) -> tuple[pd.Series, str]:
+    """Return the text of numbers as Python writes them: no thousands, a decimal point, no unit.
+
+    And the decimal mark that they had.
+    """
     text = text.str.replace("\u2212", "-", regex=False)
     with_unit = text.str.contains(_UNITS)
     if with_unit.any():
@@ -95,7 +100,8 @@ def _without_marks(text: pd.Series, decimal: str, name: str, notices: list[str])
     text = text.str.replace(_SPACES, "", regex=True)
     mark = _decimal_of(text, decimal, name, notices)
     thousands = {",": ".", ".": ","}[mark]
-    return text.str.replace(thousands, "", regex=False).str.replace(mark, ".", regex=False)
+    plain = text.str.replace(thousands, "", regex=False).str.replace(mark, ".", regex=False)
+    return plain, mark if decimal or text.str.contains("[.,]").any() else decimal
 
 
 def _decimal_of(text: pd.Series, decimal: str, name: str, notices: list[str]) -> str:
@@ -176,7 +182,7 @@ def without_sentinels(
     numbers: pd.Series, missing: Marks, notices: list[str], guessed: bool
 ) -> pd.Series:
     """Take numbers that stand for no value as missing."""
-    wanted = [float(mark) for mark in missing if not isinstance(mark, str)]
+    wanted = [float(mark) for mark in missing if _is_number(mark)]
     if not wanted or numbers.dtype == object:
         return numbers
     held = numbers.isin(wanted)
@@ -188,6 +194,13 @@ def without_sentinels(
     return numbers.astype(float).mask(held)
 
 
+def _is_number(mark: float | str) -> bool:
+    try:
+        return bool(np.isfinite(float(mark)))
+    except ValueError:
+        return False
+
+
 def categories_of(column: pd.Series) -> tuple[str, ...]:
     """Return the categories of a text column in order, () where there are too many or just one."""
     found = _as_category(column).dropna().unique()
@@ -196,6 +209,8 @@ def categories_of(column: pd.Series) -> tuple[str, ...]:
 
 
 def _as_category(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(column):  # whole numbers beside blank cells
+        column = column.map("{:g}".format, na_action="ignore")
     text = column.astype("str").str.strip()
     return text.mask(column.isna() | text.str.lower().isin(NO_VALUE))
 
@@ -222,11 +237,13 @@ def one_hot_names(name: str, categories: tuple[str, ...]) -> list[str]:
 
 
 def counts_rows(column: pd.Series) -> bool:
-    """Say whether a column only numbers the rows, from 0 or 1 on."""
-    if not pd.api.types.is_integer_dtype(column) or len(column) < 2:
+    """Say whether a column only counts the rows, by one or by another step."""
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return False
-    numbers = column.to_numpy()
-    return bool(numbers[0] in (0, 1) and (np.diff(numbers) == 1).all())
+    steps = np.diff(column.to_numpy(float, na_value=np.nan))
+    return len(steps) > 1 and bool(
+        steps[0] != 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0)
+    )
 
 
 def to_floats(values: pd.Series) -> pd.Series:

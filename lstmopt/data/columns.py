@@ -106,9 +106,11 @@ class ColumnReader:
     def _read_numbers(self, name: str) -> pd.Series | None:
         asked = self.options.missing
         told = asked.get(name, ()) if isinstance(asked, dict) else asked
-        found = read_numbers(self.frame[name], self.decimal, told or (), self.notices)
+        cells = self.frame[name]
+        found, decimal = read_numbers(cells, self.decimal, told or (), self.notices)
         if found is None:
             return None
+        self.decimal = self.decimal or decimal
         guessed = told is None and not self.fitted
         marks = find_sentinels(found) if guessed else told or ()
         if marks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,10 +30,14 @@ _BETWEEN = 200
 _QUOTES_SEEN = 100_000
 """Characters without a quotation mark after which no field is thought to hold lines."""
 
-_DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,(?:\d{1,2}|\d{4,})(?![\d.,])|\d\.\d{3},\d")
-_QUOTED_COMMA = re.compile(r'"\s*[-+]?(?:\d+,\d{1,2}|\d{1,3}(?:\.\d{3})+,\d+)\s*"')
-_DECIMAL_POINT = re.compile(r"(?<![\d.,:/-])\d+\.(?:\d{1,2}|\d{4,})(?![\d.,:/-])|\d,\d{3}\.\d")
-_FOOTER = re.compile(r"\s*[^\W\d_]|\s*[©*(#]")
+_DECIMALS = {
+    ",": r"[-+]?(?:\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d+|0,\d+)",
+    ".": r"[-+]?(?:\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3})+\.\d+|0\.\d+)",
+}
+"""Numbers whose decimal mark can be no other."""
+
+_GROUPED_COMMA = r"[-+]?\d{1,3},\d{3}"
+_FOOTER = re.compile(r"\s*\"?\s*[^\W\d_]|\s*\"?\s*[©*(#]")
 
 
 @dataclass(frozen=True)
@@ -55,16 +60,17 @@ def parse_csv(
     """Read the text of a CSV: finds the separator, and the header below a preamble.
 
     The header is the first line that names the ``target``, else the first of the usual width. What
-    is given of ``separator`` and ``decimal`` is not looked for.
+    is given of ``separator`` and ``decimal`` holds where the text says nothing else.
     """
     text, named = _without_directives(text, target)
+    text = _with_tabs(text, target)
     lines = text.splitlines(keepends=True)
     top = [line for line in lines[:_TOP] if line.strip()]
     if len(top) < 2:
         raise LstmoptError(
             f"a CSV holds a header and rows, found {len(top)} lines in {path}: give a full file"
         )
-    separator = separator or named or _separator(top)
+    separator = named or _separator(top, separator)
     widths, starts = _records(text, lines, separator)
     width = max(set(widths), key=lambda w: (widths.count(w), w))
     header, names = _find_header(text, separator, width, path, target)
@@ -78,7 +84,7 @@ def parse_csv(
     _refuse_ragged(widths[first:end], starts[first:end], width, path)
     last = starts[end] - 1 if end < len(starts) else None
     body = "".join(lines[starts[first] - 1 : last]) if first < end else ""
-    decimal = decimal or _decimal(body, separator)
+    decimal = _decimal(body, separator, notices) or decimal
     frame = _read(body, separator, decimal, names)
     if len(starts[first:end]) == len(frame):
         frame.index = pd.Index(starts[first:end], name=LINE)
@@ -140,24 +146,65 @@ def _without_directives(text: str, target: str) -> tuple[str, str]:
     if not text.startswith("#") and "\n#" not in text:
         return text, separator
 
+    data = next((line for line in text.splitlines() if line.strip() and line[0] != "#"), "")
+
     def blank(line: re.Match[str]) -> str:
-        fields = re.split(f"[{SEPARATORS}]", line[1])
-        named = target and any(field.strip().strip('"') == target for field in fields)
-        return line[1].lstrip() if named and len(fields) > 1 else ""
+        for fields, width in (
+            (re.split(f"[{SEPARATORS}]", line[1]), 2),
+            (line[1].split(), max(2, len(data.split()))),
+        ):
+            if len(fields) >= width and target in [field.strip().strip('"') for field in fields]:
+                return line[1].lstrip()
+        return ""
 
     return re.sub(r"(?m)^#+(.*)$", blank, text), separator
 
 
-def _separator(lines: list[str]) -> str:
-    """Return the separator that gives most lines one width; a comma only where no other does."""
+def _separator(lines: list[str], wanted: str = "") -> str:
+    """Return the separator that gives most lines one width; a comma only where no other does.
+
+    One that is ``wanted`` goes before all others where it separates most lines at all.
+    """
 
     def agreement(separator: str) -> int:
         widths = [len(row) for row in csv.reader(lines, delimiter=separator)]
         width = max(set(widths), key=lambda w: (widths.count(w), w))
         return widths.count(width) if width > 1 else 0
 
+    if wanted and agreement(wanted) > len(lines) / 2:
+        return wanted
     found = max(SEPARATORS, key=agreement)
     return found if agreement(found) else ","
+
+
+def _with_tabs(text: str, target: str) -> str:
+    """Return a text with tabs where blanks are all that separates its columns.
+
+    A date and a clock below a header of one name less are one field.
+    """
+    lines = text.splitlines()
+    top = [line for line in lines[:_TOP] if line.strip()]
+    if any(mark in line for line in top[-20:] for mark in SEPARATORS) or len(top) < 2:
+        return text
+    rows = [
+        next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), []) for line in top
+    ]
+    widths = [len(row) for row in rows]
+    width = max(set(widths), key=widths.count)
+    if width < 2:
+        return text
+    names = next((row for row in rows if target in row), rows[0])
+    joined = len(names) == width - 1 and all(
+        re.fullmatch(r"\d+[-/.]\d+[-/.]\d+", row[0]) and re.fullmatch(r"\d+:\d+(:\d+)?", row[1])
+        for row in rows
+        if len(row) == width and row is not names
+    )
+    made = []
+    for row in _split_at_blanks(lines):
+        if joined and len(row) == width and row != names:
+            row = [f"{row[0]} {row[1]}", *row[2:]]
+        made.append("\t".join(row))
+    return "\n".join(made) + "\n"
 
 
 def _records(text: str, lines: list[str], separator: str) -> tuple[list[int], list[int]]:
@@ -218,18 +265,27 @@ def _rows_below_header(
     if target not in names:
         return 0
     place, count = names.index(target), 0
-    for row in _top(text, separator)[header + 1 : header + 4]:
-        cells = dict(enumerate(row))
+    rows = _top(text, separator)[header + 1 :]
+    usual = [shape(cell) for cell in rows[min(5, len(rows) - 1)]] if rows else []
+    for row in rows[:3]:
         filled = [cell for cell in row if cell]
-        said = cells.get(place, "")
+        said = row[place] if place < len(row) else ""
         alone = len(filled) == 1 and len(row) > 1 and not said
-        if any(_is_number(cell) or re.search(r"\d\d", cell) for cell in filled):
+        like_data = any(
+            "0" in form and shape(cell) == form for cell, form in zip(row, usual, strict=False)
+        )
+        if like_data or (said and _is_number(said)):
             break
         if not (alone or (said and said.lower() not in NO_VALUE)):
             break
         count += 1
         notices.append(f"a line below the header was skipped: {', '.join(filled)[:60]!r}")
     return count
+
+
+def shape(text: str) -> str:
+    """Return a text with a letter for every word and a digit for every number."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text))
 
 
 NO_VALUE = frozenset(
@@ -243,7 +299,7 @@ def _without_footers(
 ) -> int:
     """Return how many records are left without the words that stand below the table."""
     end = len(widths)
-    while end > 1 and widths[end - 1] == 1 < width and _FOOTER.match(lines[starts[end - 1] - 1]):
+    while end > 1 and widths[end - 1] < width and _is_footer(lines[starts[end - 1] - 1]):
         end -= 1
     if end < len(widths):
         said = lines[starts[end] - 1].strip()
@@ -251,6 +307,12 @@ def _without_footers(
             f"{len(widths) - end} lines below the table were skipped, the first {said!r}"
         )
     return end
+
+
+def _is_footer(line: str) -> bool:
+    """Say whether a line is words and no cut row."""
+    numbers = any(_is_number(field) and field.strip() for field in re.split(r"[,;\t|]", line))
+    return bool(_FOOTER.match(line)) and not numbers
 
 
 def _refuse_ragged(widths: list[int], starts: list[int], width: int, path: Path) -> None:
@@ -262,13 +324,35 @@ def _refuse_ragged(widths: list[int], starts: list[int], width: int, path: Path)
         )
 
 
-def _decimal(body: str, separator: str) -> str:
-    """Return the decimal mark that a text must have, empty where nothing in it says."""
+def _split_at_blanks(lines: list[str]) -> Iterator[list[str]]:
+    stripped = map(str.strip, lines)
+    return iter(csv.reader(stripped, delimiter=" ", skipinitialspace=True))
+
+
+def _decimal(body: str, separator: str, notices: list[str]) -> str:
+    """Return the decimal mark that a text must have, empty where nothing in it says.
+
+    Between semicolons, 1,062 is a fraction where nothing says that it is not.
+    """
     if separator == ",":
-        return "," if '"' in body and _QUOTED_COMMA.search(body) else "."
-    if "," in body and _DECIMAL_COMMA.search(body):
+        return "," if '"' in body and re.search(f'"\\s*{_DECIMALS[","]}\\s*"', body) else "."
+    edge = f'(?:^|{re.escape(separator)})\\s*"?\\s*'
+    end = f'\\s*"?\\s*(?={re.escape(separator)}|$)'
+
+    def found(pattern: str) -> re.Match[str] | None:
+        return re.search(f"{edge}(?:{pattern}){end}", body, re.MULTILINE)
+
+    if "," in body and found(_DECIMALS[","]):
         return ","
-    return "." if _DECIMAL_POINT.search(body) else ""
+    if "." in body and found(_DECIMALS["."]):
+        return "."
+    if separator == ";" and "," in body and (number := found(_GROUPED_COMMA)):
+        notices.append(
+            f"numbers such as {number[0].strip(separator).strip()} may be read in two ways: ',' "
+            "was taken as the decimal mark (decimal = '.' in [data] says that it is not)"
+        )
+        return ","
+    return ""
 
 
 def _without_empty_rows(frame: pd.DataFrame, notices: list[str]) -> pd.DataFrame:

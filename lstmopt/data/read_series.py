@@ -96,6 +96,13 @@ def _read(
         numbers = with_rows_to_come(numbers, step, options.target, model.horizon)
         numbers = fill_known(numbers, _future(model, rows, notices))
     if options.holidays:
+        if not rows.timed:
+            raise LstmoptError(
+                "holidays need times, found rows without any: name the column that holds them "
+                "with --time, or leave holidays out"
+            )
+        if own := [name for name in HOLIDAYS if name in numbers and not model]:
+            notices.append(f"{' and '.join(own)} of the table stay; rows to come are derived")
         numbers, known = _with_holidays(numbers, known, options.holidays)
     if not model:
         numbers = _without_constant(numbers, rows.reading, notices)
@@ -257,10 +264,20 @@ def _future(model: ForModel, rows: _Rows, notices: list[str]) -> Mapping[str, fl
                     f"future gives columns known in advance, found {name!r}: "
                     f"{near_miss(name, list(names))}"
                 )
+            known = rows.reading.categories.get(name, ())
+            if known and (value := str(model.future[name])) not in known:
+                raise LstmoptError(
+                    f"{name} is one of the categories that the model knows, found {value!r}: "
+                    f"{near_miss(value, list(known))}"
+                )
         frame = pd.DataFrame({name: [value] for name, value in model.future.items()})
         columns = ColumnReader(Table(frame), rows.reading, True, notices)
         return {str(n): float(c.iloc[0]) for n, c in columns.read(list(model.future)).items()}
     table = _load(model.future, msgspec.structs.replace(rows.reading, target=""), notices)
+    there = [text for text in rows.reading.series if text.partition("=")[0] in table.frame]
+    there += [text for text in rows.reading.series if "=" not in text]
+    kept, _ = choose_rows(table.frame, there, list(table.frame.columns))
+    table = replace(table, frame=table.frame[kept])
     given = [name for name in names if name in table.frame]
     if not given:
         raise LstmoptError(

@@ -79,9 +79,16 @@ def resampled(numbers: pd.DataFrame, options: DataOptions, notices: list[str]) -
             f"resample is a step such as 15min, 1h, D, W or MS, found {options.resample!r}: "
             "change it"
         ) from None
-    bins = numbers.resample(offset)
+    # bins begin at the same times whenever a table begins
+    bins = numbers.resample(offset, origin="epoch")
+    rows = bins.size()
+    if (rows > 0).sum() > 1 and (rows > 0).mean() < 0.5:
+        raise LstmoptError(
+            f"resample brings rows together, found {len(numbers)} rows for {len(rows)} of step "
+            f"{options.resample}: name a longer step"
+        )
     if options.resample_with == "sum":
-        together = bins.sum(min_count=1)
+        together = _without_parts(bins.sum(min_count=1), rows, notices)
     else:
         together = bins.mean() if options.resample_with == "mean" else bins.last()
     notices.append(
@@ -89,6 +96,15 @@ def resampled(numbers: pd.DataFrame, options: DataOptions, notices: list[str]) -
         f"{options.resample_with} of its own"
     )
     return together
+
+
+def _without_parts(sums: pd.DataFrame, rows: pd.Series, notices: list[str]) -> pd.DataFrame:
+    """Leave out the first and the last sum where they are of fewer rows than most."""
+    usual = rows.median()
+    first, last = int(rows.iloc[0] < usual), len(rows) - int(rows.iloc[-1] < usual)
+    if last - first < len(rows):
+        notices.append(f"{len(rows) - last + first} sums of fewer rows at the ends were left out")
+    return sums[first:last]
 
 
 def on_grid(numbers: pd.DataFrame, step: str, notices: list[str]) -> tuple[pd.DataFrame, str]:

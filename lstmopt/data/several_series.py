@@ -56,6 +56,7 @@ def refuse_several(times: pd.DatetimeIndex, frame: pd.DataFrame, may_tell: Itera
     if repeated.mean() <= _FEWEST_REPEATS:
         return
     candidates = [name for name in may_tell if _may_tell(frame[name], repeated.sum())]
+    candidates.sort(key=lambda name: pd.api.types.is_float_dtype(frame[name]))
     for count in range(1, _MOST_COLUMNS + 1):
         for names in combinations(candidates, count):
             keys = frame[list(names)].astype("str").assign(**{"": times.to_numpy()})
@@ -81,9 +82,9 @@ def _refuse(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
 
 def _may_tell(column: pd.Series, repeats: int) -> bool:
     """Say whether a column can name series: text or whole numbers that come again and again."""
-    if pd.api.types.is_float_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+    if pd.api.types.is_datetime64_any_dtype(column):
         return False
-    distinct = column.nunique()
+    distinct = column.nunique(dropna=False)
     names = not pd.api.types.is_numeric_dtype(column)
     return 2 <= distinct <= max(len(column) // 3, 2) and (
         names or distinct <= _MOST_NUMBERS or distinct * repeats >= len(column) / 3
@@ -91,7 +92,9 @@ def _may_tell(column: pd.Series, repeats: int) -> bool:
 
 
 def _names(column: pd.Series) -> pd.Series:
-    return column.astype("str").str.strip()
+    if pd.api.types.is_float_dtype(column):  # whole numbers beside blank cells
+        column = column.map("{:g}".format, na_action="ignore")
+    return column.astype("str").str.strip().fillna("")
 
 
 def _list(names: Iterable[object]) -> str:

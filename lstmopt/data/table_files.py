@@ -111,7 +111,7 @@ class _File:
             return self.read(archive.read(files[0]))
 
     def _read_sheet(self, content: bytes) -> Table:
-        """Read the first sheet that holds anything, its header wherever a CSV's may be."""
+        """Read the first sheet that names the target, its header wherever a CSV's may be."""
         sheets = pd.read_excel(io.BytesIO(content), sheet_name=None, header=None, engine="calamine")
         filled = {
             name: cells for name, cells in sheets.items() if not cells.dropna(how="all").empty
@@ -120,9 +120,12 @@ class _File:
             raise LstmoptError(
                 f"a workbook holds a table, found {self.path} empty: give a full file"
             )
-        name, cells = next(iter(filled.items()))
+        target = self.options.target
+        named = (n for n, cells in filled.items() if target and (cells == target).any(axis=None))
+        name = next(named, next(iter(filled)))
+        cells = filled[name]
         if len(filled) > 1:
-            self.notices.append(f"the first of {len(filled)} sheets was read: {name}")
+            self.notices.append(f"one of {len(filled)} sheets was read: {name}")
         return self._parse(cells.to_csv(header=False, index=False), sheet=True)
 
 

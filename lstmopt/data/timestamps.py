@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
-from lstmopt.data.csv_reader import place
+from lstmopt.data.csv_reader import place, shape
 from lstmopt.data.time_zones import zone_of_offsets
 from lstmopt.errors import LstmoptError
 
@@ -28,12 +28,15 @@ WORDS = ("ISO8601", "quarter", "week", *get_args(Unit))
 """Formats that ``strptime`` has no word for."""
 
 _NAMES = ("timestamp", "datetime", "date_time", "date time", "date", "time", "ds", "dteday")
+_CALLED = r"time|date|stamp|epoch|unix|(^|_)(ts|at|dt)$"
+_YEARS = (1500, 2300)
 _EPOCH_NAMES = ("unix", "unixtime", "unix_time", "epoch", "ts", "open_time")
 _PARTS = {
     "year": ("year", "yr", "yyyy"),
     "month": ("month", "mo", "mon", "mnth"),
-    "day": ("day", "dd", "mday", "dom"),
-    "hour": ("hour", "hr", "hh"),
+    "day": ("day", "dd", "dy", "mday", "dom"),
+    "day of the year": ("doy", "yday", "day_of_year", "dayofyear", "julian"),
+    "hour": ("hour", "hr", "hh", "hour_utc"),
     "minute": ("minute", "min", "mn"),
 }
 """Columns that are one time together, the first of them always there, and what they are called."""
@@ -42,11 +45,12 @@ _DATES = (
     *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y-%m-%d"),
     *("%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y"),
     *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
-    *("%Y-%b-%d", "%Y %b %d", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y%m%d"),
+    *("%Y-%b-%d", "%Y %b %d", "%A, %B %d, %Y", "%a, %d %b %Y", "%Y%m%d", "%d/%b/%Y"),
 )
 _CLOCKS = (
     *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I %p"),
-    *(" %H.%M", " %H.%M.%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", " %H%M"),
+    *(" %H.%M", " %H.%M.%S", ", %H:%M", ", %H:%M:%S", ", %I:%M:%S %p", " %H%M", " %H"),
+    *(":%H:%M:%S", ":%H%M", " %H:%M:%S GMT", " %H:%M:%S UTC", " %H:%M:%S %z", ":%H:%M:%S %z"),
 )
 _MONTHS = (
     *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%B-%Y", "%b/%Y", "%b %y", "%Y %b", "%Y-%b", "%Y %B"),
@@ -60,6 +64,7 @@ _MANY = 10_000
 """Rows from which dates and clocks that come again are read once."""
 
 _OFFSET = r"(Z|[+-]\d{2}:?\d{2})\s*$"
+_NO_CLOCK = r" 00:00(?::00)?$"
 _UTC = r"\s*(?:UTC|GMT)$"
 _MIDNIGHT = r"[ T]24:00(?::00)?(?:\.0+)?$"
 
@@ -68,8 +73,8 @@ def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the columns that hold the time; () when there are none.
 
     By name first; a date that repeats, with a clock or an hour beside it, takes both; then year
-    with quarter, or with month, day, hour and minute as far as they are there; then the first
-    column that parses.
+    with quarter, with the day of the year, or with month, day, hour and minute as far as they are
+    there; then the first column that parses and does not repeat.
     """
     by_name = {str(name).lower().strip(): str(name) for name in reversed(frame.columns)}
     for name in (*_NAMES, *_EPOCH_NAMES):
@@ -79,14 +84,30 @@ def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
         part: next((by_name[name] for name in names if name in by_name), None)
         for part, names in _PARTS.items()
     }
-    if year := parts["year"]:
-        if "quarter" in by_name:
-            return year, by_name["quarter"]
-        return (year, *takewhile(bool, list(parts.values())[1:]))  # type: ignore[arg-type]
-    for name in map(str, frame.columns):
-        if _is_time(frame[name], first=name == str(frame.columns[0])):
-            return _with_clock(frame, name, by_name)
-    return ()
+    found = _year_and_more(parts, by_name)
+    if found and not frame[list(found)].duplicated().any():
+        return found
+    names = [str(name) for name in frame.columns if str(name) not in found]
+    dates = [n for n in names if _is_time(frame[n], first=n == str(frame.columns[0]))]
+    if distinct := [n for n in dates if not frame[n].duplicated().any()]:
+        return (distinct[0],)
+    if found or not dates:
+        return found
+    varied = max(dates, key=lambda name: frame[name].nunique())
+    return _with_clock(frame, varied, by_name)
+
+
+def _year_and_more(parts: dict[str, str | None], by_name: dict[str, str]) -> tuple[str, ...]:
+    """Return the columns of a year with a quarter, a day of the year, or its month and so on."""
+    year = parts["year"]
+    if year is None:
+        return ()
+    if "quarter" in by_name:
+        return year, by_name["quarter"]
+    if (day := parts["day of the year"]) and not parts["month"]:
+        return (year, day, *takewhile(bool, [parts["hour"], parts["minute"]]))  # type: ignore[arg-type]
+    rest = [parts[part] for part in ("month", "day", "hour", "minute")]
+    return (year, *takewhile(bool, rest))  # type: ignore[arg-type]
 
 
 def _with_clock(frame: pd.DataFrame, date: str, by_name: dict[str, str]) -> tuple[str, ...]:
@@ -98,12 +119,17 @@ def _with_clock(frame: pd.DataFrame, date: str, by_name: dict[str, str]) -> tupl
 
 
 def _may_be_time(column: pd.Series) -> bool:
-    """Say whether a column called like a time holds anything but fractions and words of no time."""
+    """Say whether a column called like a time holds times; text may be in a format of its own."""
     if pd.api.types.is_bool_dtype(column):
         return False
-    if pd.api.types.is_float_dtype(column):
-        return bool((column.dropna() % 1 == 0).all())
-    return True
+    if not pd.api.types.is_numeric_dtype(column):
+        return True
+    given = column.dropna().head(_SAMPLE)
+    form = _number_format(given)
+    if form not in get_args(Unit) and (given % 1 != 0).any():
+        return False
+    years = _parse_numbers(given, form).dt.year
+    return bool(years.between(*_YEARS).all()) and len(given) > 0
 
 
 def _is_time(column: pd.Series, first: bool) -> bool:
@@ -111,15 +137,14 @@ def _is_time(column: pd.Series, first: bool) -> bool:
     if isinstance(column.dtype, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(column):
         return True
     given = column.dropna()
-    if pd.api.types.is_integer_dtype(column):
-        years = first and len(given) and given.between(1500, 2200).all()
-        dates = first and len(given) and given.between(1500_01_01, 2200_12_31).all()
-        steps = np.diff(given.to_numpy())
-        if years and len(steps) and (np.abs(steps) == 1).all():
-            return True
-        return bool(dates) and bool(_parse_numbers(given.head(_SAMPLE), "%Y%m%d").notna().all())
-    if pd.api.types.is_numeric_dtype(column) or not len(given):
+    if pd.api.types.is_bool_dtype(column) or not len(given):
         return False
+    if pd.api.types.is_numeric_dtype(column):
+        called = first or re.search(_CALLED, str(column.name).lower())
+        steps = np.diff(given.to_numpy())
+        ordered = (steps > 0).all() or (steps < 0).all()
+        years = _number_format(given) == "%Y" and (np.abs(steps) != 1).any()
+        return bool(called and ordered and not years and _may_be_time(given))
     return bool(_fitting(_sample(given.astype("str")), None))
 
 
@@ -156,6 +181,11 @@ def parse_times(
     if kinds[0] == "year" and len(columns) > 1 and None not in kinds:
         parts = frame[list(columns)].set_axis([str(kind) for kind in kinds], axis=1)
         return _parse_parts(parts, dict(zip(map(str, kinds), columns, strict=True))), ""
+    if len(set(columns)) < len(columns):
+        raise LstmoptError(
+            f"a time is one column or several different ones, found {', '.join(columns)}: name "
+            "each once"
+        )
     if len(columns) > 2:
         raise LstmoptError(
             f"a time is one or two columns, or {', '.join(_PARTS)} in this order, found "
@@ -166,7 +196,7 @@ def parse_times(
         return _parse_column(first, day_first, notices, time_format)
     second = frame[columns[1]]
     if not pd.api.types.is_numeric_dtype(second):
-        both = (_as_text(first) + " " + _as_text(second)).rename(" and ".join(columns))
+        both = (_as_date(first) + " " + _as_text(second)).rename(" and ".join(columns))
         return _parse_column(both, day_first, notices, time_format)
     _require_whole(second, columns[1])
     if second.max() > 24 and (second % 100 < 60).all():  # 1430 is half past two
@@ -194,9 +224,18 @@ def _as_text(column: pd.Series) -> pd.Series:
     return text
 
 
+def _as_date(column: pd.Series) -> pd.Series:
+    """Return the cells of a date beside a clock; a workbook writes midnights after it."""
+    text = _as_text(column)
+    return (
+        text.str.replace(_NO_CLOCK, "", regex=True) if text.str.contains(_NO_CLOCK).all() else text
+    )
+
+
 def _parse_parts(parts: pd.DataFrame, names: dict[str, str]) -> pd.DatetimeIndex:
     """Put years, months or quarters, days and so on together; hours go up to 24."""
-    most = {"quarter": (1, 4), "month": (1, 12), "day": (1, 31), "hour": (0, 24), "minute": (0, 59)}
+    most = {"quarter": (1, 4), "month": (1, 12), "day": (1, 31), "day of the year": (1, 366)}
+    most |= {"hour": (0, 24), "minute": (0, 59)}
     if "month" in parts and not pd.api.types.is_numeric_dtype(parts["month"]):
         short = parts["month"].astype("str").str.strip().str[:3]
         named = pd.to_datetime(short, format="%b", errors="coerce").dt.month
@@ -214,7 +253,9 @@ def _parse_parts(parts: pd.DataFrame, names: dict[str, str]) -> pd.DatetimeIndex
     if "quarter" in parts:
         parts = parts.assign(month=parts["quarter"] * 3 - 2).drop(columns="quarter")
     hours = parts["hour"].to_numpy() if "hour" in parts else np.zeros(len(parts))
-    rest = parts.drop(columns="hour", errors="ignore").assign(
+    if "day of the year" in parts:
+        hours = hours + 24 * (parts["day of the year"].to_numpy() - 1)
+    rest = parts.drop(columns=["hour", "day of the year"], errors="ignore").assign(
         **{part: 1 for part in ("month", "day") if part not in parts}
     )
     times = pd.to_datetime(rest, errors="coerce")
@@ -254,8 +295,9 @@ def _parse_column(
     elif pd.api.types.is_datetime64_any_dtype(column):
         readings = {"": column}
     elif pd.api.types.is_numeric_dtype(column):
-        _require_whole(column, str(column.name))
         form = time_format if time_format and time_format != "ISO8601" else _number_format(column)
+        if form not in get_args(Unit):
+            _require_whole(column, str(column.name))
         readings = {form: _parse_numbers(column, form)}
     else:
         readings = _readings(_as_text(column), day_first, time_format)
@@ -286,10 +328,9 @@ def _number_format(column: pd.Series) -> str:
 
 
 def _parse_numbers(column: pd.Series, form: str) -> pd.Series:
-    whole = column.astype("int64")
     if form in get_args(Unit):
-        return _since_1970(whole, form)
-    return pd.to_datetime(whole.astype("str"), format=form, errors="coerce")
+        return _since_1970(column, form)
+    return pd.to_datetime(column.astype("int64").astype("str"), format=form, errors="coerce")
 
 
 def _since_1970(numbers: pd.Series, unit: str) -> pd.Series:
@@ -320,7 +361,7 @@ def _fitting(sample: pd.Series, day_first: bool | None, most: bool = False) -> l
         warnings.simplefilter("ignore")
         guessed = guess_datetime_format(str(sample.iloc[0]))
     forms = [*_FORMATS, *([guessed] if guessed and guessed not in _FORMATS else [])]
-    shapes = {_shape(cell) for cell in sample}
+    shapes = {shape(cell) for cell in sample}
     return [
         form
         for form in _in_order(forms, day_first)
@@ -328,13 +369,8 @@ def _fitting(sample: pd.Series, day_first: bool | None, most: bool = False) -> l
     ]
 
 
-def _shape(text: str) -> str:
-    """Return a text with a letter for every word and a digit for every number."""
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text))
-
-
 def _shape_of_format(form: str) -> str:
-    return _shape(re.sub("(?:%[dmyYHMSfIjGVu])+", "0", re.sub("%[bBpaA]", "a", form)))
+    return shape(re.sub("(?:%[dmyYHMSfIjGVu])+", "0", re.sub("%[bBpaA]", "a", form)))
 
 
 def _in_order(forms: Sequence[str], day_first: bool | None) -> Iterator[str]:
@@ -352,8 +388,11 @@ def _read_as(text: pd.Series, form: str) -> pd.Series:
         return _since_1970(pd.to_numeric(text, errors="coerce"), form)
     if form == "quarter":
         return _read_quarters(text)
-    if form == "ISO8601" and len(text) and re.search(_UTC, str(text.iloc[0])):
-        text = text.str.replace(_UTC, "Z", regex=True)
+    if form == "ISO8601" and len(text):
+        if re.search(_UTC, str(text.iloc[0])):
+            text = text.str.replace(_UTC, "Z", regex=True)
+        if re.search(r":\d\d,\d", str(text.iloc[0])):
+            text = text.str.replace(",", ".", regex=False)
     if form == "week":
         weeks = text.str.extract(r"^\s*(\d{4})-?W(\d{2})\s*$")
         return pd.to_datetime(

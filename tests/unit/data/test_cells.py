@@ -34,7 +34,7 @@ VALUES = st.lists(st.floats(-1e6, 1e6).map(lambda v: round(v, 2)), min_size=3, m
 def test_a_number_is_read_however_it_is_written(writing, values):
     values = [*values, 1062.25, 998.75]  # a column that says what its marks are
     cells = pd.Series([WRITINGS[writing](v) for v in values], name="load")
-    numbers = read_numbers(cells, "", (), [])
+    numbers, _ = read_numbers(cells, "", (), [])
     np.testing.assert_allclose(numbers.astype(float), values)
 
 
@@ -55,7 +55,7 @@ def test_a_number_is_read_however_it_is_written(writing, values):
     ],
 )
 def test_a_mark_is_thousands_where_it_can_be_nothing_else(cells, decimal, expected):
-    numbers = read_numbers(pd.Series(cells, name="load"), decimal, (), [])
+    numbers, _ = read_numbers(pd.Series(cells, name="load"), decimal, (), [])
     np.testing.assert_allclose(numbers.astype(float), expected)
 
 

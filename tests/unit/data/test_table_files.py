@@ -52,6 +52,7 @@ FILES = {
     "feather": buffered(TABLE.to_feather),
     "xlsx": workbook(TABLE),
     "second sheet": workbook(EMPTY, TABLE),
+    "a sheet of words before": workbook(pd.DataFrame({"Contents": ["see below"]}), TABLE),
     "sheet with lines above": workbook(TABLE, rows_above=3),
     "utf-16": CSV.decode().encode("utf-16"),
 }
@@ -127,4 +128,4 @@ def test_of_several_sheets_the_first_is_read_and_said(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(workbook(TABLE, TABLE))
     notices: list[str] = []
     read_table(tmp_path / "a.xlsx", LOAD, notices)
-    assert notices == ["the first of 2 sheets was read: s0"]
+    assert notices == ["one of 2 sheets was read: s0"]
