@@ -14,16 +14,35 @@ from lstmopt.errors import LstmoptError
 MOST_CATEGORIES = 12
 """Categories of a text column that become inputs, one each."""
 
-_FILLS = (-200.0, -32768.0, 32767.0, -(2.0**31), 2.0**31 - 1, 1e20, 1e30, 1e35, -1e34, 9.96921e36)
+_FILLS = (
+    -200.0,
+    -32768.0,
+    32767.0,
+    65535.0,
+    -(2.0**31),
+    2.0**31 - 1,
+    1e20,
+    1e30,
+    1e35,
+    -1e34,
+    9.96921e36,
+)
 """Values that instruments and file formats write where they have none."""
 
 _FEWEST_VALUES = 10
 """Other values of a column in which two digits such as 99 can stand for none."""
 
 _UNITS = re.compile(r"(?<![^\s+-])[$€£¥]\s*|\s*[%$€£¥]$")
+_NEGATIVE = re.compile(r"^\((.*\d.*)\)$|^([\d.,]+)-$")
+"""Numbers that are negative by parentheses, or by a sign behind them."""
+
+_SUFFIXES = {r"(?<=\d)\s?[kK]$": "e3", r"(?<=\d)\s?M$": "e6", r"(?<=\d)\s?(?:B|bn)$": "e9"}
+
 _SPACES = re.compile(r"(?<=\d)[\u00a0\u202f ’'](?=\d{3})")
-_GROUPED = {",": r"[-+]?\d{1,3}(?:,\d{3})+", ".": r"[-+]?\d{1,3}(?:\.\d{3})+"}
-_TWO_GROUPS = {",": r"[-+]?\d{1,3}(?:,\d{3}){2,}", ".": r"[-+]?\d{1,3}(?:\.\d{3}){2,}"}
+_GROUPED = {",": r"[-+]?\d{1,3}(?:,\d{2,3})*,\d{3}", ".": r"[-+]?\d{1,3}(?:\.\d{3})+"}
+_TWO_GROUPS = {",": r"[-+]?\d{1,3}(?:,\d{2,3})+,\d{3}", ".": r"[-+]?\d{1,3}(?:\.\d{3}){2,}"}
+"""Thousands, in India also 1,96,800."""
+
 _LEADING_ZERO = r"[-+]?0[.,].*"
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
@@ -89,18 +108,21 @@ def _without_marks(
     And the decimal mark that they had.
     """
     text = text.str.replace("\u2212", "-", regex=False)
-    with_unit = text.str.contains(_UNITS)
+    text = text.str.replace(_NEGATIVE, r"-\1\2", regex=True)
+    with_unit = text.str.contains(_UNITS) | text.str.contains("|".join(_SUFFIXES), regex=True)
     if with_unit.any():
-        signs = sorted(set("".join(text[with_unit].str.findall("[%$€£¥]").map("".join))))
+        signs = sorted(set("".join(text[with_unit].str.findall("[%$€£¥kKMB]").map("".join))))
         notices.append(
-            f"{name}: {int(with_unit.sum())} cells are written with {' '.join(signs)}: "
-            "read as the numbers alone"
+            f"{name}: {int(with_unit.sum())} cells are written with {' '.join(signs)}: read as "
+            "numbers without"
         )
         text = text.str.replace(_UNITS, "", regex=True)
     text = text.str.replace(_SPACES, "", regex=True)
     mark = _decimal_of(text, decimal, name, notices)
     thousands = {",": ".", ".": ","}[mark]
     plain = text.str.replace(thousands, "", regex=False).str.replace(mark, ".", regex=False)
+    for suffix, power in _SUFFIXES.items():
+        plain = plain.str.replace(suffix, power, regex=True)
     return plain, mark if decimal or text.str.contains("[.,]").any() else decimal
 
 
@@ -196,7 +218,7 @@ def without_sentinels(
 
 def _is_number(mark: float | str) -> bool:
     try:
-        return bool(np.isfinite(float(mark)))
+        return not np.isnan(float(mark))
     except ValueError:
         return False
 
@@ -204,7 +226,7 @@ def _is_number(mark: float | str) -> bool:
 def categories_of(column: pd.Series) -> tuple[str, ...]:
     """Return the categories of a text column in order, () where there are too many or just one."""
     found = _as_category(column).dropna().unique()
-    few = 2 <= len(found) <= MOST_CATEGORIES and len(found) < len(column) / 2
+    few = 2 <= len(found) <= MOST_CATEGORIES and len(found) < max(3, len(column) / 2)
     return tuple(sorted(map(str, found))) if few else ()
 
 
@@ -240,7 +262,8 @@ def counts_rows(column: pd.Series) -> bool:
     """Say whether a column only counts the rows, by one or by another step."""
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return False
-    steps = np.diff(column.to_numpy(float, na_value=np.nan))
+    whole = pd.api.types.is_integer_dtype(column) and not column.hasnans
+    steps = np.diff(column.to_numpy() if whole else column.to_numpy(float, na_value=np.nan))
     return len(steps) > 1 and bool(
         steps[0] != 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0)
     )

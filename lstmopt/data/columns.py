@@ -63,6 +63,7 @@ class ColumnReader:
         left_out = {*options.drop, *no_inputs, *known, options.target}
         past = [n for n in map(str, self.frame.columns) if n not in left_out]
         self._find_categories([*past, *known])
+        self._take_words_as_missing(past)
         text = [n for n in past if n not in self.categories and self.numbers(n) is None]
         if text:
             self.notices.append(
@@ -78,7 +79,8 @@ class ColumnReader:
 
     def _find_categories(self, names: list[str]) -> None:
         for name in () if self.fitted else names:
-            if name in self.categories or self.numbers(name) is not None:
+            numbers = self.numbers(name)
+            if name in self.categories or (numbers is not None and numbers.dtype != object):
                 continue
             if found := categories_of(self.frame[name]):
                 self.categories[name] = found
@@ -86,6 +88,22 @@ class ColumnReader:
                     f"{name}: text of {len(found)} categories ({', '.join(found)[:60]}), each "
                     "becomes an input"
                 )
+
+    def _take_words_as_missing(self, names: list[str]) -> None:
+        """Take the few words in columns of numbers that nobody asked for as missing."""
+        for name in names:
+            numbers = self.numbers(name)
+            if name in self.categories or numbers is None or numbers.dtype != object:
+                continue
+            found = pd.to_numeric(numbers, errors="coerce").astype(float)
+            words = found.isna() & numbers.notna()
+            if not words.any():
+                continue
+            self.notices.append(
+                f"{name}: {int(words.sum())} cells are no numbers, the first "
+                f"{str(numbers[words].iloc[0])!r}: taken as missing"
+            )
+            self._numbers[name] = found
 
     def read(self, names: list[str]) -> pd.DataFrame:
         """Return the numbers of columns [rows, columns]; of categories, 0 and 1."""
@@ -105,13 +123,14 @@ class ColumnReader:
 
     def _read_numbers(self, name: str) -> pd.Series | None:
         asked = self.options.missing
-        told = asked.get(name, ()) if isinstance(asked, dict) else asked
+        told = asked.get(name) if isinstance(asked, dict) else asked
         cells = self.frame[name]
         found, decimal = read_numbers(cells, self.decimal, told or (), self.notices)
         if found is None:
             return None
         self.decimal = self.decimal or decimal
-        guessed = told is None and not self.fitted
+        # a model keeps what stood for none where it was found, and looks again elsewhere
+        guessed = told is None
         marks = find_sentinels(found) if guessed else told or ()
         if marks:
             self.missing[name] = marks
@@ -127,7 +146,7 @@ class ColumnReader:
             self.options,
             decimal=self.decimal,
             categories=self.categories,
-            missing=self.missing,
+            missing=self.missing if self.options.missing is None else self.options.missing,
         )
 
 

@@ -70,7 +70,7 @@ def parse_csv(
         raise LstmoptError(
             f"a CSV holds a header and rows, found {len(top)} lines in {path}: give a full file"
         )
-    separator = named or _separator(top, separator)
+    separator = named or _separator(top, separator, target)
     widths, starts = _records(text, lines, separator)
     width = max(set(widths), key=lambda w: (widths.count(w), w))
     header, names = _find_header(text, separator, width, path, target)
@@ -160,10 +160,10 @@ def _without_directives(text: str, target: str) -> tuple[str, str]:
     return re.sub(r"(?m)^#+(.*)$", blank, text), separator
 
 
-def _separator(lines: list[str], wanted: str = "") -> str:
+def _separator(lines: list[str], wanted: str = "", target: str = "") -> str:
     """Return the separator that gives most lines one width; a comma only where no other does.
 
-    One that is ``wanted`` goes before all others where it separates most lines at all.
+    One that is ``wanted`` goes before all others where it separates the target's name.
     """
 
     def agreement(separator: str) -> int:
@@ -171,8 +171,10 @@ def _separator(lines: list[str], wanted: str = "") -> str:
         width = max(set(widths), key=lambda w: (widths.count(w), w))
         return widths.count(width) if width > 1 else 0
 
-    if wanted and agreement(wanted) > len(lines) / 2:
-        return wanted
+    if wanted:
+        rows = csv.reader(lines, delimiter=wanted)
+        if any(target in [field.strip() for field in row] for row in rows if len(row) > 1):
+            return wanted
     found = max(SEPARATORS, key=agreement)
     return found if agreement(found) else ","
 
@@ -234,13 +236,20 @@ def _find_header(
 ) -> tuple[int, list[str]]:
     """Return which record is the header, and its names, as many as there are columns.
 
-    It is what names the target, else what has no number. One name less than there are columns is
-    that of a table with the names of its rows, or with a separator at the end of each.
+    It is the last line above the numbers that names the target, else one without a number. One name
+    less than there are columns is that of a table with the names of its rows, or with a separator
+    at the end of each.
     """
     rows = _top(text, separator)
+    named, place = None, 0
     for n, row in enumerate(rows):
+        if named is not None and any(cell and _is_number(cell) for cell in _under(row, place)):
+            break
         if target and target in row and len(row) in (width, width - 1):
-            return n, row if len(row) == width else _widened(row, rows[n + 1 :])
+            named, place = n, row.index(target)
+    if named is not None:
+        row = rows[named]
+        return named, row if len(row) == width else _widened(row, rows[named + 1 :])
     for n, row in enumerate(rows):
         if len(row) != width or not any(row):
             continue
@@ -251,6 +260,11 @@ def _find_header(
             )
         return n, row
     return 0, rows[0]
+
+
+def _under(row: list[str], place: int) -> list[str]:
+    """Return the cell of a row at a place, where there is one."""
+    return row[place : place + 1]
 
 
 def _widened(names: list[str], rows: list[list[str]]) -> list[str]:

@@ -22,8 +22,9 @@ from lstmopt.data.series import Floats, Series, last_observed
 from lstmopt.data.several_series import choose_rows, refuse_several
 from lstmopt.data.steps import season_lengths
 from lstmopt.data.table_files import read_table
+from lstmopt.data.time_columns import find_counter, find_time_columns
 from lstmopt.data.time_zones import in_zone
-from lstmopt.data.timestamps import find_time_columns, parse_times
+from lstmopt.data.timestamps import parse_times
 from lstmopt.errors import LstmoptError, near_miss
 
 Source = str | Path | pd.DataFrame
@@ -191,6 +192,11 @@ def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
                 raise LstmoptError(
                     f"{what} names columns of the table, found {name!r}: {near_miss(name, names)}"
                 )
+    for what, columns in asked.items():
+        if twice := [name for name in columns if columns.count(name) > 1]:
+            raise LstmoptError(
+                f"{what} names a column once, found {twice[0]!r} twice: name it once"
+            )
     for what in ("features", "known", "drop", "time"):
         if options.target in asked[what]:
             raise LstmoptError(
@@ -212,6 +218,9 @@ def _times(
             notices.append(f"the time was found in {' and '.join(columns)}")
         times, form = parse_times(frame, columns, options.day_first, notices, options.time_format)
         return times, msgspec.structs.replace(options, time=columns, time_format=form)
+    if counter := find_counter(frame, options.target):
+        notices.append(f"no time column: the rows are taken in the order of {counter}, one a step")
+        return _counted(frame[counter]), options
     text = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
     may_be_time = [n for n in text if frame[n].nunique() > len(frame) / 2]
     if in_python or not may_be_time:
@@ -222,6 +231,12 @@ def _times(
         f"{', '.join(may_be_time)}: name it with --time, say how it is written with --time-format, "
         "or leave out with --drop what is no time"
     )
+
+
+def _counted(column: pd.Series) -> pd.DatetimeIndex:
+    """Return a day for each number of a column that counts steps."""
+    days = pd.to_timedelta(column.to_numpy() - column.min(), unit="D")
+    return pd.DatetimeIndex(pd.Timestamp("2000-01-01") + days)
 
 
 def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex) -> pd.DatetimeIndex:

@@ -9,6 +9,9 @@ from lstmopt.data.options import DataOptions
 from lstmopt.data.steps import grid, put_on_steps, rows_on_grid
 from lstmopt.errors import LstmoptError
 
+_SEVERAL = 0.05
+"""The share of rows whose time stands again that is no slip of the pen."""
+
 
 def in_order(numbers: pd.DataFrame, options: DataOptions, notices: list[str]) -> pd.DataFrame:
     """Return rows in ascending order of their times, which are the index, each time once."""
@@ -27,6 +30,13 @@ def in_order(numbers: pd.DataFrame, options: DataOptions, notices: list[str]) ->
             remedy = (
                 'order = "midnight_ends_day" if 0:00 means 24:00' if midnight else "mend the times"
             )
+            again = times.duplicated() & ~numbers.reset_index().duplicated().to_numpy()
+            if again.mean() > _SEVERAL:
+                raise LstmoptError(
+                    f"a time stands once, found {int(again.sum())} that stand again with other "
+                    f"values, the first {times[again][0]}, and no column that tells several series "
+                    "apart: add one and choose with --series, or bring rows together with resample"
+                )
             raise LstmoptError(
                 f"times ascend, found {len(back)} rows that step back, the first in row {row + 1} "
                 f'({times[row]} after {times[row - 1]}): set order = "sort" in [data], or {remedy}'
@@ -74,13 +84,17 @@ def resampled(numbers: pd.DataFrame, options: DataOptions, notices: list[str]) -
     """Bring ascending rows together to those of the step that is asked for."""
     try:
         offset = pd.tseries.frequencies.to_offset(options.resample)
+        if offset.n < 1:
+            raise ValueError
     except ValueError:
         raise LstmoptError(
             f"resample is a step such as 15min, 1h, D, W or MS, found {options.resample!r}: "
             "change it"
         ) from None
-    # bins begin at the same times whenever a table begins
-    bins = numbers.resample(offset, origin="epoch")
+    # bins of hours or days begin at the same times whenever a table begins
+    fixed = isinstance(offset, pd.offsets.Tick)
+    fixed |= isinstance(offset, pd.offsets.Day) and pd.DatetimeIndex(numbers.index).tz is None
+    bins = numbers.resample(offset, origin="epoch" if fixed else "start_day")
     rows = bins.size()
     if (rows > 0).sum() > 1 and (rows > 0).mean() < 0.5:
         raise LstmoptError(

@@ -270,9 +270,11 @@ def _off(times: pd.DatetimeIndex, step: pd.Timedelta) -> pd.Timestamp:
 
 
 def _even(length: pd.Timedelta) -> str:
-    """Return the step of clocks that is nearest to a length."""
-    nearest = min(_EVEN, key=lambda even: abs(np.log(even / length)))
-    return str(pd.tseries.frequencies.to_offset(nearest).freqstr)
+    """Return the step of clocks or of a calendar that is as long as most steps, or longer."""
+    longer = next((even for even in _EVEN if even >= length * 0.95), None)
+    if longer is None:
+        return "MS"
+    return "W" if longer == 7 * _DAY else _alias(longer, pd.Timestamp(0))
 
 
 def _alias(length: pd.Timedelta, start: pd.Timestamp) -> str:
@@ -296,6 +298,9 @@ def _infer_months(times: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, str] | Non
         return None
     named = {"S": times.is_month_start, "E": times.is_month_end}
     calendar = times.normalize()
+    if ((times - calendar) != (times - calendar)[0]).any():  # midnights of another zone
+        calendar = times.round("D")
+        times = calendar.as_unit(times.unit)
     named["BE"] = calendar == calendar - pd.offsets.Day() + pd.offsets.BMonthEnd()
     named["BS"] = calendar == calendar + pd.offsets.Day() - pd.offsets.BMonthBegin()
     for edge, holds in named.items():

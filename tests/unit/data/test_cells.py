@@ -158,3 +158,11 @@ def test_columns_that_give_the_target_away_are_named(table):
 def test_a_value_far_from_all_others_is_said(table):
     table.loc[77, "load"] = 1e6
     assert any("1 values lie far" in notice for notice in read_series(table, LOAD).notices)
+
+
+def test_a_word_in_a_column_that_nobody_named_is_missing_and_said(table):
+    cells = table["wind"].astype(object)
+    cells[[3, 4]] = "calm", "ice"
+    series = read_series(table.assign(wind=cells), LOAD)
+    assert series.values[3, 1] == series.values[2, 1]
+    assert "wind: 2 cells are no numbers, the first 'calm': taken as missing" in series.notices

@@ -276,7 +276,12 @@ BROKEN = {
     "no time": (broken(lambda f: f.__setitem__("time", "noon")), LOAD, "'noon'"),
     "bad time": (broken(spoil(7, "time", "yesterday")), LOAD, "'yesterday' in line 9"),
     "time as input": (text_of(wave()), DataOptions(target="load", features=("time",)), "numbers"),
-    "text cell": (broken(spoil(7, "wind", "calm")), LOAD, "'calm' in line 9"),
+    "text cell": (broken(spoil(7, "load", "calm")), LOAD, "'calm' in line 9"),
+    "text cell of a feature": (
+        broken(spoil(7, "wind", "calm")),
+        DataOptions(target="load", features=("wind",)),
+        "'calm' in line 9",
+    ),
     "infinity": (broken(spoil(7, "wind", "inf")), LOAD, "finite numbers"),
     "unsorted, and a time twice": (broken(repeat), LOAD, 'order = "sort"'),
     "other values at one time": (
