@@ -55,6 +55,10 @@ def predict(
     from lstmopt.data.csv_reader import without_formula
     from lstmopt.forecasting.forecaster import Forecaster
 
+    if origins and future:
+        raise LstmoptError(
+            f"--origins looks back and --future ahead, found both ({', '.join(future)}): give one"
+        )
     forecaster = Forecaster.load(model)
     series = forecaster.read(table, _parse_future(future))
     for notice in series.notices:
@@ -77,8 +81,14 @@ def _parse_future(given: tuple[str, ...]) -> Path | dict[str, float | str] | Non
 
     files = [text for text in given if "=" not in text or Path(text).is_file()]
     if not files:
-        pairs = (text.partition("=") for text in given)
-        return {name: as_value(value) for name, _, value in pairs} or None
+        values: dict[str, float | str] = {}
+        for name, _, value in (text.partition("=") for text in given):
+            if name in values:
+                raise LstmoptError(
+                    f"--future gives a column one value, found {name} twice: leave one out"
+                )
+            values[name] = as_value(value)
+        return values or None
     if len(given) > 1:
         raise LstmoptError(
             f"--future is one table or COLUMN=VALUE for each column, found {', '.join(given)}: "

@@ -32,7 +32,7 @@ _QUOTES_SEEN = 100_000
 
 _DECIMALS = {
     ",": r"[-+]?(?:\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d+|0,\d+)",
-    ".": r"[-+]?(?:\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3})+\.\d+|0\.\d+)",
+    ".": r"[-+]?(?:\d+\.(?:\d{1,2}|\d{4,})|0\.\d+)",
 }
 """Numbers whose decimal mark can be no other."""
 
@@ -84,7 +84,7 @@ def parse_csv(
     _refuse_ragged(widths[first:end], starts[first:end], width, path)
     last = starts[end] - 1 if end < len(starts) else None
     body = "".join(lines[starts[first] - 1 : last]) if first < end else ""
-    decimal = _decimal(body, separator, notices) or decimal
+    decimal = _decimal(body, separator, decimal, notices)
     frame = _read(body, separator, decimal, names)
     if len(starts[first:end]) == len(frame):
         frame.index = pd.Index(starts[first:end], name=LINE)
@@ -343,30 +343,33 @@ def _split_at_blanks(lines: list[str]) -> Iterator[list[str]]:
     return iter(csv.reader(stripped, delimiter=" ", skipinitialspace=True))
 
 
-def _decimal(body: str, separator: str, notices: list[str]) -> str:
-    """Return the decimal mark that a text must have, empty where nothing in it says.
+def _decimal(body: str, separator: str, told: str, notices: list[str]) -> str:
+    """Return the decimal mark that a text must have, else the one that is told, else the likelier.
 
-    Between semicolons, 1,062 is a fraction where nothing says that it is not.
+    Empty where nothing says. 1,062 is a fraction between semicolons, and thousands in quotation
+    marks between commas.
     """
-    if separator == ",":
-        return "," if '"' in body and re.search(f'"\\s*{_DECIMALS[","]}\\s*"', body) else "."
-    edge = f'(?:^|{re.escape(separator)})\\s*"?\\s*'
-    end = f'\\s*"?\\s*(?={re.escape(separator)}|$)'
+    edge = re.escape(separator)
 
     def found(pattern: str) -> re.Match[str] | None:
-        return re.search(f"{edge}(?:{pattern}){end}", body, re.MULTILINE)
+        quote = '"' if separator == "," and "," in pattern else '"?'
+        field = rf"(?:^|{edge})\s*{quote}\s*(?:{pattern})\s*{quote}\s*(?={edge}|$)"
+        return re.search(field, body, re.MULTILINE)
 
-    if "," in body and found(_DECIMALS[","]):
+    commas = "," in body and (separator != "," or '"' in body)
+    if commas and found(_DECIMALS[","]):
         return ","
     if "." in body and found(_DECIMALS["."]):
         return "."
-    if separator == ";" and "," in body and (number := found(_GROUPED_COMMA)):
-        notices.append(
-            f"numbers such as {number[0].strip(separator).strip()} may be read in two ways: ',' "
-            "was taken as the decimal mark (decimal = '.' in [data] says that it is not)"
-        )
-        return ","
-    return ""
+    usual = {";": ",", ",": "."}.get(separator, "")
+    if told or not (commas and usual and (number := found(_GROUPED_COMMA))):
+        return told or ("." if separator == "," else "")
+    what = "the decimal mark" if usual == "," else "thousands"
+    notices.append(
+        f"numbers such as {number[0].strip(separator)} may be read in two ways: ',' was taken as "
+        f"{what} (decimal = {',.'[usual == ',']!r} in [data] says otherwise)"
+    )
+    return usual
 
 
 def _without_empty_rows(frame: pd.DataFrame, notices: list[str]) -> pd.DataFrame:

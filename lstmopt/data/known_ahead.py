@@ -31,6 +31,8 @@ def holiday_columns(times: pd.DatetimeIndex, country: str) -> pd.DataFrame:
         known = sorted(holidays.list_supported_countries())
         subdivisions = holidays.list_supported_countries().get(code)
         what = near_miss(part, list(subdivisions)) if subdivisions else near_miss(code, known)
+        if code.upper() in known and code != code.upper():
+            what = f"did you mean {country.upper()!r}?"
         raise LstmoptError(
             f"holidays names a country, with or without a part, as ISO 3166 does (US, DE-BY), "
             f"found {country!r}: {what}"

@@ -19,7 +19,7 @@ from lstmopt.data.known_ahead import HOLIDAYS, fill_known, holiday_columns, with
 from lstmopt.data.options import DataOptions
 from lstmopt.data.rows import fill_gaps, in_order, on_grid, resampled
 from lstmopt.data.series import Floats, Series, last_observed
-from lstmopt.data.several_series import choose_rows, refuse_several
+from lstmopt.data.several_series import choose_rows, refuse, refuse_several
 from lstmopt.data.steps import season_lengths
 from lstmopt.data.table_files import read_table
 from lstmopt.data.time_columns import find_counter, find_time_columns
@@ -88,6 +88,11 @@ def _read(
     rows = _read_rows(source, options, model is not None, notices, recent)
     numbers = in_order(rows.numbers, options, notices)
     known = [made for name in rows.reading.known for made in rows.inputs[name]]
+    if options.resample_with != "mean" and not options.resample:
+        raise LstmoptError(
+            f"resample_with says how rows are brought together, found {options.resample_with!r} "
+            "and no resample: name the step"
+        )
     if options.resample:
         numbers = resampled(numbers, options, notices)
     if len(numbers) < 3:
@@ -233,6 +238,17 @@ def _times(
     )
 
 
+def _refuse_blocks(frame: pd.DataFrame, names: list[str]) -> None:
+    """Refuse rows without times in which each word of a column stands in one block."""
+    for name in names:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            continue
+        words = frame[name].astype("str")
+        blocks = words.ne(words.shift()).cumsum().value_counts()
+        if 1 < len(blocks) == words.nunique() and blocks.min() >= _FEWEST_ROWS:
+            refuse(frame, (name,))
+
+
 def _counted(column: pd.Series) -> pd.DatetimeIndex:
     """Return a day for each number of a column that counts steps."""
     days = pd.to_timedelta(column.to_numpy() - column.min(), unit="D")
@@ -259,11 +275,15 @@ def _one_series(
     table: Table, times: pd.DatetimeIndex, reading: DataOptions
 ) -> tuple[Table, pd.DatetimeIndex, tuple[str, ...]]:
     """Return the rows of the series that was chosen, and the columns that tell it apart."""
-    may_tell = [n for n in table.frame.columns if n not in (*reading.time, reading.target)]
+    no_names = (*reading.time, reading.target, *reading.drop)
+    may_tell = [name for name in table.frame.columns if name not in no_names]
     kept, told_apart = choose_rows(table.frame, reading.series, may_tell)
     if not kept.all():
         table, times = replace(table, frame=table.frame[kept]), times[kept]
-    refuse_several(times, table.frame, [name for name in may_tell if name not in told_apart])
+    others = [name for name in may_tell if name not in told_apart]
+    refuse_several(times, table.frame, others)
+    if not reading.time and not isinstance(table.frame.index, _TIMES):
+        _refuse_blocks(table.frame, others)
     return table, times, told_apart
 
 
@@ -293,6 +313,12 @@ def _future(model: ForModel, rows: _Rows, notices: list[str]) -> Mapping[str, fl
     there += [text for text in rows.reading.series if "=" not in text]
     kept, _ = choose_rows(table.frame, there, list(table.frame.columns))
     table = replace(table, frame=table.frame[kept])
+    indexed = isinstance(table.frame.index, _TIMES)
+    if not indexed and not set(rows.reading.time) <= set(table.frame):
+        raise LstmoptError(
+            f"a table of the future says when, found no {', '.join(rows.reading.time)} among "
+            f"{', '.join(map(str, table.frame.columns))}: add it"
+        )
     given = [name for name in names if name in table.frame]
     if not given:
         raise LstmoptError(
@@ -366,9 +392,10 @@ def _series(
         numbers = numbers[[*past, *known]]
     times = pd.DatetimeIndex(numbers.index)
     observed = numbers[target].notna().to_numpy()
-    filled = fill_gaps(numbers, reading.max_gap, notices)
-    if known and observed.any():  # what is known of rows to come is there, or it is not known
-        to_come = times[int(np.flatnonzero(observed)[-1]) + 1 :]
+    until = int(np.flatnonzero(observed)[-1]) + 1 if observed.any() else len(numbers)
+    filled = fill_gaps(numbers, reading.max_gap, until, notices)
+    if known:  # what is known of rows to come is there, or it is not known
+        to_come = times[until:]
         filled.loc[to_come, known] = numbers.loc[to_come, known]
     return Series(
         target,

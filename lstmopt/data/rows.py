@@ -167,8 +167,11 @@ def _refuse_wide_gaps(times: pd.DatetimeIndex) -> None:
         )
 
 
-def fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.DataFrame:
-    """Fill gaps of up to ``limit`` rows forward, never from a later value; leave longer ones."""
+def fill_gaps(numbers: pd.DataFrame, limit: int, said_of: int, notices: list[str]) -> pd.DataFrame:
+    """Fill gaps of up to ``limit`` rows forward, never from a later value; leave longer ones.
+
+    Notices are of the first rows, ``said_of`` many: what comes after is still to come.
+    """
     filled = numbers.copy(deep=False)
     for name in numbers.columns:
         missing = numbers[name].isna()
@@ -178,7 +181,7 @@ def fill_gaps(numbers: pd.DataFrame, limit: int, notices: list[str]) -> pd.DataF
         length = missing.groupby(run).transform("sum")
         short = missing & (length <= limit)
         filled.loc[short, name] = numbers[name].ffill()[short]
-    gaps, left = numbers.isna(), filled.isna()
+    gaps, left = numbers[:said_of].isna(), filled[:said_of].isna()
     for what, columns in (("target", numbers.columns[:1]), ("inputs", numbers.columns[1:])):
         if count := int(gaps[columns].to_numpy().sum()):
             first = gaps[columns].any(axis=1).idxmax()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
@@ -61,22 +62,26 @@ def refuse_several(times: pd.DatetimeIndex, frame: pd.DataFrame, may_tell: Itera
         for names in combinations(candidates, count):
             keys = frame[list(names)].astype("str").assign(**{"": times.to_numpy()})
             if not keys.duplicated().any():
-                _refuse(frame, names)
+                refuse(frame, names)
 
 
-def _refuse(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
+def refuse(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
+    """Refuse a table whose series are told apart by these columns; the sentence chooses one."""
     rows = frame[list(names)].drop_duplicates()
     first = [str(_names(rows[name]).iloc[0]) for name in names]
     if len(names) == 1:
-        which, choice = f"column {names[0]!r}", f"--series {_quoted(first[0])}"
+        which, choice = f"column {names[0]!r}", f"--series {shlex.quote(first[0])}"
         shown = _list(_names(rows[names[0]]).unique())
     else:
         which = f"columns {' and '.join(map(repr, names))}"
         pairs = [f"{name}={value}" for name, value in zip(names, first, strict=True)]
-        choice, shown = " ".join(f"--series {_quoted(pair)}" for pair in pairs), ", ".join(pairs)
+        choice, shown = (
+            " ".join(f"--series {shlex.quote(pair)}" for pair in pairs),
+            ", ".join(pairs),
+        )
     raise LstmoptError(
         f"a study is of one series, found {len(rows)} in the table, told apart by {which} "
-        f"({shown}): choose one with {choice}"
+        f"({shown}): choose one with {choice}, or leave it out with --drop"
     )
 
 
@@ -100,7 +105,3 @@ def _names(column: pd.Series) -> pd.Series:
 def _list(names: Iterable[object]) -> str:
     shown = [str(name) for name in names]
     return ", ".join(shown[:4]) + (", …" if len(shown) > 4 else "")
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text else text

@@ -296,11 +296,11 @@ def _infer_months(times: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, str] | Non
     length = int(kinds[counts.argmax()])
     if counts.max() * 2 < len(months):
         return None
-    named = {"S": times.is_month_start, "E": times.is_month_end}
     calendar = times.normalize()
     if ((times - calendar) != (times - calendar)[0]).any():  # midnights of another zone
         calendar = times.round("D")
         times = calendar.as_unit(times.unit)
+    named = {"S": times.is_month_start, "E": times.is_month_end}
     named["BE"] = calendar == calendar - pd.offsets.Day() + pd.offsets.BMonthEnd()
     named["BS"] = calendar == calendar + pd.offsets.Day() - pd.offsets.BMonthBegin()
     for edge, holds in named.items():

@@ -28,6 +28,11 @@ _UNREADABLE = (
 _TELLING = 65536
 """Bytes from which an encoding is guessed."""
 
+_WESTERN = frozenset(map(chr, range(32, 127))) | set(
+    "\t\r\nàáâãäåæçèéêëìíîïñòóôõöøœùúûüýÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØŒÙÚÛÜÝ€£§°²³µ·º½«»–—‘’“”…¡¿\xa0"
+)
+"""Characters of Western Europe's languages: a text of nothing else is one of them."""
+
 _COMMON = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp437", "mac_roman"),
     *("shift_jis", "gb18030", "big5", "euc_kr"),
@@ -147,6 +152,9 @@ def _guess_encoding(content: bytes, target: str) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     telling = b"\n".join(line for line in content.splitlines() if not line.isascii())[:_TELLING]
+    with contextlib.suppress(UnicodeDecodeError):
+        if target.isascii() and _WESTERN.issuperset(telling.decode("cp1252")):
+            return "cp1252"
     guesses = [match.encoding for match in from_bytes(telling, cp_exclusion=_MARKED)]
     if not target.isascii():
         for encoding in (*guesses, *_COMMON):

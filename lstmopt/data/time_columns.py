@@ -32,7 +32,8 @@ _COMMON = ("min", "mn", "mo", "mes", "period", "julian")
 """Names of parts that other columns have too, such as a minimum."""
 
 _CALLED = r"time|date|datum|stamp|epoch|unix|(^|_)(ts|at|dt)$"
-_CLOCKS = (*PARTS["hour"], "time", "hours", "clock", "uhrzeit", "zeit")
+_PERIODS = ("period", "settlement_period", "settlementperiod", "interval")
+_CLOCKS = (*PARTS["hour"], "time", "hours", "clock", "uhrzeit", "zeit", *_PERIODS)
 _CLOCK = r"\d{1,2}[:.]\d{2}([:.]\d{2})?(\s*[AaPp][Mm])?|\d{1,2}\s*[AaPp][Mm]|\d\d?\s*[-–]\s*\d\d?"
 
 
@@ -163,8 +164,11 @@ def _has_clock(column: pd.Series) -> bool:
 
 
 def _is_clock(column: pd.Series) -> bool:
-    numeric = pd.api.types.is_numeric_dtype(column)
-    return bool(column.between(0, 240_000).all()) if numeric else _is_clock_text(column)
+    if not pd.api.types.is_numeric_dtype(column):
+        return _is_clock_text(column)
+    if plain_name(str(column.name)) in _PERIODS:  # of half or quarter hours
+        return any(most - 4 <= column.max() <= most for most in (50, 100))
+    return bool(column.between(0, 240_000).all())
 
 
 def _is_clock_text(column: pd.Series) -> bool:

@@ -84,7 +84,7 @@ def as_text(column: pd.Series) -> pd.Series:
     """Return cells as text; days of a datetime column without their midnight."""
     days = pd.api.types.is_datetime64_any_dtype(column)
     text: pd.Series = column.dt.strftime("%Y-%m-%d") if days else column.astype("str").str.strip()
-    return text
+    return text.fillna("")
 
 
 def number_format(column: pd.Series) -> str:
@@ -92,7 +92,7 @@ def number_format(column: pd.Series) -> str:
 
     Empty where they say none.
     """
-    given = sample_of(column.dropna())
+    given = sample_of(column[np.isfinite(column.to_numpy(float, na_value=np.nan))])
     if not len(given):
         return ""
     digits = len(str(int(abs(given).max())))
@@ -105,11 +105,12 @@ def number_format(column: pd.Series) -> str:
 
 def read_numbers(column: pd.Series, form: str) -> pd.Series:
     """Read numbers in a format, NaT where it does not fit."""
+    column = column.where(np.isfinite(column.to_numpy(float, na_value=np.nan)))
     if form in get_args(Unit):
         return _since_1970(column, form)
     if form == "excel":
         return pd.to_datetime(column, unit="D", origin="1899-12-30", errors="coerce").dt.round("s")
-    text = column.map("{:.0f}".format, na_action="ignore").astype("str")
+    text = column.map("{:.0f}".format, na_action="ignore").astype("str").fillna("")
     return _read(text, form)
 
 
@@ -249,6 +250,13 @@ def _in_order(forms: Sequence[str], day_first: bool | None) -> Iterator[str]:
 
 def _read(text: pd.Series, form: str) -> pd.Series:
     """Read text in one format, NaT where it does not fit."""
+    try:
+        return _parse(text, form)
+    except (ValueError, OverflowError, NotImplementedError):  # of years that no calendar has
+        return pd.Series(pd.NaT, text.index, dtype="datetime64[us]")
+
+
+def _parse(text: pd.Series, form: str) -> pd.Series:
     if form in get_args(Unit) or form == "excel":
         return read_numbers(pd.to_numeric(text, errors="coerce"), form)
     if form == "quarter":

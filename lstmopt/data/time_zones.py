@@ -69,6 +69,8 @@ def _known(zone: str) -> str:
 
 def _localize(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
     """Read times without a zone as those of one; of an hour that stands twice, one is the later."""
+    if (times == times.normalize()).all():  # a day begins an hour later where clocks skip its 0:00
+        return times.tz_localize(zone, ambiguous=~_second(times), nonexistent="shift_forward")
     first = times.tz_localize(zone, ambiguous=~_second(times), nonexistent="NaT")
     if first.hasnans:
         row = int(np.flatnonzero(first.isna())[0])

@@ -160,11 +160,15 @@ def _parse_column(
     best = whole[found]
     if best.isna().any():
         row = int(np.flatnonzero(best.isna())[0])
+        cell = "an empty cell" if pd.isna(column.iloc[row]) else repr(str(column.iloc[row]))
+        remedy = "say how a time is written with --time-format, or name another column with --time"
+        remedy = f"write them as {time_format}" if time_format else remedy
         raise LstmoptError(
-            f"every row of a time column holds a time, found {str(column.iloc[row])!r} in "
-            f"{place(column, row)} of {column.name} ({int(best.isna().sum())} such rows): mend "
-            "them, say how a time is written with --time-format, or name another column with --time"
+            f"every row of a time column holds a time, found {cell} in {place(column, row)} of "
+            f"{column.name} ({int(best.isna().sum())} such rows): mend them, {remedy}"
         )
+    if time_format and found != time_format:
+        notices.append(f"times are not written as before ({time_format}): read as {found}")
     if any(not other.equals(best) for other in whole.values()):
         notices.append(
             f"day and month fit in either order in all {len(column)} times, the first "

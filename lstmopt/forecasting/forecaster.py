@@ -156,6 +156,13 @@ class Forecaster:
         """
         horizon = self.shape.horizon
         last = last_observed(series) - 1 - horizon
+        most = last + 2 - self.shape.window
+        if origins > most:
+            raise LstmoptError(
+                f"a look back goes as far as there are {self.shape.window} rows before it, found "
+                f"{origins} forecasts asked for and {max(most, 0)} possible: ask for fewer or give "
+                "a longer table"
+            )
         rows = np.arange(last - origins + 1, last + 1)
         forecasts = self.forecast(self._inputs_until(series, rows.tolist()))
         leads = np.arange(1, horizon + 1)
