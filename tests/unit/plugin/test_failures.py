@@ -53,7 +53,7 @@ NO_NUMBERS = [None, "0.5", b"1", [1.0], {}, object(), 1j]
 
 
 @pytest.mark.parametrize("kind", ["static", "learned"])
-@pytest.mark.parametrize("found", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("found", NO_NUMBERS, ids=lambda found: type(found).__name__)
 def test_an_objective_that_gives_no_number_is_named(kind, found):
     objective = objective_of(lambda _: found, kind)
     with pytest.raises(LstmoptError, match=r"a .*number, found .* from objective 'mine' of mine.p"):
