@@ -6,6 +6,8 @@ from collections import Counter
 
 import click
 
+from lstmopt.errors import LstmoptError
+
 
 class StrictGroup(click.Group):
     """A group whose commands refuse what click would take silently: the last of two values."""
@@ -21,9 +23,8 @@ class StrictGroup(click.Group):
             for parameter, times in Counter(given).items():
                 once = isinstance(parameter, click.Option) and not parameter.multiple
                 if once and times > 1:
-                    raise click.UsageError(
+                    raise LstmoptError(
                         f"an option that takes one value stands once, found {parameter.opts[0]} "
-                        f"{times} times: leave one out",
-                        ctx,
+                        f"{times} times: leave one out"
                     )
         return name, command, rest
