@@ -14,27 +14,27 @@ import pandas as pd
 
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.columns import ColumnReader, notes_on
-from lstmopt.data.csv_reader import Table, refuse_repeated_names
-from lstmopt.data.known_ahead import HOLIDAYS, fill_known, holiday_columns, with_rows_to_come
+from lstmopt.data.csv_reader import Table
+from lstmopt.data.known_ahead import (
+    HOLIDAYS,
+    fill_known,
+    given_ahead,
+    with_holidays,
+    with_rows_to_come,
+)
 from lstmopt.data.options import DataOptions
+from lstmopt.data.raw_table import TIMES, Source, load_table, times_of
 from lstmopt.data.rows import fill_gaps, in_order, on_grid, resampled
 from lstmopt.data.series import Floats, Series, last_observed
 from lstmopt.data.several_series import choose_rows, refuse, refuse_several
 from lstmopt.data.steps import season_lengths
-from lstmopt.data.table_files import read_table
-from lstmopt.data.time_columns import find_counter, find_time_columns
 from lstmopt.data.time_zones import in_zone
-from lstmopt.data.timestamps import parse_times
 from lstmopt.errors import LstmoptError, near_miss
-
-Source = str | Path | pd.DataFrame
 
 _FEWEST_ROWS = 20
 
 _ROWS_TO_SPARE = 2_000
 """Rows of a long file that are read for a forecast beyond those that it needs."""
-
-_TIMES = pd.DatetimeIndex | pd.PeriodIndex
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,14 @@ def _read(
     numbers, step = on_grid(numbers, model.step if model else "", notices)
     if model:
         numbers = with_rows_to_come(numbers, step, options.target, model.horizon)
-        numbers = fill_known(numbers, _future(model, rows, notices))
+        numbers = fill_known(numbers, given_ahead(model.future, rows.reading, notices))
     if options.holidays:
         if not rows.timed:
             raise LstmoptError(
                 "holidays need times, found rows without any: name the column that holds them "
                 "with --time, or leave holidays out"
             )
-        if own := [name for name in HOLIDAYS if name in numbers and not model]:
-            notices.append(f"{' and '.join(own)} of the table stay; rows to come are derived")
-        numbers, known = _with_holidays(numbers, known, options.holidays)
+        numbers, known = with_holidays(numbers, known, options.holidays, notices)
     if not model:
         numbers = _without_constant(numbers, rows.reading, notices)
         known = [name for name in known if name in numbers]
@@ -130,9 +128,9 @@ def _read_rows(
     notices: list[str],
     recent: int | None = None,
 ) -> _Rows:
-    table = _load(source, options, notices, recent)
+    table = load_table(source, options, notices, recent)
     _check_names(table.frame, options)
-    times, reading = _times(table.frame, options, isinstance(source, pd.DataFrame), notices)
+    times, reading = times_of(table.frame, options, isinstance(source, pd.DataFrame), notices)
     if recent:  # rows from all over the file were there to see that it ascends
         _require_ascending(times)
         table, times = replace(table, frame=table.frame[-recent:]), times[-recent:]
@@ -152,29 +150,8 @@ def _read_rows(
         known=tuple(known),
     )
     inputs = {name: columns.made_of(name) for name in (*past, *known)}
-    timed = bool(reading.time) or isinstance(table.frame.index, _TIMES)
+    timed = bool(reading.time) or isinstance(table.frame.index, TIMES)
     return _Rows(numbers.set_axis(times), inputs, reading, timed)
-
-
-def _load(
-    source: Source, options: DataOptions, notices: list[str], recent: int | None = None
-) -> Table:
-    """Return a raw table whose columns have names of text, each once."""
-    if isinstance(source, pd.DataFrame):
-        frame = source.copy(deep=False)
-        if isinstance(frame.index, pd.MultiIndex) or frame.index.inferred_type == "string":
-            frame = frame.reset_index()
-        elif frame.index.inferred_type in ("date", "datetime"):
-            frame.index = pd.to_datetime(frame.index)
-        if isinstance(frame.columns, pd.MultiIndex):
-            names = [" ".join(filter(None, map(str, levels))) for levels in frame.columns]
-            frame.columns = pd.Index(names)
-        table = Table(frame)
-    else:
-        table = read_table(source, options, notices, recent)
-    table.frame.columns = pd.Index([str(name) for name in table.frame.columns])
-    refuse_repeated_names(list(table.frame.columns))
-    return table
 
 
 def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
@@ -190,7 +167,7 @@ def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
     asked |= {"known": tuple(n for n in options.known if n not in derived)}
     asked |= {"drop": options.drop, "time": options.time}
     for what, columns in asked.items():
-        if what == "time" and isinstance(frame.index, _TIMES):
+        if what == "time" and isinstance(frame.index, TIMES):
             continue
         for name in columns:
             if name not in names:
@@ -210,62 +187,6 @@ def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
             )
 
 
-def _times(
-    frame: pd.DataFrame, options: DataOptions, in_python: bool, notices: list[str]
-) -> tuple[pd.DatetimeIndex, DataOptions]:
-    """Return the times of rows, and the columns and the format that they were read from."""
-    named = [name for name in options.time if name in frame]
-    if not named and isinstance(frame.index, _TIMES):
-        return _index_times(frame.index), options
-    columns = tuple(named) or tuple(n for n in find_time_columns(frame) if n != options.target)
-    if columns:
-        if not named:
-            notices.append(f"the time was found in {' and '.join(columns)}")
-        times, form = parse_times(frame, columns, options.day_first, notices, options.time_format)
-        return times, msgspec.structs.replace(options, time=columns, time_format=form)
-    if counter := find_counter(frame, options.target):
-        notices.append(f"no time column: the rows are taken in the order of {counter}, one a step")
-        return _counted(frame[counter]), options
-    text = [n for n in frame.columns if not pd.api.types.is_numeric_dtype(frame[n])]
-    may_be_time = [n for n in text if frame[n].nunique() > len(frame) / 2]
-    if in_python or not may_be_time:
-        notices.append(f"no time column: the {len(frame)} rows are taken in order, one a step")
-        return pd.date_range("2000-01-01", periods=len(frame), freq="D"), options
-    raise LstmoptError(
-        f"a time is a column in a format that can be told, found none among "
-        f"{', '.join(may_be_time)}: name it with --time, say how it is written with --time-format, "
-        "or leave out with --drop what is no time"
-    )
-
-
-def _refuse_blocks(frame: pd.DataFrame, names: list[str]) -> None:
-    """Refuse rows without times in which each word of a column stands in one block."""
-    for name in names:
-        if pd.api.types.is_numeric_dtype(frame[name]):
-            continue
-        words = frame[name].astype("str")
-        blocks = words.ne(words.shift()).cumsum().value_counts()
-        if 1 < len(blocks) == words.nunique() and blocks.min() >= _FEWEST_ROWS:
-            refuse(frame, (name,))
-
-
-def _counted(column: pd.Series) -> pd.DatetimeIndex:
-    """Return a day for each number of a column that counts steps."""
-    days = pd.to_timedelta(column.to_numpy() - column.min(), unit="D")
-    return pd.DatetimeIndex(pd.Timestamp("2000-01-01") + days)
-
-
-def _index_times(index: pd.DatetimeIndex | pd.PeriodIndex) -> pd.DatetimeIndex:
-    times = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
-    if times.hasnans:
-        row = int(np.flatnonzero(times.isna())[0])
-        raise LstmoptError(
-            f"every row has a time, found none in row {row + 1} of the index "
-            f"({int(np.sum(times.isna()))} such rows): mend or leave out these rows"
-        )
-    return times
-
-
 def _require_ascending(times: pd.DatetimeIndex) -> None:
     if not times.is_monotonic_increasing:
         raise LstmoptError("times ascend, found rows that step back: read all of them")
@@ -282,65 +203,9 @@ def _one_series(
         table, times = replace(table, frame=table.frame[kept]), times[kept]
     others = [name for name in may_tell if name not in told_apart]
     refuse_several(times, table.frame, others)
-    if not reading.time and not isinstance(table.frame.index, _TIMES):
+    if not reading.time and not isinstance(table.frame.index, TIMES):
         _refuse_blocks(table.frame, others)
     return table, times, told_apart
-
-
-def _future(model: ForModel, rows: _Rows, notices: list[str]) -> Mapping[str, float | pd.Series]:
-    """Return what is known in advance of rows to come, by the names of the model's inputs."""
-    if model.future is None:
-        return {}
-    names = rows.reading.known
-    if isinstance(model.future, Mapping):
-        for name in model.future:
-            if name not in names:
-                raise LstmoptError(
-                    f"future gives columns known in advance, found {name!r}: "
-                    f"{near_miss(name, list(names))}"
-                )
-            known = rows.reading.categories.get(name, ())
-            if known and (value := str(model.future[name])) not in known:
-                raise LstmoptError(
-                    f"{name} is one of the categories that the model knows, found {value!r}: "
-                    f"{near_miss(value, list(known))}"
-                )
-        frame = pd.DataFrame({name: [value] for name, value in model.future.items()})
-        columns = ColumnReader(Table(frame), rows.reading, True, notices)
-        return {str(n): float(c.iloc[0]) for n, c in columns.read(list(model.future)).items()}
-    table = _load(model.future, msgspec.structs.replace(rows.reading, target=""), notices)
-    there = [text for text in rows.reading.series if text.partition("=")[0] in table.frame]
-    there += [text for text in rows.reading.series if "=" not in text]
-    kept, _ = choose_rows(table.frame, there, list(table.frame.columns))
-    table = replace(table, frame=table.frame[kept])
-    indexed = isinstance(table.frame.index, _TIMES)
-    if not indexed and not set(rows.reading.time) <= set(table.frame):
-        raise LstmoptError(
-            f"a table of the future says when, found no {', '.join(rows.reading.time)} among "
-            f"{', '.join(map(str, table.frame.columns))}: add it"
-        )
-    given = [name for name in names if name in table.frame]
-    if not given:
-        raise LstmoptError(
-            f"future gives columns known in advance ({', '.join(names) or 'this model has none'}), "
-            f"found {', '.join(map(str, table.frame.columns))}: add them or leave it out"
-        )
-    times, _ = _times(table.frame, rows.reading, False, [])
-    times = in_zone(times, rows.reading.timezone, notices)
-    columns = ColumnReader(table, rows.reading, True, notices)
-    numbers = columns.read(given).set_axis(times)
-    return {str(name): numbers[name][~times.duplicated()] for name in numbers}
-
-
-def _with_holidays(
-    numbers: pd.DataFrame, known: list[str], country: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """Add the holidays of a country, or fill them in for rows to come where they are columns."""
-    derived = holiday_columns(pd.DatetimeIndex(numbers.index), country)
-    there = [name for name in HOLIDAYS if name in numbers]
-    numbers = fill_known(numbers, {name: derived[name] for name in there})
-    numbers = numbers.join(derived.drop(columns=there))
-    return numbers, list(dict.fromkeys([*known, *HOLIDAYS]))
 
 
 def _without_constant(
@@ -362,6 +227,17 @@ def _without_constant(
     if constant:
         notices.append(f"constant columns were left out: {', '.join(constant)}")
     return numbers.drop(columns=constant)
+
+
+def _refuse_blocks(frame: pd.DataFrame, names: list[str]) -> None:
+    """Refuse rows without times in which each word of a column stands in one block."""
+    for name in names:
+        if pd.api.types.is_numeric_dtype(frame[name]):
+            continue
+        words = frame[name].astype("str")
+        blocks = words.ne(words.shift()).cumsum().value_counts()
+        if 1 < len(blocks) == words.nunique() and blocks.min() >= _FEWEST_ROWS:
+            refuse(frame, (name,))
 
 
 def _kept(rows: _Rows, numbers: pd.DataFrame, known: list[str]) -> DataOptions:

@@ -62,12 +62,12 @@ def find_time_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     return found or tuple(text[:1])
 
 
-def find_counter(frame: pd.DataFrame, target: str) -> str | None:
+def find_counter(frame: pd.DataFrame) -> str | None:
     """Return the column that counts the steps of a series without times, or of several."""
     by_name = _by_name(frame)
     for name in (*NAMES, "t", "step", "index", "idx", "n", "row"):
         column = by_name.get(name)
-        if column is None or column == target or not pd.api.types.is_integer_dtype(frame[column]):
+        if column is None or not pd.api.types.is_integer_dtype(frame[column]):
             continue
         steps = np.diff(frame[column].to_numpy())
         if len(steps) and (steps == 1).mean() > 0.5 and frame[column].nunique() > 1:

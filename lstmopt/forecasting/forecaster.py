@@ -17,7 +17,8 @@ import torch
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.cells import one_hot_names
 from lstmopt.data.options import DataOptions
-from lstmopt.data.read_series import ForModel, Source, read_series
+from lstmopt.data.raw_table import Source
+from lstmopt.data.read_series import ForModel, read_series
 from lstmopt.data.scaling import Scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, next_times, truncate
 from lstmopt.data.windows import Shape

@@ -115,7 +115,7 @@ def test_a_future_that_is_not_known_is_one_sentence(run, arguments, words):
     ],
 )
 def test_an_option_that_takes_one_value_stands_once(arguments):
-    with pytest.raises(LstmoptError, match="stands once, found --.* 2 times"):
+    with pytest.raises(LstmoptError, match=r"stands once, found --.* 2 times"):
         call(*arguments)
 
 

@@ -149,6 +149,14 @@ def test_a_time_is_found_in_whatever_columns_it_stands(tmp_path, columns):
     np.testing.assert_allclose(series.values[:, 0], values(len(times)))
 
 
+def test_a_column_that_is_dropped_is_no_time(tmp_path):
+    frame = table(read=DAYS.strftime("%Y-%m-%d")).assign(date="2019-05-05")
+    series = from_csv(frame, tmp_path, DataOptions(target="load", drop=("date",)))
+    assert (series.times[0], series.step) == (DAYS[0], "D")
+    alone = from_csv(frame[["date", "load"]], tmp_path, DataOptions(target="load", drop=("date",)))
+    assert "no time column" in alone.notices[0]
+
+
 def test_a_minimum_is_no_minute(tmp_path):
     parts = {"Year": DAYS.year, "Month": DAYS.month, "Day": DAYS.day, "Hour": 9}
     series = from_csv(table(**parts, Min=values(400).round() + 40), tmp_path)

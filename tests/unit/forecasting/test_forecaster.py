@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from lstmopt.data.options import DataOptions
-from lstmopt.data.read_series import Source, read_series
+from lstmopt.data.raw_table import Source
+from lstmopt.data.read_series import read_series
 from lstmopt.data.scaling import fit_scaling
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
