@@ -16,7 +16,7 @@ from lstmopt.cli.strict_group import StrictGroup
 if TYPE_CHECKING:
     from lstmopt.plugin.strategy import Kind
 
-KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective"])
+KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective", "baseline"])
 _WIDTH, _MARGIN = 100, " " * 6
 """Of what is said of an option."""
 

@@ -163,6 +163,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         pruner: The pruner's name and options.
         tell_stopped: What the sampler is told of stopped trials, None for what serves it best.
         limits: What a forecaster may cost at most.
+        baselines: Forecasts that a network has to beat, by registered names with their options
+            (``NAME:KEY=VALUE,…``); None for all.
         warm_start: The warm start's name and options, and what it learns from.
         budget: When the search ends.
         finalists: How the front is refitted and one candidate chosen.
@@ -186,6 +188,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
     tell_stopped: TellStopped | None = None
     limits: Limits = Limits()
+    baselines: tuple[str, ...] | None = None
     warm_start: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
     budget: BudgetOptions = BudgetOptions()
     finalists: FinalistOptions = FinalistOptions()

@@ -1,36 +1,131 @@
-"""The forecasts that a network has to beat: repeat, seasonal naive, ridge on the window."""
+"""The bar: forecasts that a network has to beat, fitted, chosen on validation, and timed."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.windows import Part
-from lstmopt.training.scores import Scores, score
+from lstmopt.errors import LstmoptError
+from lstmopt.plugin.failures import PluginErrors, wrong_answer
+from lstmopt.plugin.options import make
+from lstmopt.plugin.registry import Registry
+from lstmopt.plugin.strategy import Named, described
+from lstmopt.training.metrics import Scores, score
 
 Forecast = Callable[[Part], NDArray[np.float32]]
 """Maps a part to forecasts [windows, horizon] of its scaled target, at ``part.origins()``."""
 
-_ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
+_TIMINGS = 20
+_ROWS_TO_TIME = 5_000
+"""The latest rows of a part, from which one forecast is timed."""
+
+
+class Baseline(Protocol):
+    """What a baseline's strategy makes."""
+
+    def fit(self, train: Part, validation: Part, seasons: Sequence[int]) -> Forecast | None:
+        """Fit on training rows; what it has to choose, it chooses on validation.
+
+        Args:
+            train: Windows and their targets, scaled; see `data.windows.Part`.
+            validation: What follows, with inputs that reach back into ``train``.
+            seasons: Plausible season lengths, in rows; there may be none.
+
+        Returns:
+            The forecast, None where this series cannot have one.
+        """
+
+
+@dataclass(frozen=True)
+class FittedBaseline:
+    """A baseline ready to forecast.
+
+    ``validation`` are its scores there, ``latency_ms`` what one forecast takes. All three are None
+    for a baseline that the series cannot have.
+    """
+
+    name: str
+    forecast: Forecast | None
+    validation: Scores | None = None
+    latency_ms: float | None = None
 
 
 def fit_baselines(
-    train: Part, validation: Part, seasons: tuple[int, ...]
-) -> dict[str, Forecast | None]:
-    """Return each baseline ready to forecast; None for a season that the series does not have.
+    registry: Registry,
+    names: Iterable[str] | None,
+    train: Part,
+    validation: Part,
+    seasons: Sequence[int],
+) -> list[FittedBaseline]:
+    """Fit baselines by name, ``NAME`` or ``NAME:KEY=VALUE,…``; all that there are for None.
 
-    The season and ridge's penalty are chosen on the validation part; nothing is fitted after it.
+    Raises LstmoptError for a name that is not registered, and where a plug-in fails.
     """
-    usable = [s for s in seasons if s < validation.rows[0] - validation.shape.window]
-    seasonal = [_seasonal_naive(season) for season in usable]
-    return {
-        "repeat": repeat,
-        "seasonal_naive": _best(seasonal, validation),
-        "ridge": _best([f for a in _ALPHAS if (f := _ridge(train, a)) is not None], validation),
-    }
+    chosen = registry.names("baseline") if names is None else list(names)
+    return [_fit(registry, text, train, validation, seasons) for text in chosen]
+
+
+def _fit(
+    registry: Registry, text: str, train: Part, validation: Part, seasons: Sequence[int]
+) -> FittedBaseline:
+    named = Named.parse(text)
+    strategy = registry.strategy("baseline", named.name)
+    made, who = make(strategy, "baseline", named.options), described("baseline", strategy)
+    if not callable(getattr(made, "fit", None)):
+        rule = "a baseline strategy makes what has fit"
+        raise LstmoptError(wrong_answer(rule, type(made).__name__, who))
+    with PluginErrors(who):
+        forecast = made.fit(train, validation, tuple(seasons))
+        if forecast is None:
+            return FittedBaseline(named.name, None)
+        checked = _Checked(forecast, who)
+        latency = time_forecast(checked, validation)
+        return FittedBaseline(named.name, checked, score_part(checked, validation), latency)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A plug-in's forecast, held to a finite number a window and lead."""
+
+    forecast: Forecast
+    who: str
+
+    def __call__(self, part: Part) -> NDArray[np.float32]:
+        with PluginErrors(self.who):
+            found = np.asarray(self.forecast(part), np.float32)
+        shape = (len(part.origins()), part.shape.horizon)
+        if found.shape != shape or not np.isfinite(found).all():
+            rule = f"a baseline forecasts a finite number for each of [windows, horizon] {shape}"
+            raise LstmoptError(wrong_answer(rule, f"shape {found.shape}", self.who))
+        return found
+
+
+def time_forecast(forecast: Forecast, part: Part) -> float:
+    """Return what one forecast from a part's last window takes, in milliseconds (the median)."""
+    origin = int(part.origins()[-1])
+    first = max(0, origin + 1 - _ROWS_TO_TIME)
+    end = origin + 1 + part.shape.horizon
+    one = replace(
+        part,
+        inputs=part.inputs[first:end],
+        usable=part.usable[first:end],
+        targets=part.targets[first:end],
+        scored=part.scored[first:end],
+        rows=(origin + 1 - first, end - first),
+    )
+    taken = []
+    for _ in range(_TIMINGS):
+        start = time.perf_counter()
+        forecast(one)
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken) * 1000
 
 
 def score_part(forecast: Forecast, part: Part) -> Scores:
@@ -39,73 +134,21 @@ def score_part(forecast: Forecast, part: Part) -> Scores:
     return score(forecast(part), targets, mask)
 
 
-def _best(forecasts: list[Forecast], validation: Part) -> Forecast | None:
+def best_on(validation: Part, forecasts: Iterable[Forecast]) -> Forecast | None:
+    """Return the forecast whose squared error on validation is lowest, None where there is none."""
     return min(forecasts, key=lambda f: score_part(f, validation).mse, default=None)
+
+
+def window_lengths(train: Part, seasons: Sequence[int], most: int) -> list[int]:
+    """Return lengths to look back: the network's window, one season and two, up to ``most`` rows.
+
+    None is longer than a quarter of the training part.
+    """
+    longest = min(most, train.rows[1] // 4)
+    wanted = {train.shape.window, *seasons, *(2 * season for season in seasons)}
+    return sorted(n for n in wanted if n <= longest) or [train.shape.window]
 
 
 def repeat(part: Part) -> NDArray[np.float32]:
     """Repeat the last value [windows, horizon]."""
     return np.repeat(part.targets[part.origins()][:, None], part.shape.horizon, axis=1)
-
-
-def _seasonal_naive(season: int) -> Forecast:
-    """Repeat the value one season before (Hyndman and Athanasopoulos, FPP3, section 5.2)."""
-
-    def forecast(part: Part) -> NDArray[np.float32]:
-        origins, leads = part.origins(), np.arange(1, part.shape.horizon + 1)
-        rows = origins[:, None] + leads - season * -(-leads // season)  # [windows, horizon]
-        there = (rows >= 0) & part.usable[np.maximum(rows, 0)]
-        return np.where(there, part.targets[np.maximum(rows, 0)], repeat(part))
-
-    return forecast
-
-
-def _ridge(train: Part, alpha: float) -> Forecast | None:
-    """Regress every lead on the flattened window: the same inputs as the network's.
-
-    On the most windows that fit in the memory of a small machine, evenly spread: those with all of
-    their targets, or where there are none, for each lead those that have it. None where a lead has
-    no target at all.
-    """
-    from scipy.linalg import LinAlgWarning
-    from sklearn.linear_model import Ridge  # takes most of a second
-
-    origins = train.origins()
-    origins = origins[:: -(-len(origins) // _MOST_WINDOWS)]
-    targets, mask = train.gather_targets(origins)
-    whole = mask.all(axis=1)
-    there: NDArray[np.bool_] = whole.reshape(-1, 1) if whole.any() else mask
-    if not there.any(0).all():
-        return None
-    leads = np.array_split(np.arange(targets.shape[1]), there.shape[1])
-    with warnings.catch_warnings():
-        # of columns that repeat each other, which the penalty is for
-        warnings.simplefilter("ignore", LinAlgWarning)
-        models = [
-            Ridge(alpha=alpha).fit(_flatten(train, origins[rows]), targets[rows][:, of])
-            for rows, of in zip(there.T, leads, strict=True)
-        ]
-
-    def forecast(part: Part) -> NDArray[np.float32]:
-        origins = part.origins()
-        every = np.array_split(origins, -(-len(origins) // _MOST_WINDOWS))
-        answer: NDArray[np.float32] = np.empty((len(origins), part.shape.horizon), np.float32)
-        first = 0
-        for some in every:
-            inputs = _flatten(part, some)
-            for model, of in zip(models, leads, strict=True):
-                predicted = model.predict(inputs)
-                answer[first : first + len(some), of] = predicted.reshape(len(some), -1)
-            first += len(some)
-        return answer
-
-    return forecast
-
-
-_MOST_WINDOWS = 100_000
-"""Windows that ridge looks at in one go, the most that it is fitted on."""
-
-
-def _flatten(part: Part, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-    inputs = part.gather_inputs(origins)  # [windows, window, features]
-    return inputs.reshape(len(inputs), -1)

@@ -42,5 +42,10 @@ def lstmopt_objectives() -> Sequence[Objective]:  # type: ignore[empty-body]
 
 
 @hookspec
+def lstmopt_baselines() -> Sequence[Strategy]:  # type: ignore[empty-body]
+    """Return strategies whose ``make`` gives a `forecasting.baselines.Baseline`."""
+
+
+@hookspec
 def lstmopt_trial_finished(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
     """Observe a trial that has just been told; nothing is returned and nothing may be changed."""

@@ -35,6 +35,7 @@ _WITH_ARTICLE: dict[Kind, str] = {
     "pruner": "a pruner",
     "warm-start": "a warm start",
     "objective": "an objective",
+    "baseline": "a baseline",
 }
 _FLAGS: dict[Kind, tuple[str, ...]] = {
     "sampler": ("multi_objective", "continuous", "conditional", "parallel", "resume"),
@@ -95,6 +96,7 @@ class Registry:
             ("pruner", manager.hook.lstmopt_pruners),
             ("warm-start", manager.hook.lstmopt_warm_starts),
             ("objective", manager.hook.lstmopt_objectives),
+            ("baseline", manager.hook.lstmopt_baselines),
         )
         for kind, hook in kinds:
             for implementation in hook.get_hookimpls():

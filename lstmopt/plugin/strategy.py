@@ -11,7 +11,7 @@ from typing import Any, Literal
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
 
-Kind = Literal["sampler", "pruner", "warm-start", "objective"]
+Kind = Literal["sampler", "pruner", "warm-start", "objective", "baseline"]
 
 
 TellStopped = Literal["nothing", "last", "extrapolated"]

@@ -14,7 +14,15 @@ from rich.table import Table
 
 from lstmopt.errors import printable
 from lstmopt.plugin.strategy import Objective
-from lstmopt.results.document import Audit, ForecastErrors, Spread, StudyResults, TrialEntry
+from lstmopt.results.document import (
+    Audit,
+    ChosenEntry,
+    ForecastErrors,
+    Spread,
+    StudyResults,
+    TrialEntry,
+    VerdictEntry,
+)
 from lstmopt.search_space import describe_params
 
 if TYPE_CHECKING:
@@ -45,6 +53,8 @@ def verdict_line(results: StudyResults) -> str:
     if chosen is None:
         return "The study was interrupted before a model was chosen: run the same command again."
     error = chosen.test.scaled.mse.mean
+    if results.verdict and error is not None:
+        return _tested(results, chosen, results.verdict)
     rivals = {
         name: scores.scaled.mse.mean
         for name, scores in (results.baselines or {}).items()
@@ -63,6 +73,31 @@ def verdict_line(results: StudyResults) -> str:
         f"Deploy trial {chosen.trial}: test error {error:.4f} against {rivals[best]:.4f} of "
         f"{best}, the best of {len(rivals)} baselines, at {chosen.latency_ms:.2f} ms a forecast."
     )
+
+
+def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -> str:
+    """Say what the test of a network against the best baseline came to."""
+    cost = results.bar[verdict.baseline].latency_ms or 0.0
+    costs = f"{chosen.latency_ms:.2g} ms a forecast against {cost:.2g} ms"
+    among = f"{verdict.baseline}, the best of {len(results.bar)} baselines on validation"
+    if verdict.says == "no difference":
+        cheaper = verdict.baseline if cost <= chosen.latency_ms else f"trial {chosen.trial}"
+        return (
+            f"No difference between trial {chosen.trial} and {among} (p = {verdict.p:.2f}): deploy "
+            f"what is cheaper, {cheaper} ({costs})."
+        )
+    better = verdict.says == "deploy"
+    low, share, high = (
+        100 * (part if better else -part)
+        for part in sorted((verdict.low, verdict.difference, verdict.high), reverse=not better)
+    )
+    errors = (
+        f"{share:.0f} % {'less' if better else 'more'} error than {among} "
+        f"(95 % interval {low:.0f} to {high:.0f}), at {costs}"
+    )
+    if better:
+        return f"Deploy trial {chosen.trial}: {errors}."
+    return f"Do not deploy a network here: trial {chosen.trial} has {errors}."
 
 
 def print_front(
@@ -204,14 +239,16 @@ def print_test(results: StudyResults, console: Console) -> None:
         "MAE (scaled)",
         _text(f"MAE ({target})"),
         "R²",
+        "ms a forecast",
         title="test part, opened once",
     )
     for name, test in test_errors(results).items():
         if test is None:
-            table.add_row(name, *["no such season"] * 4)
+            table.add_row(name, *["not for this series"] * 5)
             continue
         cells = (test.scaled.mse, test.scaled.mae, test.own.mae, test.r2)
-        table.add_row(name, *(_cell(cell) for cell in cells))
+        latency = results.bar[name].latency_ms if name in results.bar else results.chosen.latency_ms
+        table.add_row(name, *(_cell(cell) for cell in cells), f"{latency or 0:.2g}")
     console.print(table)
 
 

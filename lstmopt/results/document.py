@@ -253,6 +253,24 @@ class ChosenEntry(Plain, frozen=True, kw_only=True):
     pick: str = ""
 
 
+class BaselineEntry(Plain, frozen=True, kw_only=True):
+    """A baseline on the validation part: its scaled error, and what one forecast takes."""
+
+    validation_mse: float | None
+    latency_ms: float | None
+
+
+class VerdictEntry(Plain, frozen=True, kw_only=True):
+    """The chosen network against the best baseline (see ``forecasting.verdict.Comparison``)."""
+
+    baseline: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    says: Literal["deploy", "do not deploy", "no difference"]
+
+
 class Spent(Plain, frozen=True, kw_only=True):
     """What a study spent; ``peak_mib`` is the most memory of a process that trained."""
 
@@ -290,6 +308,8 @@ class Outcome(Plain, frozen=True, kw_only=True):
     chosen: ChosenEntry
     finalists: tuple[FinalistEntry, ...]
     baselines: dict[str, ForecastErrors | None]
+    bar: dict[str, BaselineEntry]
+    verdict: VerdictEntry | None
     features: SeriesFeatures
 
 
@@ -305,6 +325,8 @@ class StudyResults(Plain, frozen=True, kw_only=True):
     finalists: tuple[FinalistEntry, ...] = ()
     chosen: ChosenEntry | None
     baselines: dict[str, ForecastErrors | None] | None
+    bar: dict[str, BaselineEntry] = {}
+    verdict: VerdictEntry | None = None
     budget: Spent
     warnings: tuple[str, ...] = ()
 
@@ -372,6 +394,8 @@ def make_results(
         finalists=outcome.finalists if outcome else (),
         chosen=outcome.chosen if outcome else None,
         baselines=outcome.baselines if outcome else None,
+        bar=outcome.bar if outcome else {},
+        verdict=outcome.verdict if outcome else None,
         budget=_spent(trials, about.budget, seconds),
         warnings=about.warnings,
     )

@@ -5,6 +5,7 @@ They use plain ``assert`` and need no pytest, so that ``lstmopt plugins check`` 
 
 from __future__ import annotations
 
+from lstmopt.testing.baselines import BaselineContract
 from lstmopt.testing.contract import Contract, broken_laws
 from lstmopt.testing.objectives import ObjectiveContract
 from lstmopt.testing.pruners import PrunerContract
@@ -12,6 +13,7 @@ from lstmopt.testing.samplers import SamplerContract, optuna_cases
 from lstmopt.testing.warm_starts import WarmStartContract
 
 __all__ = [
+    "BaselineContract",
     "Contract",
     "ObjectiveContract",
     "PrunerContract",

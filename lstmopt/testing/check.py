@@ -9,6 +9,7 @@ from pathlib import Path
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin.registry import Registered, load_registry
 from lstmopt.plugin.strategy import Kind, Named, Strategy
+from lstmopt.testing.baselines import BaselineContract
 from lstmopt.testing.contract import Contract, broken_laws
 from lstmopt.testing.objectives import ObjectiveContract
 from lstmopt.testing.pruners import PrunerContract
@@ -20,6 +21,7 @@ _CONTRACTS: dict[Kind, type[Contract]] = {
     "pruner": PrunerContract,
     "warm-start": WarmStartContract,
     "objective": ObjectiveContract,
+    "baseline": BaselineContract,
 }
 
 

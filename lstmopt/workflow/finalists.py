@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,18 +19,21 @@ from lstmopt.data.windows import Part
 from lstmopt.epoch import Epoch
 from lstmopt.errors import MachineError
 from lstmopt.execution.engine import Engine
-from lstmopt.forecasting.baselines import Forecast, score_part
+from lstmopt.forecasting.baselines import FittedBaseline, Forecast, score_part
 from lstmopt.forecasting.forecast_table import last_origins, tabulate
+from lstmopt.forecasting.verdict import Comparison, compare
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCosts, Goals
 from lstmopt.results.document import (
+    BaselineEntry,
     ChosenEntry,
     ErrorsInUnit,
     FinalistEntry,
     ForecastErrors,
     Outcome,
     Spread,
+    VerdictEntry,
     finite,
 )
 from lstmopt.results.selection import pick_index
@@ -38,7 +41,8 @@ from lstmopt.search.search_plan import refit_seed
 from lstmopt.search_space import Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.training.batches import DevicePart
-from lstmopt.training.scores import Scores, predict, score
+from lstmopt.training.metrics import Scores, score
+from lstmopt.training.scores import predict
 from lstmopt.training.trainer import Progress, one_thread
 
 
@@ -147,12 +151,16 @@ class Verdict:
 
     ``forecasts`` holds the last ones row by row (see `forecast_table.tabulate`): on the validation
     part every finalist's, on the test part those of the network to deploy; the baselines' on both.
+    ``errors`` are the baselines' scores there, ``comparison`` is with the one that is best on
+    validation.
     """
 
     chosen: Finalist
     finalists: tuple[Finalist, ...]
     test: tuple[Scores, ...]
-    baselines: dict[str, Scores | None]
+    baselines: tuple[FittedBaseline, ...]
+    errors: dict[str, Scores | None]
+    comparison: Comparison | None
     forecasts: pd.DataFrame
 
     @property
@@ -164,14 +172,15 @@ def open_test(
     chosen: Finalist,
     finalists: Sequence[Finalist],
     split: Split,
-    baselines: Mapping[str, Forecast | None],
+    baselines: Sequence[FittedBaseline],
 ) -> Verdict:
     """Score the chosen candidate's refits and the fitted baselines on the test part.
 
-    Of the refits, the one that is best on validation is to be deployed.
+    Of the refits, the one that is best on validation is to be deployed, and compared with the
+    baseline that is.
     """
     test = split.open_test()
-    usable = {name: forecast for name, forecast in baselines.items() if forecast}
+    usable = {b.name: b.forecast for b in baselines if b.forecast}
     networks = {f.trial.number: _network(f.best) for f in finalists}
     seen = _tabulate_last(split, split.validation, "validation", usable, networks)
     kept = {chosen.trial.number: networks[chosen.trial.number]}
@@ -180,9 +189,38 @@ def open_test(
         chosen,
         tuple(finalists),
         tuple(_score(_network(r), test) for r in chosen.refits),
-        {n: None if f is None else score_part(f, test) for n, f in baselines.items()},
+        tuple(baselines),
+        {b.name: score_part(b.forecast, test) if b.forecast else None for b in baselines},
+        _compare(networks[chosen.trial.number], baselines, test, split.series.season),
         pd.concat([seen, shown], ignore_index=True),
     )
+
+
+def _compare(
+    network: Network, baselines: Sequence[FittedBaseline], test: Part, seasons: tuple[int, ...]
+) -> Comparison | None:
+    """Compare a network with the best baseline on validation; None where there is none."""
+    rivals = [b for b in baselines if b.forecast and b.validation]
+    if not rivals:
+        return None
+    best = min(rivals, key=lambda b: b.validation.mse if b.validation else math.inf)
+    origins = test.origins()
+    targets, mask = test.gather_targets(origins)
+    own, other = (
+        _window_errors(forecasts, targets, mask)
+        for forecasts in (network(test, origins), best.forecast(test) if best.forecast else targets)
+    )
+    lags = max(test.shape.horizon, min(seasons, default=0))
+    return compare(best.name, own, other, lags)
+
+
+def _window_errors(
+    forecasts: NDArray[np.float32], targets: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the mean squared error of each window [windows] over its observed leads."""
+    squares = np.where(mask, (forecasts.astype(np.float64) - targets) ** 2, 0.0)
+    errors: NDArray[np.float64] = squares.sum(axis=1) / mask.sum(axis=1)
+    return errors
 
 
 Network = Callable[[Part, NDArray[np.int64]], NDArray[np.float32]]
@@ -252,8 +290,16 @@ def describe(
         ),
         baselines={
             name: None if scores is None else summarise([scores], target_std)
-            for name, scores in verdict.baselines.items()
+            for name, scores in verdict.errors.items()
         },
+        bar={
+            b.name: BaselineEntry(
+                validation_mse=finite(b.validation.mse) if b.validation else None,
+                latency_ms=b.latency_ms,
+            )
+            for b in verdict.baselines
+        },
+        verdict=None if verdict.comparison is None else VerdictEntry(**asdict(verdict.comparison)),
         features=features,
     )
 

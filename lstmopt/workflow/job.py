@@ -232,6 +232,8 @@ def prepare(
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
+    for text in config.baselines or ():
+        registry.strategy("baseline", Named.parse(text).name)
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"

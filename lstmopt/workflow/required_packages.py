@@ -30,6 +30,7 @@ def with_packages(config: Config, registry: Registry, folder: RunFolder) -> Conf
         ("sampler", str(config.sampler["name"])),
         ("warm-start", str(config.warm_start["name"])),
         *(("objective", name) for name in config.objectives),
+        *(("baseline", Named.parse(text).name) for text in config.baselines or ()),
         *(("pruner", name) for name in _pruners_of(config.pruner)),
     ]
     named: Config = replace(config, requires=registry.packages_of(chosen))

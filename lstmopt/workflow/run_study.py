@@ -334,7 +334,9 @@ def finish(
     options, split = job.config.finalists, job.split
     begun = begin_refits(candidates, engine, job.config.seed, options.seeds, job.reports)
     # the driver's own work while the workers train
-    baselines = fit_baselines(split.train, split.validation, job.series.season)
+    baselines = fit_baselines(
+        job.registry, job.config.baselines, split.train, split.validation, job.series.season
+    )
     features = job.series_features
     finalists = end_refits(candidates, costs, begun, engine, job.reports)
     chosen = choose(finalists, job.goals, options.pick)

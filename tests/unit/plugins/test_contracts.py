@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import optuna
 import pytest
 
 from lstmopt import Objective, Strategy
+from lstmopt.forecasting.baselines import repeat
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import Decision
 from lstmopt.testing import (
+    BaselineContract,
     ObjectiveContract,
     PrunerContract,
     SamplerContract,
@@ -64,6 +67,11 @@ def test_a_warm_start_holds_to_its_contract(name, law):
 @pytest.mark.parametrize(("name", "law"), laws_of(ObjectiveContract, "objective"))
 def test_an_objective_holds_to_its_contract(name, law):
     hold(ObjectiveContract, law, objective=REGISTRY.objective(name))
+
+
+@pytest.mark.parametrize(("name", "law"), laws_of(BaselineContract, "baseline"))
+def test_a_baseline_holds_to_its_contract(name, law):
+    hold(BaselineContract, law, strategy=REGISTRY.strategy("baseline", name))
 
 
 class TestTpeInOptunasCases(optuna_cases(REGISTRY.strategy("sampler", "tpe"))):
@@ -195,3 +203,32 @@ def test_a_warm_start_that_breaks_a_law_is_found(give, law):
 def test_an_objective_that_breaks_a_law_is_found(measure, law):
     mine = Objective("mine", "minimize", "static", measure, "a summary", scale="log")
     assert law in broken(ObjectiveContract, objective=mine)
+
+
+def ahead(part):
+    """Forecast what comes, which nobody knows."""
+    rows = np.minimum(part.origins()[:, None] + np.arange(1, part.shape.horizon + 1), 399)
+    return part.targets[rows]
+
+
+def spoils(part):
+    part.targets[:] = 0
+    return repeat(part)
+
+
+@pytest.mark.parametrize(
+    ("forecast", "law"),
+    [
+        (lambda part: repeat(part)[:, :1], "it forecasts every window and lead"),
+        (lambda part: repeat(part) * np.nan, "it forecasts every window and lead"),
+        (lambda part: repeat(part) + next(calls), "it forecasts the same every time"),
+        (ahead, "it sees nothing of the future"),
+        (spoils, "it leaves its parts as they are"),
+    ],
+)
+def test_a_baseline_that_breaks_a_law_is_found(forecast, law):
+    class Mine:
+        def fit(self, train, validation, seasons):
+            return forecast
+
+    assert law in broken(BaselineContract, strategy=Strategy("mine", Mine, "a summary", ""))

@@ -43,7 +43,14 @@ def test_the_result_document_says_everything_by_name(finished):
             assert scores[unit]["mse"]["mean"] > 0
             assert scores[unit]["mae"]["mean"] > 0
         assert scores["r2"]["mean"] <= 1
-    assert set(document["baselines"]) == {"repeat", "seasonal_naive", "ridge"}
+    names = {"repeat", "seasonal_naive", "ridge", "nlinear", "boosting"}
+    assert set(document["baselines"]) == set(document["bar"]) == names
+    assert all(entry["latency_ms"] > 0 for entry in document["bar"].values())
+    verdict = document["verdict"]
+    assert verdict["low"] <= verdict["difference"] <= verdict["high"]
+    assert (verdict["says"] == "no difference") == (verdict["p"] >= 0.05)
+    best = min(document["bar"], key=lambda name: document["bar"][name]["validation_mse"])
+    assert verdict["baseline"] == best
 
 
 def test_the_front_is_that_of_the_recorded_trials(finished):

@@ -1,0 +1,54 @@
+"""Repeat the value of one season before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt import Strategy, hookimpl
+from lstmopt.data.windows import Part
+from lstmopt.forecasting.baselines import Forecast, best_on, repeat
+
+
+class SeasonalNaive:
+    """Forecasts the value of one season before; which season, validation says."""
+
+    def fit(self, train: Part, validation: Part, seasons: Sequence[int]) -> Forecast | None:
+        """Return the best season's forecast, None for a series without any.
+
+        Args:
+            train: Windows and targets, scaled.
+            validation: What follows.
+            seasons: Season lengths, in rows.
+
+        Returns:
+            The forecast.
+        """
+        usable = [s for s in seasons if s < validation.rows[0] - validation.shape.window]
+        return best_on(validation, [_of_season(season) for season in usable])
+
+
+def _of_season(season: int) -> Forecast:
+    def forecast(part: Part) -> NDArray[np.float32]:
+        origins, leads = part.origins(), np.arange(1, part.shape.horizon + 1)
+        rows = origins[:, None] + leads - season * -(-leads // season)  # [windows, horizon]
+        there = (rows >= 0) & part.usable[np.maximum(rows, 0)]
+        return np.where(there, part.targets[np.maximum(rows, 0)], repeat(part))
+
+    return forecast
+
+
+@hookimpl
+def lstmopt_baselines() -> list[Strategy]:
+    """Return ``seasonal_naive``."""
+    return [
+        Strategy(
+            "seasonal_naive",
+            SeasonalNaive,
+            "repeats the value of one season before",
+            "Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 5.2, "
+            "https://otexts.com/fpp3/simple-methods.html",
+        )
+    ]
