@@ -59,6 +59,8 @@ class ColumnReader:
         if options.features is not None:
             past = [n for n in options.features if n not in (*options.drop, *known)]
             self._find_categories([*past, *known])
+            if self.fitted:  # a forecast can do without a cell that a study would have mended
+                self._take_words_as_missing(past)
             return [options.target, *past], known
         left_out = {*options.drop, *no_inputs, *known, options.target}
         past = [n for n in map(str, self.frame.columns) if n not in left_out]
@@ -90,7 +92,7 @@ class ColumnReader:
                 )
 
     def _take_words_as_missing(self, names: list[str]) -> None:
-        """Take the few words in columns of numbers that nobody asked for as missing."""
+        """Take the few words in columns of numbers as missing."""
         for name in names:
             numbers = self.numbers(name)
             if name in self.categories or numbers is None or numbers.dtype != object:

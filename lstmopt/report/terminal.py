@@ -75,6 +75,10 @@ def verdict_line(results: StudyResults) -> str:
     )
 
 
+_MANY_TIMES = 9.0
+"""More error than this, as a share of the baseline's, is said in times and not in per cent."""
+
+
 def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -> str:
     """Say what the test of a network against the best baseline came to."""
     cost = results.bar[verdict.baseline].latency_ms or 0.0
@@ -87,6 +91,14 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
             f"what is cheaper, {cheaper} ({costs})."
         )
     better = verdict.says == "deploy"
+    if verdict.difference < -_MANY_TIMES:
+        low, times, high = (
+            f"{1 - part:,.0f}" for part in (verdict.high, verdict.difference, verdict.low)
+        )
+        return (
+            f"Do not deploy a network here: trial {chosen.trial} has {times} times the error of "
+            f"{among} (95 % interval {low} to {high}), at {costs}."
+        )
     low, share, high = (
         100 * (part if better else -part)
         for part in sorted((verdict.low, verdict.difference, verdict.high), reverse=not better)
@@ -103,7 +115,7 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
 def print_front(
     results: StudyResults, console: Console, trials: Sequence[TrialEntry] | None = None
 ) -> None:
-    """Print the front, or some ``trials`` of it, the chosen one marked."""
+    """Print the front, or some ``trials`` of it, the chosen one marked; then the baselines."""
     names = results.goals.names
     chosen = results.chosen and results.chosen.trial
     table = Table("trial", *names, "parameters", title="Pareto front (validation)")
@@ -111,22 +123,38 @@ def print_front(
         mark = f"{trial.number} *" if trial.number == chosen else str(trial.number)
         values = (f"{trial.values[name]:.4g}" for name in names)
         table.add_row(mark, *values, _text(describe_params(trial.params)))
+    if bar := _bar_values(results):
+        table.add_section()
+        for name, measured in bar.items():
+            cells = (f"{measured[n]:.4g}" if n in measured else "–" for n in names)
+            table.add_row(_text(name), *cells, "baseline")
     console.print(table)
+
+
+def _bar_values(results: StudyResults) -> dict[str, dict[str, float]]:
+    """Return what is known of each baseline of what trials are measured by."""
+    return {
+        name: {"val_loss": entry.validation_mse, "latency_ms": entry.latency_ms}
+        for name, entry in results.bar.items()
+        if entry.validation_mse is not None and entry.latency_ms is not None
+    }
 
 
 def front_plot(results: StudyResults, console: Console, picked: int | None = None) -> str:
     """Draw the complete trials by a learned objective and another, in characters.
 
-    The front as ○ and what was picked from it as ●. Empty where there is one objective or nothing
-    is complete.
+    The front as ○, what was picked from it as ●, baselines as ×. Empty where there is one objective
+    or nothing is complete.
     """
     goals, front = results.goals, results.front_trials
     complete = [trial.values for trial in results.trials if trial.state == "complete"]
     others = [o for o in goals.objectives if o is not goals.learned[0]]
     if not (complete and others):
         return ""
-    groups = {
+    drawn = {goals.learned[0].name, others[0].name}
+    groups: dict[str, Sequence[Mapping[str, Any]]] = {
         "·": complete,
+        "×": [row for row in _bar_values(results).values() if drawn <= set(row)],
         "○": [trial.values for trial in front],
         "●": [trial.values for trial in front if trial.number == picked],
     }

@@ -95,6 +95,14 @@ def test_an_extra_column_never_becomes_the_time(table):
     assert model.predict(later)["time"][0] == pd.Timestamp("2024-01-17 16:00")
 
 
+def test_a_word_in_an_input_of_a_later_table_is_missing_and_said(table):
+    model = model_of(table)
+    later = table[-40:].assign(wind=table["wind"].astype(object))
+    later.loc[380, "wind"] = "ice"
+    assert any("'ice'" in notice for notice in model.read(later).notices)
+    assert len(model.predict(later)) == 2
+
+
 def test_a_frame_with_its_times_as_index_is_read(table):
     model = model_of(table)
     indexed = model.predict(table.set_index("time"))
