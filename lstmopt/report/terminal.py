@@ -92,12 +92,12 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
         )
     better = verdict.says == "deploy"
     if verdict.difference < -_MANY_TIMES:
-        low, times, high = (
+        fewest, times, most = (
             f"{1 - part:,.0f}" for part in (verdict.high, verdict.difference, verdict.low)
         )
         return (
             f"Do not deploy a network here: trial {chosen.trial} has {times} times the error of "
-            f"{among} (95 % interval {low} to {high}), at {costs}."
+            f"{among} (95 % interval {fewest} to {most}), at {costs}."
         )
     low, share, high = (
         100 * (part if better else -part)
