@@ -15,17 +15,8 @@ MOST_CATEGORIES = 12
 """Categories of a text column that become inputs, one each."""
 
 _FILLS = (
-    -200.0,
-    -32768.0,
-    32767.0,
-    65535.0,
-    -(2.0**31),
-    2.0**31 - 1,
-    1e20,
-    1e30,
-    1e35,
-    -1e34,
-    9.96921e36,
+    *(-200.0, -32768.0, 32767.0, 65535.0, -(2.0**31), 2.0**31 - 1),
+    *(1e20, 1e30, 1e35, -1e34, 9.96921e36),
 )
 """Values that instruments and file formats write where they have none."""
 

@@ -42,7 +42,7 @@ class ColumnReader:
         self, table: Table, options: DataOptions, fitted: bool, notices: list[str]
     ) -> None:
         self.frame, self.options, self.fitted = table.frame, options, fitted
-        self.decimal = options.decimal or table.decimal
+        self.decimal = table.decimal or options.decimal
         self.notices = notices
         self.categories = dict(options.categories)
         self.missing: dict[str, Marks] = {}
