@@ -72,15 +72,26 @@ def fit_baselines(
     return [_fit(registry, text, train, validation, seasons) for text in chosen]
 
 
+def make_baseline(registry: Registry, text: str) -> Baseline:
+    """Make a baseline, ``NAME`` or ``NAME:KEY=VALUE,…``.
+
+    Raises LstmoptError for a name that is not registered, for options that it cannot take, and
+    where a plug-in makes no baseline.
+    """
+    named = Named.parse(text)
+    strategy = registry.strategy("baseline", named.name)
+    made: Baseline = make(strategy, "baseline", named.options)
+    if not callable(getattr(made, "fit", None)):
+        rule, who = "a baseline strategy makes what has fit", described("baseline", strategy)
+        raise LstmoptError(wrong_answer(rule, type(made).__name__, who))
+    return made
+
+
 def _fit(
     registry: Registry, text: str, train: Part, validation: Part, seasons: Sequence[int]
 ) -> FittedBaseline:
-    named = Named.parse(text)
-    strategy = registry.strategy("baseline", named.name)
-    made, who = make(strategy, "baseline", named.options), described("baseline", strategy)
-    if not callable(getattr(made, "fit", None)):
-        rule = "a baseline strategy makes what has fit"
-        raise LstmoptError(wrong_answer(rule, type(made).__name__, who))
+    named, made = Named.parse(text), make_baseline(registry, text)
+    who = described("baseline", registry.strategy("baseline", named.name))
     with PluginErrors(who):
         forecast = made.fit(train, validation, tuple(seasons))
         if forecast is None:

@@ -24,7 +24,7 @@ from lstmopt.data.windows import Shape
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.execution.local_engine import default_workers
-from lstmopt.forecasting.baselines import repeat, score_part
+from lstmopt.forecasting.baselines import make_baseline, repeat, score_part
 from lstmopt.objectives import ForecastCost, ForecastCosts, Goals, make_goals
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.plugin.strategy import Named
@@ -233,7 +233,7 @@ def prepare(
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
     for text in config.baselines or ():
-        registry.strategy("baseline", Named.parse(text).name)
+        make_baseline(registry, text)
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"

@@ -336,3 +336,19 @@ def test_what_is_known_in_advance_must_be_there_for_every_row_to_come(tmp_path):
     assert len(model.predict(pd.concat([table, ahead]))) == 2
     with pytest.raises(LstmoptError, match="promo"):
         model.predict(pd.concat([table, ahead.assign(promo=[1.0, math.nan])]))
+
+
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ("rigde", "did you mean 'ridge'"),
+        ("ridge:most_row=9", "most_rows"),
+        ("boosting:lags=x", "lags"),
+    ],
+)
+def test_a_baseline_that_cannot_be_made_is_refused_before_the_search(
+    csv, tmp_path, baseline, words
+):
+    with pytest.raises(LstmoptError, match=words):
+        prepare(config_of(csv, baselines=[baseline]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
