@@ -120,15 +120,14 @@ def _offset(clock: datetime, zone: ZoneInfo, fold: Literal[0, 1]) -> timedelta:
 
 
 def zone_of_offsets(utc: pd.DatetimeIndex, offsets: Iterable[str]) -> str:
-    """Return the likeliest zone that had these offsets (+01:00 or Z) at these times [rows].
+    """Return the likeliest zone that had these offsets (such as +01:00) at these times [rows].
 
     UTC where none had.
     """
-    seen = pd.Series(list(offsets)).replace("Z", "+00:00")
+    seen = pd.Series(list(offsets))
     changes = np.flatnonzero((seen != seen.shift()).to_numpy())
     rows = np.unique(np.concatenate([changes, changes[1:] - 1]))
-    wanted = [f"{seen[row][:3]}:{seen[row][-2:]}" for row in rows]
-    moments = utc[rows]
+    wanted, moments = seen[rows].tolist(), utc[rows]
     for zone in (*_LIKELY, *sorted(available_timezones() - set(_LIKELY))):
         local = moments.tz_convert(zone)
         if [_as_offset(moment) for moment in local] == wanted:
