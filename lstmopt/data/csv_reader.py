@@ -59,8 +59,9 @@ def parse_csv(
 ) -> Table:
     """Read the text of a CSV: finds the separator, and the header below a preamble.
 
-    The header is the first line that names the ``target``, else the first of the usual width. What
-    is given of ``separator`` and ``decimal`` holds where the text says nothing else.
+    The header is the last line above the numbers that names the ``target``, else the first of the
+    usual width. What is given of ``separator`` and ``decimal`` holds where the text says nothing
+    else.
     """
     text, named = _without_directives(text, target)
     text = _with_tabs(text, target)

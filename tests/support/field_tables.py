@@ -356,9 +356,7 @@ def a_blank_in_what_is_known_in_advance(folder: Path) -> None:
     write(folder, later, "later.csv")
 
 
-@case(
-    "future", 400, first="2022-02-05", options=("--known", "promo"), future=("promo=1",)
-)  # fmt: skip
+@case("future", 400, first="2022-02-05", options=("--known", "promo"), future=("promo=1",))
 def what_is_known_in_advance_given_as_a_value(folder: Path) -> None:
     promo = (np.arange(400) % 8 == 0).astype(int)
     write(folder, {"date": days(400), "y": Y[:400], "promo": promo})
