@@ -116,7 +116,9 @@ def _costs(run: RunData) -> dict[str, NDArray[np.float64]]:
 
 def groups(run: RunData) -> NDArray[np.str_]:
     """Return the group of each trial [trials]: its state, or that it is on the front."""
-    return np.where(run.trials["front"], "front", run.trials["state"]).astype(np.str_)
+    state, front = run.trials["state"], run.trials["front"].astype(bool)
+    found = state.where(~front, np.where(state == "complete", "front", "front_stopped"))
+    return found.to_numpy().astype(np.str_)
 
 
 def staircase(across: Measure, chosen: NDArray[np.int_]) -> NDArray[np.int_]:

@@ -18,7 +18,7 @@ from lstmopt.report.measures import (
     reports_per_epoch,
     staircase,
 )
-from lstmopt.report.style import MARKS, OPEN, VERMILLION, figure, note, plain
+from lstmopt.report.style import FRONT, MARKS, OPEN, VERMILLION, figure, note, plain
 from lstmopt.results.document import TrialEntry
 from lstmopt.results.run import RunData
 from lstmopt.search_space import describe_params
@@ -48,7 +48,7 @@ def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.F
     if run.trials.empty:
         return note(drawn, "no trial has ended yet")
     group, numbers, texts = groups(run), run.trials.index.to_numpy(), hover_texts(run)
-    chosen = np.flatnonzero(group == "front")
+    chosen = np.flatnonzero(np.isin(group, FRONT))
     if len(run.goals.objectives) == 2 and len(chosen) > 1:
         steps = staircase(across, chosen)
         drawn.add_scatter(
@@ -99,16 +99,15 @@ def _hover_text(entry: TrialEntry) -> str:
 def draw_history(run: RunData, over: Over = "trials") -> go.Figure:
     """Draw how the front grew over trials, epochs or minutes.
 
-    As the share of its final hypervolume, objectives from 0 to 1 over all complete trials (on the
-    logarithm where they are best read so) and reference 1.1. One objective: the best so far.
+    As the share of its final hypervolume, objectives from 0 to 1 over all trials with values (on
+    the logarithm where they are best read so) and reference 1.1. One objective: the best so far.
     """
     single = len(run.goals.objectives) == 1
     what = f"best {run.goals.names[0]}" if single else "share of the final hypervolume"
     drawn = figure(f"{what} over {over}", _OVER[over], what, height=340)
     closed = _in_order(run)
-    complete = closed["state"] == "complete"
-    if not complete.any():
-        return note(drawn, "no trial is complete yet")
+    if not _has_values(run, closed).any():
+        return note(drawn, "no trial has given a report yet")
     height = _best_so_far(run, closed) if single else _hypervolume_so_far(run, closed)
     steps = np.flatnonzero(np.diff(height, prepend=np.nan) != 0)
     steps = np.union1d(steps, [len(height) - 1])
@@ -132,6 +131,12 @@ def _in_order(run: RunData) -> pd.DataFrame:
     return closed.sort_values("ended", kind="stable", na_position="first")
 
 
+def _has_values(run: RunData, closed: pd.DataFrame) -> pd.Series:
+    """Say of each closed trial whether every objective of it is known."""
+    known = closed[run.goals.names].notna().all(axis=1)
+    return known & closed["state"].isin(["complete", "pruned"])
+
+
 def _clock(run: RunData, closed: pd.DataFrame, over: Over) -> NDArray[np.float64]:
     if over == "trials":
         return np.arange(1.0, len(closed) + 1)
@@ -144,7 +149,7 @@ def _clock(run: RunData, closed: pd.DataFrame, over: Over) -> NDArray[np.float64
 
 def _best_so_far(run: RunData, closed: pd.DataFrame) -> NDArray[np.float64]:
     objective = run.goals.objectives[0]
-    values = closed[objective.name].where(closed["state"] == "complete").to_numpy(float)
+    values = closed[objective.name].where(_has_values(run, closed)).to_numpy(float)
     if objective.direction == "maximize":
         return np.fmax.accumulate(values)
     return np.fmin.accumulate(values)
@@ -152,14 +157,14 @@ def _best_so_far(run: RunData, closed: pd.DataFrame) -> NDArray[np.float64]:
 
 def _hypervolume_so_far(run: RunData, closed: pd.DataFrame) -> NDArray[np.float64]:
     """Return the hypervolume after each closed trial as a share of the last."""
-    complete = (closed["state"] == "complete").to_numpy()
+    valued = _has_values(run, closed).to_numpy()
     values = closed[run.goals.names].to_numpy(float)
     signs = [o.minimised(1.0) for o in run.goals.objectives]
-    scaled = normalise(values[complete] * signs, run.goals)
+    scaled = normalise(values[valued] * signs, run.goals)
     front, reached, volumes = GrowingFront(), 0.0, []
     points = iter(scaled.tolist())
-    for number, ended_well in enumerate(complete):
-        if ended_well and front.add(number, next(points)):
+    for number, counts in enumerate(valued):
+        if counts and front.add(number, next(points)):
             reached = hypervolume(front.points)
         volumes.append(reached)
     return np.array(volumes) / (reached or 1.0)
@@ -184,8 +189,8 @@ def draw_curves(run: RunData, measure: str | None = None) -> go.Figure:
         drawn.add_scatter(
             **_joined(wide.iloc[mine]),
             mode="lines",
-            line={"color": mark.colour, "width": 2 if name == "front" else 0.8},
-            opacity=1.0 if name == "front" else 0.45,
+            line={"color": mark.colour, "width": 2 if name in FRONT else 0.8},
+            opacity=1.0 if name in FRONT else 0.45,
             hoverinfo="skip",
             name=mark.label,
             legendgroup=name,
@@ -213,8 +218,8 @@ def draw_curves(run: RunData, measure: str | None = None) -> go.Figure:
 
 def _shown_curves(group: NDArray[np.str_], trained: NDArray[np.bool_]) -> list[int]:
     """Choose the front's curves and, of too many others, some at random."""
-    front = np.flatnonzero(trained & (group == "front"))
-    others = np.flatnonzero(trained & (group != "front"))
+    on_front = np.isin(group, FRONT)
+    front, others = np.flatnonzero(trained & on_front), np.flatnonzero(trained & ~on_front)
     if len(others) > MOST_CURVES:
         others = np.random.default_rng(0).choice(others, MOST_CURVES, replace=False)
     return sorted([*front.tolist(), *others.tolist()])

@@ -49,9 +49,12 @@ MARKS = {
     "running": Mark("running", "hourglass-open", GREEN, 9),
     "interrupted": Mark("interrupted", "bowtie-open", GREEN, 9),
     "complete": Mark("complete, dominated", "circle", BLUE, 7),
+    "front_stopped": Mark("on the front, stopped early", "diamond-open", VERMILLION, 11),
     "front": Mark("on the front", "diamond", VERMILLION, 11),
 }
 """By group, in the order of drawing: the front lies on top."""
+FRONT = ("front", "front_stopped")
+"""The groups of trials that are on the front."""
 
 
 OPEN = ("running", "interrupted")

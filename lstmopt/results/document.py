@@ -31,6 +31,7 @@ from lstmopt.storage.trial_record import (
     TrialRecord,
     active_trials,
     closed_trials,
+    finished_front_of,
     front_of,
 )
 
@@ -207,9 +208,25 @@ class TrialEntry(Plain, frozen=True, kw_only=True):
             epochs=len(record.curve),
         )
 
+    @property
+    def has_values(self) -> bool:
+        """Whether every objective is known (see `storage.trial_record.TrialRecord`)."""
+        return self.state in ("complete", "pruned") and None not in self.values.values()
+
+    @property
+    def trained_to_end(self) -> bool:
+        """Whether nothing stopped it before its last epoch."""
+        return self.state == "complete"
+
     def as_row(self) -> dict[str, Any]:
-        """Return what a table of the front says of it."""
-        return {"trial": self.number, "values": self.values, "params": self.params}
+        """Return what a table of the front says of it; ``epochs`` counts its reports."""
+        return {
+            "trial": self.number,
+            "values": self.values,
+            "params": self.params,
+            "trained_to_end": self.trained_to_end,
+            "epochs": self.epochs,
+        }
 
 
 class Spread(Plain, frozen=True, kw_only=True):
@@ -314,7 +331,11 @@ class Outcome(Plain, frozen=True, kw_only=True):
 
 
 class StudyResults(Plain, frozen=True, kw_only=True):
-    """Everything that a study found; ``chosen`` is None until a model was chosen."""
+    """Everything that a study found; ``chosen`` is None until a model was chosen.
+
+    ``front`` is that of everything trained, ``finished_front`` of the trials alone that were
+    trained to their end.
+    """
 
     schema: int
     study: StudyFacts
@@ -322,6 +343,7 @@ class StudyResults(Plain, frozen=True, kw_only=True):
     architectures: tuple[ArchitectureEntry, ...]
     trials: tuple[TrialEntry, ...]
     front: tuple[int, ...]
+    finished_front: tuple[int, ...] = ()
     finalists: tuple[FinalistEntry, ...] = ()
     chosen: ChosenEntry | None
     baselines: dict[str, ForecastErrors | None] | None
@@ -391,6 +413,7 @@ def make_results(
         architectures=about.architectures,
         trials=tuple(map(TrialEntry.of, trials)),
         front=tuple(trial.number for trial in front_of(trials, goals)),
+        finished_front=tuple(trial.number for trial in finished_front_of(trials, goals)),
         finalists=outcome.finalists if outcome else (),
         chosen=outcome.chosen if outcome else None,
         baselines=outcome.baselines if outcome else None,
@@ -495,6 +518,13 @@ class AuditedTrial(Plain, frozen=True, kw_only=True):
     repeated: bool
 
 
+class FrontMember(Plain, frozen=True, kw_only=True):
+    """A trial of the front, and whether it was trained to its end."""
+
+    trial: int
+    trained_to_end: bool
+
+
 class AuditSoFar(Plain, frozen=True, kw_only=True):
     """What an audit has trained: ``audit.json`` while it goes on."""
 
@@ -505,10 +535,14 @@ class AuditSoFar(Plain, frozen=True, kw_only=True):
 class Audit(AuditSoFar, frozen=True, kw_only=True):
     """How often pruning was wrong: ``audit.json``.
 
-    ``lost`` numbers the sampled trials that would have come to the front; ``interval`` holds their
-    share at 95 %; ``front_gain`` is by which share the front's hypervolume would have been larger.
+    The front here is that of everything trained: ``front`` says of each member whether it was
+    trained to its end. A stopped trial that is on it is not lost, for the refit trains it to its
+    end. ``lost`` numbers the other sampled trials that would have come to it; ``interval`` holds
+    their share at 95 %; ``front_gain`` is by which share the front's hypervolume would have been
+    larger with all of the sample trained to its end.
     """
 
+    front: tuple[FrontMember, ...] = ()
     stopped: int
     sampled: int
     lost: tuple[int, ...]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from optuna.trial import TrialState
 
+from lstmopt.pareto import GrowingFront
 from lstmopt.pruning.pruners import Closing, Decision
 from lstmopt.pruning.trial_curves import Trials
 from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.closed_trials import ClosedTrials
 from lstmopt.search.context import SearchContext
 from lstmopt.search.sampler_storage import SamplerStorage
-from lstmopt.storage.segments import Segment, SegmentEnd, worth_recording
+from lstmopt.storage.segments import Segment, SegmentEnd, plain_number, worth_recording
 from lstmopt.storage.trial_record import (
     DUPLICATE_OF,
     END,
@@ -46,10 +47,17 @@ class Teller:
         beginning = context.plan.beginning
         advised = beginning is not None and beginning.adviser is not None
         self.closed = ClosedTrials(self._goals, advised)
+        self._front = GrowingFront()
+        self._on_front: dict[int, TrialRecord] = {}
         static, learned = self._goals.static, self._goals.learned
         self.trials = Trials([o.name for o in static], [o.name for o in learned])
         for record in closed_trials(self._study, self._goals):
             self._know(record)
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """The closed trials on the front of everything trained, in the order of their closing."""
+        return list(self._on_front.values())
 
     def trial(self, number: int) -> optuna.trial.FrozenTrial:
         """Read a trial as it stands; it must not be changed."""
@@ -105,7 +113,14 @@ class Teller:
             epochs=epoch,
             by_pruner=by_pruner,
             epochs_trained=trial.trained,
+            values=self._values_so_far(trial, epoch),
         )
+
+    def _values_so_far(self, trial: ActiveTrial, epoch: int) -> dict[str, float] | None:
+        """Return what a trial reached by ``epoch``; None where it had not trained by then."""
+        seen = trial.epochs[:epoch]
+        values = self._goals.values(trial.static, seen) if seen else {}
+        return values if values and all(map(math.isfinite, values.values())) else None
 
     def fail(self, trial: ActiveTrial, reason: str) -> None:
         """Close a trial that has no value."""
@@ -125,7 +140,8 @@ class Teller:
             told = self._goals.told(earlier.values)
             self._close(number, TrialState.COMPLETE, told, reason=reason)
         else:
-            self._close(number, TrialState.PRUNED, reason=reason)
+            values = earlier.values if earlier.has_values else None
+            self._close(number, TrialState.PRUNED, reason=reason, values=values)
 
     def _next_event(self) -> int:
         """Count the driver's events over the study's whole life."""
@@ -138,21 +154,30 @@ class Teller:
         self,
         number: int,
         state: TrialState,
-        values: Sequence[float] | None = None,
+        told: Sequence[float] | None = None,
         **end: Any,
     ) -> None:
-        self._write(number, {END: msgspec.to_builtins(TrialEnd(self._next_event(), **end))})
+        ended = msgspec.to_builtins(TrialEnd(self._next_event(), **end), enc_hook=plain_number)
+        self._write(number, {END: ended})
         with self._context.overhead.timed("tell"):
-            trial = self._storage.close(number, state, values)
+            trial = self._storage.close(number, state, told)
         record = trial_record(trial, self._goals)
+        left = {number, *self._front.numbers}
         self._know(record)
-        self._context.checkpoints.drop_checkpoints(number)
+        # a network of the front may be deployed as it is
+        for dominated in left.difference(self._front.numbers):
+            self._context.checkpoints.drop_checkpoints(dominated)
         self._context.registry.tell_finished(self._study, trial)
         self._context.observer.told(record)
 
     def _know(self, record: TrialRecord) -> None:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
         self.closed.add(record)
+        if record.has_values and self._front.add(
+            record.number, self._goals.minimised(record.values)
+        ):
+            known = self._on_front | {record.number: record}
+            self._on_front = {number: known[number] for number in self._front.numbers}
         if record.curve and (record.epochs_trained or record.taken_over):
             # as recorded: a latency measured anew must not change who was a peer
             static = {o.name: record.values[o.name] or 0.0 for o in self._goals.static}

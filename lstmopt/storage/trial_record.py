@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,7 +47,8 @@ TAKEN_OVER = "taken_over"
 class TrialEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a trial ended: at which of the driver's events, why, and after how many reports.
 
-    ``epochs`` is where a stopped trial was judged, None for all that it recorded.
+    ``epochs`` is where a stopped trial was judged, None for all that it recorded; ``values`` are
+    its objectives there, by name, where it had trained by then.
     """
 
     at: int
@@ -56,16 +57,18 @@ class TrialEnd(msgspec.Struct, frozen=True, omit_defaults=True):
     by_pruner: bool = False
     epochs_trained: int = 0
     peak_mib: float = 0.0
+    values: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
 class TrialRecord:
     """A closed trial, or one that runs.
 
-    ``values`` by objective name; a learned one is None unless the trial is complete. ``curve`` is
-    what the pruner saw; ``epochs_trained`` may be a few more. ``by_pruner`` tells a trial that the
-    pruner stopped from one whose study ran out of time. Where a study reports more often than once
-    an epoch, all of these count reports.
+    ``values`` by objective name, at the best report: also of a trial that was stopped, but a
+    learned one is None where nothing was trained and where the trial failed. ``curve`` is what the
+    pruner saw; ``epochs_trained`` may be a few more. ``by_pruner`` tells a trial that the pruner
+    stopped from one whose study ran out of time. Where a study reports more often than once an
+    epoch, all of these count reports.
     """
 
     number: int
@@ -88,6 +91,11 @@ class TrialRecord:
     duplicate: bool = False
     """Whether its candidate was tried before, and was not trained again."""
 
+    @property
+    def has_values(self) -> bool:
+        """Whether every objective is known: it was trained, to its end or not, and did not fail."""
+        return self.state in ("complete", "pruned") and None not in self.values.values()
+
 
 def trial_end(trial: optuna.trial.FrozenTrial) -> TrialEnd | None:
     """Read how a trial ended, None where it has not."""
@@ -101,7 +109,7 @@ def trial_record(trial: optuna.trial.FrozenTrial, goals: Goals) -> TrialRecord:
     segments = read_segments(trial)
     curve = curve_of(segments)
     values: dict[str, float | None] = {o.name: None for o in goals.objectives}
-    values |= attributes.get(STATIC, {})
+    values |= attributes.get(STATIC, {}) | (end.values or {})
     if trial.values is not None and trial.state.name == "COMPLETE":
         values = dict(zip(goals.names, trial.values, strict=True))
     return TrialRecord(
@@ -154,12 +162,20 @@ def last_event(study: optuna.Study) -> int:
     return max(events)
 
 
-def front_of(trials: Sequence[TrialRecord], goals: Goals) -> list[TrialRecord]:
-    """List the complete trials on the front, best first objective first; equals count once."""
-    complete = [t for t in trials if t.state == "complete"]
-    points = [goals.minimised(trial.values) for trial in complete]
+def front_of(trials: Iterable[TrialRecord], goals: Goals) -> list[TrialRecord]:
+    """List the trials on the front of everything that was trained, whatever stopped it.
+
+    Best first objective first; equals count once.
+    """
+    trained = [trial for trial in trials if trial.has_values]
+    points = [goals.minimised(trial.values) for trial in trained]
     best: dict[tuple[float, ...], TrialRecord] = {}
-    for trial, point, kept in zip(complete, points, front_mask(points), strict=True):
+    for trial, point, kept in zip(trained, points, front_mask(points), strict=True):
         if kept:
             best.setdefault(tuple(point), trial)
     return [best[point] for point in sorted(best)]
+
+
+def finished_front_of(trials: Iterable[TrialRecord], goals: Goals) -> list[TrialRecord]:
+    """List the trials on the front of those alone that were trained to their end."""
+    return front_of((trial for trial in trials if trial.state == "complete"), goals)

@@ -23,6 +23,7 @@ from lstmopt.results.document import (
     Audit,
     AuditedTrial,
     AuditSoFar,
+    FrontMember,
     as_json,
     epochs_of,
     finite,
@@ -40,6 +41,7 @@ from lstmopt.storage.trial_record import (
     TAKEN_OVER,
     TrialRecord,
     closed_trials,
+    front_of,
     trial_end,
     trial_record,
 )
@@ -87,12 +89,13 @@ def _train(
     known = {entry.trial: entry for entry in _read(job.folder)}
     missing = [record for record in chosen if record.number not in known]
     with start_engine(job, observer) as engine:
-        futures = {}
-        for record in missing:
-            candidate = Candidate(record.params, training_seed(job.config.seed, record.number))
-            futures[record.number] = candidate, engine.submit(candidate, None, job.reports)
+        seed = job.config.seed
+        candidates = (
+            (record.number, Candidate(record.params, training_seed(seed, record.number)))
+            for record in missing
+        )
         records = {record.number: record for record in missing}
-        for number, progress in engine.finish(futures, job.reports):
+        for number, progress in engine.train_each(candidates, job.reports):
             record = records[number]
             values = None
             if progress.failure is None:
@@ -130,13 +133,16 @@ def summarise(
     """Say how many of the audited trials the front lost, and what it would have gained."""
     goals = job.goals
     stopped = [record for record in records if record.by_pruner]
-    complete = [goals.minimised(r.values) for r in records if r.state == "complete"]
+    front = front_of(records, goals)
+    members = {record.number for record in front}
+    trained = [goals.minimised(record.values) for record in front]
     ends = {
         entry.trial: goals.minimised(entry.values) for entry in audited if entry.values is not None
     }
     values = list(ends.values())
-    on_front = front_mask([*complete, *values])[len(complete) :]
-    lost = [number for number, kept in zip(ends, on_front, strict=True) if kept]
+    on_front = front_mask([*trained, *values])[len(trained) :]
+    reach_it = [number for number, kept in zip(ends, on_front, strict=True) if kept]
+    lost = [number for number in reach_it if number not in members]
     saved = sum(job.reports - record.epochs_trained for record in stopped)
     return Audit(
         stopped=len(stopped),
@@ -144,7 +150,11 @@ def summarise(
         lost=tuple(lost),
         false_prune_rate=len(lost) / len(audited),
         interval=interval(len(lost), len(audited), len(stopped)),
-        front_gain=gain(complete, values, goals),
+        front_gain=gain(trained, values, goals),
+        front=tuple(
+            FrontMember(trial=record.number, trained_to_end=record.state == "complete")
+            for record in front
+        ),
         epochs_saved=epochs_of(saved, job.plan.reports_per_epoch),
         decisions_replayed=len(replayed),
         decisions_different=tuple(made.where for made in replayed if not made.same),
@@ -169,17 +179,17 @@ def interval(lost: int, sampled: int, population: int) -> tuple[float, float]:
 
 
 def gain(
-    complete: Sequence[Sequence[float]], audited: Sequence[Sequence[float]], goals: Goals
+    front: Sequence[Sequence[float]], audited: Sequence[Sequence[float]], goals: Goals
 ) -> float | None:
-    """Return by which share the hypervolume of the complete trials grows with the audited ones.
+    """Return by which share the hypervolume of a front grows with the audited trials.
 
     Objectives run from 0 to 1 over all of them, on the logarithm where they are best read so;
-    reference 1.1. None where nothing is complete.
+    reference 1.1. None where there is no front.
     """
-    if not complete:
+    if not front:
         return None
-    scaled = normalise([*complete, *audited], goals)
-    return hypervolume(scaled) / hypervolume(scaled[: len(complete)]) - 1
+    scaled = normalise([*front, *audited], goals)
+    return hypervolume(scaled) / hypervolume(scaled[: len(front)]) - 1
 
 
 @dataclass(frozen=True)

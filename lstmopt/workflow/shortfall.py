@@ -20,7 +20,7 @@ def no_front(trials: Sequence[TrialRecord], storage: str = "") -> str:
     Returns:
         The sentence.
     """
-    rule = "a study needs a trial that runs to its end"
+    rule = "a study needs a trial that gives a report"
     tried = [trial for trial in trials if not trial.duplicate]
     if not tried:
         return f"{rule}, found that time was up before one began: give a longer timeout"
@@ -32,11 +32,11 @@ def no_front(trials: Sequence[TrialRecord], storage: str = "") -> str:
         for short, count in counts.most_common()
     )
     remedy = f"{most.help} {anew(storage)}"
-    return f"{rule}, found {len(trials)} trials and none complete: {found}: {remedy}"
+    return f"{rule}, found {len(trials)} trials and none with a value: {found}: {remedy}"
 
 
 class _Shortfall(Enum):
-    """Why a trial did not run to its end."""
+    """Why a trial has no value."""
 
     FAILED = "failed", "mend that, then give more trials and run again, or"
     INFEASIBLE = "broke a limit", "raise that limit or widen [space], and"

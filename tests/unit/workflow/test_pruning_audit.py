@@ -66,11 +66,16 @@ def test_the_folder_of_an_audit_may_be_text(audited):
 
 def test_who_is_lost_is_found_by_brute_force(audited):
     _, _, document, audit = audited
-    ends = {t["number"]: t["values"] for t in document["trials"] if t["state"] == "complete"}
-    ends |= {entry.trial: entry.values for entry in audit.trials}
-    points = [[values["val_loss"], values["latency_ms"]] for values in ends.values()]
-    front = {n for n, kept in zip(ends, front_mask(points), strict=True) if kept}
-    assert set(audit.lost) == front & {entry.trial for entry in audit.trials}
+    names = ("val_loss", "latency_ms")
+    reached = [[t["values"][name] for name in names] for t in document["trials"]]
+    ends = {entry.trial: [entry.values[name] for name in names] for entry in audit.trials}
+    front = front_mask([*reached, *ends.values()])[len(reached) :]
+    come = {number for number, kept in zip(ends, front, strict=True) if kept}
+    assert set(audit.lost) == come - set(document["front"])
+    states = {t["number"]: t["state"] for t in document["trials"]}
+    assert [member.trial for member in audit.front] == document["front"]
+    for member in audit.front:
+        assert member.trained_to_end == (states[member.trial] == "complete")
     assert audit.false_prune_rate == len(audit.lost) / len(audit.trials)
     assert audit.interval == (audit.false_prune_rate,) * 2  # all of them were sampled
 
@@ -178,10 +183,10 @@ def test_the_interval_is_that_of_statsmodels():
 def test_a_front_gains_what_an_audited_trial_adds():
     registry = load_registry()
     goals = make_goals([registry.objective(n) for n in ("val_loss", "val_mae")])
-    complete = [[0.0, 1.0], [1.0, 0.0]]
-    assert gain(complete, [[1.0, 1.0]], goals) == pytest.approx(0.0)
+    front = [[0.0, 1.0], [1.0, 0.0]]
+    assert gain(front, [[1.0, 1.0]], goals) == pytest.approx(0.0)
     before = 1.1**2 - 1
     after = before + 0.5**2
-    assert gain(complete, [[0.5, 0.5]], goals) == pytest.approx(after / before - 1)
+    assert gain(front, [[0.5, 0.5]], goals) == pytest.approx(after / before - 1)
     assert gain([], [[0.5, 0.5]], goals) is None
-    assert np.isfinite(gain(complete, [], goals))
+    assert np.isfinite(gain(front, [], goals))

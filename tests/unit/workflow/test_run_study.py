@@ -55,9 +55,10 @@ def test_the_result_document_says_everything_by_name(finished):
 
 def test_the_front_is_that_of_the_recorded_trials(finished):
     folder, document = finished
-    complete = [t for t in document["trials"] if t["state"] == "complete"]
-    mask = front_mask([[t["values"]["val_loss"], t["values"]["latency_ms"]] for t in complete])
-    expected = {t["number"] for t, kept in zip(complete, mask, strict=True) if kept}
+    trained = [t for t in document["trials"] if t["curve"]]
+    best = [min(report["val_loss"] for report in t["curve"]) for t in trained]
+    points = [[loss, t["values"]["latency_ms"]] for loss, t in zip(best, trained, strict=True)]
+    expected = {t["number"] for t, kept in zip(trained, front_mask(points), strict=True) if kept}
     assert set(document["front"]) == expected
     with (folder / "run" / "front.csv").open() as file:
         assert {int(row["trial"]) for row in csv_format.DictReader(file)} == expected

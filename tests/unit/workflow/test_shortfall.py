@@ -38,12 +38,12 @@ STOPPED, CUT_OFF = trial(by_pruner=True), trial(reason="the study's time was up 
     ],
 )
 def test_one_cause_is_said_with_its_first_reason_and_what_helps(cause, words):
-    assert re.search(f"found 2 trials and none complete: {words}", no_front([cause, cause]))
+    assert re.search(f"found 2 trials and none with a value: {words}", no_front([cause, cause]))
 
 
 def test_several_causes_are_counted_and_the_most_frequent_says_what_helps():
     said = no_front([FAILED, STOPPED, STOPPED])
-    assert "found 3 trials and none complete: 2 were stopped by the pruner" in said
+    assert "found 3 trials and none with a value: 2 were stopped by the pruner" in said
     assert "1 failed, the first because the loss was nan: give more trials" in said
 
 
