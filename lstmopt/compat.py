@@ -45,16 +45,11 @@ from lstmopt.storage.trial_record import END, TrialEnd, TrialRecord, closed_tria
 from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.training.latency import Setting, forecast_costs
 from lstmopt.training.trainer import Workload, advance, initial_checkpoint
-from lstmopt.workflow.finalists import Refit
+from lstmopt.workflow.ending import Ending, Finished
 from lstmopt.workflow.forecast_costs import measure_costs
 from lstmopt.workflow.job import Job, prepare
-from lstmopt.workflow.run_study import (
-    Finished,
-    finish,
-    open_search,
-    start_engine,
-    write_record,
-)
+from lstmopt.workflow.refits import Refit
+from lstmopt.workflow.run_study import open_search, start_engine, write_record
 from lstmopt.workflow.shortfall import no_front
 
 _log = logging.getLogger("lstmopt")
@@ -487,7 +482,7 @@ class OptunaLSTMTuner:
         if not self._is_own:
             costs = job.forecast_costs(measure_costs(job, _Log()))
             with start_engine(job) as engine:
-                return finish(job, [best], costs, engine), costs
+                return Ending(job, costs, engine).finish([best]), costs
         noted = study.get_trials(deepcopy=False)[best.number].user_attrs.get(_CANDIDATE)
         params = noted or {name: v for name, v in best.params.items() if name in FIXED}
         candidate = _candidate(params, 0)
@@ -495,7 +490,8 @@ class OptunaLSTMTuner:
         job = _with_goals(job, OWN_GOALS[2])
         costs = job.forecast_costs(_cost(job, candidate.architecture))
         with start_engine(job) as engine:
-            return finish(job, [replace(best, params=candidate.params)], costs, engine), costs
+            best = replace(best, params=candidate.params)
+            return Ending(job, costs, engine).finish([best]), costs
 
     def _as_trainer(self, refit: Refit) -> LSTMTrainer:
         workload, candidate = self._load(), refit.candidate

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from lstmopt.cli.shared import (
 )
 from lstmopt.errors import LstmoptError
 
+_REPORT_SECONDS, _PICTURE_SECONDS = 4.0, 8.0
+"""What the report takes, and the pictures beside it, which are drawn where so much is left."""
 ORDERS = ["keep", "sort", "midnight_ends_day"]
 
 if TYPE_CHECKING:
@@ -73,7 +77,7 @@ if TYPE_CHECKING:
 @click.option("--trials", type=int, help="Trials in all.")
 @click.option("--epochs", type=int, help="Most epochs a trial.")
 @click.option("--report-every", type=int, help="Optimiser steps; once an epoch by default.")
-@click.option("--timeout", help="For instance 90s, 10m, 1h.")
+@click.option("--timeout", help="For instance 90s, 10m, 1h: from start to report.")
 @click.option("--workers", type=int, help="Worker processes; one a core by default.")
 @engine_option
 @click.option("--latency-on", metavar="WORKER", help="Time forecasts there, not on this machine.")
@@ -90,6 +94,7 @@ def run(study: Path | None, out: Path | None, report: bool, as_json: bool, **opt
 
     With neither STUDY (a TOML file) nor --data it runs the shipped example.
     """
+    began = time.monotonic()
     config = _read_study(study, options)
     out = out or Path("runs") / config.name
     console = make_console(stderr=as_json)
@@ -98,13 +103,16 @@ def run(study: Path | None, out: Path | None, report: bool, as_json: bool, **opt
         from lstmopt.execution.forkserver import start_forkserver
 
         start_forkserver()
+    from lstmopt.system.deadline import Deadline
     from lstmopt.workflow.run_study import run_study
 
+    whole = Deadline(config.budget.seconds or math.inf, began)
+    deadline = whole.keeping(_REPORT_SECONDS) if report else whole
     with _progress(config, console) as observer:
-        results = run_study(config, out, observer=observer)
+        results = run_study(config, out, observer=observer, deadline=deadline)
     print_results(results, console, out, as_json)
     if report:
-        write_report(out)
+        write_report(out, pictures=whole.left > _PICTURE_SECONDS)
 
 
 def _read_study(study: Path | None, options: dict[str, Any]) -> Config:

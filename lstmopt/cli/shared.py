@@ -60,8 +60,16 @@ def print_results(results: StudyResults, console: Console, folder: Path, as_json
     print_result(results, console, str(folder))
 
 
-def write_report(folder: Path, every_figure: bool = False, stream: IO[str] | None = None) -> None:
-    """Write what is to be looked at, and say where; without a browser say what is missing."""
+def write_report(
+    folder: Path,
+    every_figure: bool = False,
+    stream: IO[str] | None = None,
+    pictures: bool = True,
+) -> None:
+    """Write what is to be looked at, and say where; without a browser say what is missing.
+
+    Without ``pictures``, for which there is no time, say how they are drawn later.
+    """
     from lstmopt.report.page import write_report
     from lstmopt.report.png import write_every_figure, write_sheets
     from lstmopt.results.run import read_run
@@ -69,6 +77,9 @@ def write_report(folder: Path, every_figure: bool = False, stream: IO[str] | Non
     run = read_run(folder)
     stream = stream or sys.stderr
     click.echo(f"report: {write_report(run)}", file=stream)
+    if not pictures:
+        click.echo(f"note: no time was left to draw pictures: lstmopt report {folder}", err=True)
+        return
     if missing := write_sheets(run):
         click.echo(f"note: {missing}", err=True)
     elif every_figure:

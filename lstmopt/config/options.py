@@ -71,7 +71,8 @@ class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     Attributes:
         trials: Trials in all.
         epochs: Epochs of training in all, None for any number.
-        timeout: Seconds of one call (also "10m", "1h"), None for any time.
+        timeout: Seconds of one call (also "10m", "1h"), from its start to the saved model and
+            report; None for any time.
     """
 
     trials: AtLeastOne = 50

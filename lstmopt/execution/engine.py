@@ -7,7 +7,7 @@ shared workload and nothing that could not be lost.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -83,16 +83,29 @@ class Engine:
         """Return what forecasts cost on the ``worker`` of this name, where workers have names."""
         raise no_cluster(worker)
 
-    def finish(
-        self, begun: Mapping[Key, tuple[Candidate, Future[Progress]]], epochs: int
+    def train_each(
+        self,
+        candidates: Iterable[tuple[Key, Candidate]],
+        epochs: int,
+        seconds: Callable[[], float] = lambda: math.inf,
     ) -> Iterator[tuple[Key, Progress]]:
-        """Yield what became of candidates that were ``begun`` anew, as they end.
+        """Train candidates anew for up to ``epochs``; yield what became of each as it ends.
 
-        One whose worker went away begins again. Raises MachineError where nothing can be trained,
-        whatever the candidate.
+        The next one is taken when a worker is free for it, and trains no longer than ``seconds``
+        says then. One whose worker went away begins again. Raises MachineError where nothing can
+        be trained, whatever the candidate.
         """
-        open_ones = {future: (key, candidate, 0) for key, (candidate, future) in begun.items()}
-        while open_ones:
+        waiting = iter(candidates)
+        open_ones: dict[Future[Progress], tuple[Key, Candidate, int]] = {}
+        while True:
+            while len(open_ones) < max(1, self.workers):
+                taken = next(waiting, None)
+                if taken is None:
+                    break
+                key, candidate = taken
+                open_ones[self.submit(candidate, None, epochs, seconds())] = key, candidate, 0
+            if not open_ones:
+                return
             for future in wait(open_ones, return_when=FIRST_COMPLETED).done:
                 key, candidate, died = open_ones.pop(future)
                 error = future.exception()
@@ -106,7 +119,8 @@ class Engine:
                 if lost is None or died >= MOST_DEATHS:
                     yield key, Progress(b"", (), True, failure_of(error, died))
                 else:
-                    open_ones[self.submit(candidate, None, epochs)] = key, candidate, died
+                    again = self.submit(candidate, None, epochs, seconds())
+                    open_ones[again] = key, candidate, died
 
 
 def no_cluster(worker: str) -> LstmoptError:

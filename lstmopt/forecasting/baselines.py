@@ -48,13 +48,15 @@ class FittedBaseline:
     """A baseline ready to forecast.
 
     ``validation`` are its scores there, ``latency_ms`` what one forecast takes. All three are None
-    for a baseline that the series cannot have.
+    for a baseline that the series cannot have. ``scoring_seconds`` is what forecasting the whole
+    validation part took.
     """
 
     name: str
     forecast: Forecast | None
     validation: Scores | None = None
     latency_ms: float | None = None
+    scoring_seconds: float = 0.0
 
 
 def fit_baselines(
@@ -68,8 +70,19 @@ def fit_baselines(
 
     Raises LstmoptError for a name that is not registered, and where a plug-in fails.
     """
-    chosen = registry.names("baseline") if names is None else list(names)
-    return [_fit(registry, text, train, validation, seasons) for text in chosen]
+    fitted = [
+        fit_baseline(registry, text, train, validation, seasons)
+        for text in baseline_names(registry, names)
+    ]
+    return [
+        replace(b, latency_ms=time_forecast(b.forecast, validation)) if b.forecast else b
+        for b in fitted
+    ]
+
+
+def baseline_names(registry: Registry, names: Iterable[str] | None) -> list[str]:
+    """Return what a study's baselines are called: all that there are for None."""
+    return registry.names("baseline") if names is None else list(names)
 
 
 def make_baseline(registry: Registry, text: str) -> Baseline:
@@ -87,9 +100,13 @@ def make_baseline(registry: Registry, text: str) -> Baseline:
     return made
 
 
-def _fit(
+def fit_baseline(
     registry: Registry, text: str, train: Part, validation: Part, seasons: Sequence[int]
 ) -> FittedBaseline:
+    """Fit one baseline and score it on validation; its forecasts are not timed yet.
+
+    Raises LstmoptError for a name that is not registered, and where a plug-in fails.
+    """
     named, made = Named.parse(text), make_baseline(registry, text)
     who = described("baseline", registry.strategy("baseline", named.name))
     with PluginErrors(who):
@@ -97,8 +114,10 @@ def _fit(
         if forecast is None:
             return FittedBaseline(named.name, None)
         checked = _Checked(forecast, who)
-        latency = time_forecast(checked, validation)
-        return FittedBaseline(named.name, checked, score_part(checked, validation), latency)
+        start = time.perf_counter()
+        scores = score_part(checked, validation)
+        took = time.perf_counter() - start
+        return FittedBaseline(named.name, checked, scores, scoring_seconds=took)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ from lstmopt.data.known_ahead import HOLIDAYS
 from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.report.measures import default_axes, measures
-from lstmopt.report.terminal import audit_lines, test_errors, verdict_line
+from lstmopt.report.terminal import (
+    audit_lines,
+    seeds_of,
+    test_errors,
+    trained_words,
+    verdict_line,
+)
 from lstmopt.results.document import StudyFacts, StudyResults
 from lstmopt.results.run import RunData
 from lstmopt.results.selection import why
@@ -48,7 +54,7 @@ def words_of(run: RunData) -> dict[str, Any]:
         "verdict": verdict(run),
         "why": _why(run),
         "chosen": chosen,
-        "seeds": _seeds(results),
+        "seeds": seeds_of(results),
         "test_rows": _test_rows(results),
         "predict": predict_command(run),
         **_architecture(results),
@@ -93,16 +99,15 @@ def _why(run: RunData) -> str:
     if not pick:
         return ""
     reason = why(pick, size, run.goals)
+    if not seeds_of(run.results):
+        return (
+            f"Picked from the front ({pick}), and deployed as the search trained it, for no time "
+            f"was left to train it anew: trial {trial} {reason}."
+        )
     if trained != size:  # picked by what the search found
         return f"Picked from the front ({pick}) and trained anew: trial {trial} {reason}."
     those = f"of the {size} trials of the front, trained anew," if size > 1 else "trained anew,"
     return f"Picked on validation ({pick}): {those} trial {trial} {reason}."
-
-
-def _seeds(results: StudyResults) -> int:
-    """Count the refits of the chosen trial that ended well."""
-    chosen = results.chosen and results.chosen.trial
-    return next((f.seeds for f in results.finalists if f.trial == chosen), 1)
 
 
 def _refitted_names(run: RunData) -> list[str]:
@@ -172,13 +177,13 @@ def _front_sentence(run: RunData) -> str:
     size = len(run.results.front)
     names = " and ".join(run.goals.names)
     if size == 0:
-        return "There is no front yet: no trial is complete."
+        return "There is no front yet: no trial has given a report."
     if len(run.goals.names) == 1:
         return f"One objective, {names}: the front is its best trial."
     return (
         f"{size} of them {'is' if size == 1 else 'are'} on the front of {names}: none is better "
-        "in one without being worse in another. Trials that have no value lie at the edge. A click "
-        "selects a trial."
+        "in one without being worse in another. A stopped trial counts with the best that it had "
+        "reached. Trials that have no value lie at the edge. A click selects a trial."
     )
 
 
@@ -191,6 +196,7 @@ def _front_table(results: StudyResults) -> list[dict[str, Any]]:
             "values": trial.values,
             "chosen": trial.number == chosen,
             "refitted": refitted.get(trial.number),
+            "trained": trained_words(trial, results),
             "params": describe_params(trial.params),
         }
         for trial in results.front_trials

@@ -22,6 +22,7 @@ from lstmopt.results.document import (
     StudyResults,
     TrialEntry,
     VerdictEntry,
+    epochs_of,
 )
 from lstmopt.search_space import describe_params
 
@@ -118,17 +119,27 @@ def print_front(
     """Print the front, or some ``trials`` of it, the chosen one marked; then the baselines."""
     names = results.goals.names
     chosen = results.chosen and results.chosen.trial
-    table = Table("trial", *names, "parameters", title="Pareto front (validation)")
+    table = Table("trial", *names, "trained", "parameters", title="Pareto front (validation)")
     for trial in results.front_trials if trials is None else trials:
         mark = f"{trial.number} *" if trial.number == chosen else str(trial.number)
         values = (f"{trial.values[name]:.4g}" for name in names)
-        table.add_row(mark, *values, _text(describe_params(trial.params)))
+        words = trained_words(trial, results)
+        table.add_row(mark, *values, words, _text(describe_params(trial.params)))
     if bar := _bar_values(results):
         table.add_section()
         for name, measured in bar.items():
             cells = (f"{measured[n]:.4g}" if n in measured else "–" for n in names)
-            table.add_row(_text(name), *cells, "baseline")
+            table.add_row(_text(name), *cells, "", "baseline")
     console.print(table)
+
+
+def trained_words(trial: TrialEntry, results: StudyResults) -> str:
+    """Say whether a trial was trained to its end, or for how many epochs."""
+    if trial.trained_to_end:
+        return "to its end"
+    each = results.budget.reports_per_epoch
+    done, whole = epochs_of(trial.epochs, each), epochs_of(results.budget.reports, each)
+    return f"{done:.3g} of {whole:.6g} epochs"
 
 
 def _bar_values(results: StudyResults) -> dict[str, dict[str, float]]:
@@ -141,19 +152,19 @@ def _bar_values(results: StudyResults) -> dict[str, dict[str, float]]:
 
 
 def front_plot(results: StudyResults, console: Console, picked: int | None = None) -> str:
-    """Draw the complete trials by a learned objective and another, in characters.
+    """Draw what was trained by a learned objective and another, in characters.
 
     The front as ○, what was picked from it as ●, baselines as ×. Empty where there is one objective
-    or nothing is complete.
+    or nothing was trained.
     """
     goals, front = results.goals, results.front_trials
-    complete = [trial.values for trial in results.trials if trial.state == "complete"]
+    trained = [trial.values for trial in results.trials if trial.has_values]
     others = [o for o in goals.objectives if o is not goals.learned[0]]
-    if not (complete and others):
+    if not (trained and others):
         return ""
     drawn = {goals.learned[0].name, others[0].name}
     groups: dict[str, Sequence[Mapping[str, Any]]] = {
-        "·": complete,
+        "·": trained,
         "×": [row for row in _bar_values(results).values() if drawn <= set(row)],
         "○": [trial.values for trial in front],
         "●": [trial.values for trial in front if trial.number == picked],
@@ -268,7 +279,7 @@ def print_test(results: StudyResults, console: Console) -> None:
         _text(f"MAE ({target})"),
         "R²",
         "ms a forecast",
-        title="test part, opened once",
+        title=f"test part, opened once; {_seeds_words(results)}",
     )
     for name, test in test_errors(results).items():
         if test is None:
@@ -278,6 +289,20 @@ def print_test(results: StudyResults, console: Console) -> None:
         latency = results.bar[name].latency_ms if name in results.bar else results.chosen.latency_ms
         table.add_row(name, *(_cell(cell) for cell in cells), f"{latency or 0:.2g}")
     console.print(table)
+
+
+def _seeds_words(results: StudyResults) -> str:
+    """Say over how many seeds the chosen trial was trained anew."""
+    seeds = seeds_of(results)
+    if not seeds:
+        return "the LSTM is the search's own, not trained anew"
+    return f"the LSTM over {seeds} seed{'s' if seeds > 1 else ''}"
+
+
+def seeds_of(results: StudyResults) -> int:
+    """Count the refits of the chosen trial that ended well."""
+    chosen = results.chosen and results.chosen.trial
+    return next((f.seeds for f in results.finalists if f.trial == chosen), 1)
 
 
 def audit_lines(audit: Audit) -> list[str]:
@@ -292,10 +317,16 @@ def audit_lines(audit: Audit) -> list[str]:
         + (f"{len(different)} of them otherwise ({different[0]})" if different else "all the same")
         + ".",
         f"{sampled} of {audit.stopped} stopped trials were trained to their end ({again} "
-        f"with the recorded losses bit for bit), {lost} of them to the front.",
+        f"with the recorded losses bit for bit), {lost} of them to a front on which they are not.",
         f"False-prune rate: {lost / sampled:.0%}"
         + ("." if whole else f" (95 % interval {low:.0%} to {high:.0%})."),
     ]
+    if audit.front:
+        early = sum(not member.trained_to_end for member in audit.front)
+        lines.append(
+            f"Of the {len(audit.front)} trials of the front {early or 'none'} had been stopped; "
+            "the refit trains them to their end."
+        )
     if audit.front_gain is not None:
         lines.append(
             f"With them the front's hypervolume would have been {audit.front_gain:.1%} "

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable
 
 from lstmopt.search.active_trial import ActiveTrial
+from lstmopt.system.deadline import Deadline
+
+_CLOSING = 0.25
+"""The last share of a search by the clock."""
 
 
 class SearchBudget:
@@ -15,24 +18,34 @@ class SearchBudget:
     Args:
         trials: How many trials may be begun.
         reports: How many reports may be trained, infinity for any number.
-        seconds: For how long, from now, None for any time.
+        deadline: When the call is to have ended, with what comes after the search.
         trained: How many reports have been trained already.
+
+    Attributes:
+        kept_back: How many seconds are left for what comes after the search.
     """
 
     def __init__(
         self,
         trials: int,
         reports: float = math.inf,
-        seconds: float | None = None,
+        deadline: Deadline | None = None,
         trained: int = 0,
     ) -> None:
         self._trials, self._reports, self._trained = trials, reports, trained
-        self._ends = math.inf if seconds is None else time.monotonic() + seconds
+        self._deadline = deadline or Deadline()
+        self.kept_back = 0.0
 
     @property
     def seconds_left(self) -> float:
         """For how long it may go on; 0 or less when time is up."""
-        return self._ends - time.monotonic()
+        return self._deadline.left - self.kept_back
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether so little time is left that what has been begun comes before what is new."""
+        passed = self._deadline.passed
+        return self.seconds_left < _CLOSING * (passed + max(0.0, self.seconds_left))
 
     @property
     def time_is_up(self) -> bool:

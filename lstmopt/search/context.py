@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +12,8 @@ from lstmopt.search.observer import Observer
 from lstmopt.search.overhead import Overhead
 from lstmopt.search.search_plan import Plan
 from lstmopt.storage.study_store import StoredStudy
+from lstmopt.storage.trial_record import TrialRecord
+from lstmopt.system.deadline import Deadline
 from lstmopt.system.signals import StopRequest
 
 
@@ -40,6 +43,9 @@ class SearchContext:
         observer: Who watches.
         stop: Says whether somebody asked to stop.
         overhead: Counts what the strategy itself takes.
+        deadline: When the whole call is to have ended; without one the plan's seconds count from
+            the search's beginning.
+        afterwards: Says how many seconds what comes after the search takes, by the front so far.
     """
 
     stored: StoredStudy
@@ -50,3 +56,5 @@ class SearchContext:
     observer: Observer = field(default_factory=Observer)
     stop: StopRequest = field(default_factory=StopRequest)
     overhead: Overhead = field(default_factory=Overhead)
+    deadline: Deadline | None = None
+    afterwards: Callable[[Sequence[TrialRecord]], float] = lambda front: 0.0

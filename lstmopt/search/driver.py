@@ -22,6 +22,7 @@ from lstmopt.search.resuming import resume
 from lstmopt.search.sampler_storage import open_for_sampler
 from lstmopt.search.telling import Teller
 from lstmopt.storage.trial_record import TrialRecord, closed_trials
+from lstmopt.system.deadline import Deadline
 from lstmopt.training.trainer import Progress
 
 _LOOK = 1.0
@@ -39,10 +40,11 @@ class Driver:
         self._training: dict[Future[Progress], ActiveTrial] = {}
         self._ready: list[ActiveTrial] = []
         self._paused = PausedTrials(self._read_back, context.checkpoints.drop_checkpoints)
+        plan_seconds = self._plan.seconds
         self._budget = SearchBudget(
             self._plan.trials,
             self._plan.reports,
-            self._plan.seconds,
+            context.deadline or Deadline(math.inf if plan_seconds is None else plan_seconds),
             self._teller.closed.epochs_trained,
         )
 
@@ -54,6 +56,7 @@ class Driver:
         self._resume()
         stop = self._context.stop
         while True:
+            self._budget.kept_back = self._context.afterwards(self._teller.front)
             while self._has_room() and self._start_next():
                 pass
             if stop.asked:
@@ -80,6 +83,8 @@ class Driver:
             self._go_on(self._ready.pop(0))
         elif not self._ready and (promoted := self._promoted("open")):
             self._ready.append(promoted)
+        elif self._budget.is_closing and not self._ready and (last := self._promoted("front")):
+            self._ready.append(last)
         elif self._wants_more():
             self._begin_trial()
         elif self._ready:
@@ -93,7 +98,8 @@ class Driver:
     def _ask_ahead(self) -> None:
         """Have the next trial ready while workers are busy, so that none waits for a sampler."""
         busy = len(self._training) >= self._engine.workers > 1
-        if busy and not self._ready and self._promotable("open") is None and self._wants_more():
+        closing: Closing = "front" if self._budget.is_closing else "open"
+        if busy and not self._ready and self._promotable(closing) is None and self._wants_more():
             self._begin_trial()
 
     def _begin_trial(self) -> None:
@@ -107,9 +113,20 @@ class Driver:
         return self._budget.trials_left(self._teller.closed.spent + active)
 
     def _wants_more(self) -> bool:
-        if not self._trials_left() or self._budget.is_spent(self._training.values()):
+        if not self._trials_left() or self._asker.exhausted:
             return False
-        return not self._asker.exhausted
+        if self._budget.time_is_up and (self._is_busy() or self._teller.closed.spent):
+            return False
+        return self._budget.reports_left(self._training.values()) >= 1
+
+    def _is_busy(self) -> bool:
+        """Say whether a trial has been begun and is not closed."""
+        return bool(self._training or self._ready or len(self._paused))
+
+    def _has_report(self) -> bool:
+        """Say whether there is a network that could be deployed."""
+        begun = (*self._training.values(), *self._ready)
+        return bool(self._teller.front or len(self._paused)) or any(t.trained for t in begun)
 
     def _ends_soon(self) -> bool:
         """Say whether so few trials are left to begin that workers might idle at the end.
@@ -199,7 +216,7 @@ class Driver:
         """Submit the next segment, or close the trial when a budget is spent."""
         own = self._plan.limits.max_trial_seconds
         left_to_it = math.inf if own is None else own - trial.seconds
-        if self._budget.time_is_up:
+        if self._budget.time_is_up and (trial.trained or self._has_report()):
             self._cut_off(trial, "time was up")
         elif left_to_it <= 0 or trial.out_of_time:
             reason = f"stopped after {trial.trained} reports: max_trial_seconds is {own:g}"
@@ -212,7 +229,9 @@ class Driver:
                 rung = self._plan.pruner.next_rung(trial.trained)
                 epochs = epochs if rung is None else min(epochs, rung - trial.trained)
             trial.submit(epochs)
-            seconds = min(self._budget.seconds_left, left_to_it)
+            # whatever the clock says, the first report of all is waited for
+            ends_in = self._budget.seconds_left if self._has_report() else math.inf
+            seconds = min(ends_in, left_to_it)
             future = self._engine.submit(trial.candidate, trial.checkpoint, epochs, seconds)
             self._training[future] = trial
 

@@ -1,11 +1,10 @@
-"""Refit the front over seeds, choose on validation, open the test part once."""
+"""Choose among refitted candidates on validation, open the test part once."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,15 +15,11 @@ from numpy.typing import NDArray
 from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
-from lstmopt.epoch import Epoch
-from lstmopt.errors import MachineError
-from lstmopt.execution.engine import Engine
 from lstmopt.forecasting.baselines import FittedBaseline, Forecast, score_part
 from lstmopt.forecasting.forecast_table import last_origins, tabulate
 from lstmopt.forecasting.verdict import Comparison, compare
 from lstmopt.networks.lstm import LSTMForecaster
-from lstmopt.networks.weights import read_checkpoint
-from lstmopt.objectives import ForecastCosts, Goals
+from lstmopt.objectives import Goals
 from lstmopt.results.document import (
     BaselineEntry,
     ChosenEntry,
@@ -37,102 +32,11 @@ from lstmopt.results.document import (
     finite,
 )
 from lstmopt.results.selection import pick_index
-from lstmopt.search.search_plan import refit_seed
-from lstmopt.search_space import Candidate
-from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.metrics import Scores, score
 from lstmopt.training.scores import predict
-from lstmopt.training.trainer import Progress, one_thread
-
-
-@dataclass(frozen=True)
-class Refit:
-    """One candidate trained anew with one seed."""
-
-    candidate: Candidate
-    weights: dict[str, torch.Tensor]
-    curve: tuple[Epoch, ...]
-
-    @property
-    def best(self) -> Epoch:
-        return min(self.curve, key=lambda epoch: epoch.val_loss)
-
-
-@dataclass(frozen=True)
-class Finalist:
-    """A trial of the front with its refits and the mean of each objective over them."""
-
-    trial: TrialRecord
-    refits: tuple[Refit, ...]
-    values: dict[str, float]
-    spread: dict[str, float]
-    """The standard deviation of each objective over the refits."""
-
-    @property
-    def best(self) -> Refit:
-        """The refit that is best on validation."""
-        return min(self.refits, key=lambda refit: refit.best.val_loss)
-
-
-Refits = dict[tuple[int, int], tuple[Candidate, Future[Progress]]]
-"""Candidates in training again, by trial number and repeat."""
-
-
-def begin_refits(
-    trials: Sequence[TrialRecord], engine: Engine, study_seed: int, seeds: int, reports: int
-) -> Refits:
-    """Train each trial's candidate anew with ``seeds`` seeds of their own, the longest first."""
-    begun: Refits = {}
-    for trial in sorted(trials, key=_report_seconds, reverse=True):
-        for repeat in range(seeds):
-            candidate = Candidate(trial.params, refit_seed(study_seed, trial.number, repeat))
-            begun[trial.number, repeat] = candidate, engine.submit(candidate, None, reports)
-    return begun
-
-
-def _report_seconds(trial: TrialRecord) -> float:
-    return trial.seconds / max(1, len(trial.curve))
-
-
-def end_refits(
-    trials: Sequence[TrialRecord],
-    costs: ForecastCosts,
-    begun: Refits,
-    engine: Engine,
-    reports: int,
-) -> list[Finalist]:
-    """Wait for the refits of ``trials``.
-
-    A refit that fails is left out; a trial without any is no finalist.
-    """
-    finalists, reasons, goals = [], [], costs.goals
-    ended = dict(engine.finish(begun, reports))
-    for trial in trials:
-        refits = []
-        for (number, repeat), (candidate, _) in begun.items():
-            if number != trial.number:
-                continue
-            progress = ended[number, repeat]
-            if progress.failure is not None:
-                reasons.append(progress.failure)
-                continue
-            weights = read_checkpoint(progress.checkpoint)["best_weights"]
-            refits.append(Refit(candidate, weights, progress.epochs))
-        if refits:
-            static = costs.static(trial.params)
-            each = [goals.values(static, r.curve) for r in refits]
-            columns = {name: [values[name] for values in each] for name in goals.names}
-            means = {name: statistics.fmean(column) for name, column in columns.items()}
-            spread = {name: _deviation(column) for name, column in columns.items()}
-            finalists.append(Finalist(trial, tuple(refits), means, spread))
-    if not finalists:
-        raise MachineError(
-            f"a chosen candidate must train again with other seeds, found that all "
-            f"{len(begun)} refits failed, the first because {reasons[0]}: mend that and run again, "
-            "or begin a new run whose [space] has a narrower learning rate"
-        )
-    return finalists
+from lstmopt.training.trainer import one_thread
+from lstmopt.workflow.refits import Finalist, Refit, deviation
 
 
 def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
@@ -280,7 +184,7 @@ def describe(
         finalists=tuple(
             FinalistEntry(
                 trial=finalist.trial.number,
-                seeds=len(finalist.refits),
+                seeds=finalist.seeds,
                 validation={
                     name: Spread(mean=finite(mean), std=finite(finalist.spread[name]))
                     for name, mean in finalist.values.items()
@@ -320,11 +224,4 @@ def _errors(scores: Sequence[Scores], unit: float) -> ErrorsInUnit:
 
 
 def _spread(values: Sequence[float]) -> Spread:
-    return Spread(mean=finite(statistics.fmean(values)), std=finite(_deviation(values)))
-
-
-def _deviation(values: Sequence[float]) -> float:
-    """Return the standard deviation, which is no number where a value is none."""
-    if not all(map(math.isfinite, values)):
-        return math.nan
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+    return Spread(mean=finite(statistics.fmean(values)), std=finite(deviation(values)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -18,8 +18,6 @@ from lstmopt.config.study_file import replace, write_config
 from lstmopt.errors import LstmoptError, MachineError, masked
 from lstmopt.execution.engine import Engine
 from lstmopt.execution.open_engine import open_engine
-from lstmopt.forecasting.baselines import fit_baselines
-from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.objectives import ForecastCosts
 from lstmopt.results.document import (
     ABOUT,
@@ -36,11 +34,12 @@ from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import FiniteSampler, Plan
 from lstmopt.storage.study_store import StoredStudy, find_study, open_study, spoken_errors
 from lstmopt.storage.trial_record import TrialRecord, closed_trials, front_of
+from lstmopt.system.deadline import Deadline
 from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.warm_start.past_studies import Frame, read_past
 from lstmopt.warm_start.protocols import ask_for_beginning, make_warm_start
 from lstmopt.warm_start.provenance import Provenance, read_provenance
-from lstmopt.workflow.finalists import Refit, begin_refits, choose, describe, end_refits, open_test
+from lstmopt.workflow.ending import Ending
 from lstmopt.workflow.forecast_costs import with_costs
 from lstmopt.workflow.job import Job, prepare
 from lstmopt.workflow.required_packages import changed_versions
@@ -53,6 +52,7 @@ def run(
     source: pd.DataFrame | None = None,
     observer: Observer | None = None,
     executor: Executor | None = None,
+    time_limit: float | str | None = None,
 ) -> dict[str, Any]:
     """Run a study in a folder, or go on with the one there.
 
@@ -64,6 +64,8 @@ def run(
         executor: Candidates are trained on it, ``config.workers`` at once; it may run them anywhere
             where the same lstmopt and torch are installed, and is left open. Without it they are
             trained where ``config.engine`` says.
+        time_limit: How long the call may take, in seconds (also "10m", "1h"): from its start to the
+            saved model. The study's own timeout where it is None.
 
     Returns:
         The result document, as ``optimization_results.json`` holds it.
@@ -72,6 +74,8 @@ def run(
         LstmoptError: For anything that the user can mend.
         KeyboardInterrupt: When it was asked to stop; everything finished is in the folder.
     """
+    if time_limit is not None:
+        config = replace(config, budget=replace(config.budget, timeout=time_limit))
     return as_document(run_study(config, out, source, observer, executor))
 
 
@@ -81,6 +85,7 @@ def run_study(
     source: pd.DataFrame | None = None,
     observer: Observer | None = None,
     executor: Executor | None = None,
+    deadline: Deadline | None = None,
 ) -> StudyResults:
     """Do what `run` does.
 
@@ -90,15 +95,16 @@ def run_study(
         source: A table in place of the file.
         observer: Is told how the study goes.
         executor: Candidates are trained on it.
+        deadline: When all of it is to have ended; the study's timeout from now on without one.
 
     Returns:
         What was found.
 
     Raises:
-        MachineError: Where no trial ran to its end.
+        MachineError: Where no trial gave a report.
     """
     observer, stop = observer or Observer(), StopRequest()
-    start = time.perf_counter()
+    deadline = deadline or Deadline(config.budget.seconds or math.inf)
     job = prepare(config, out, source, executor)
     with (
         job.lock(),
@@ -107,18 +113,19 @@ def run_study(
     ):
         opened = open_search(job, observer, engine, stop)
         job, costs, outcome = opened.job, opened.costs, None
+        ending = Ending(job, costs, engine, observer, deadline)
+        context = replaced(opened.context, deadline=deadline, afterwards=ending.seconds)
         try:
             with handle_signals(stop, observer.notice):
-                trials = Driver(opened.context, engine).search()
+                trials = Driver(context, engine).search()
             observer.refitting(front := front_of(trials, job.goals))
             if not front:
                 raise MachineError(no_front(trials, config.storage))
-            outcome = finish(job, front, costs, engine).outcome
+            outcome = ending.finish(front).outcome
         finally:
             # also when interrupted: what is closed stays readable, without a chosen model
             trials = closed_trials(opened.context.stored.study, job.goals)
-            seconds = time.perf_counter() - start
-            results = write_record(job, trials, costs, outcome, seconds)
+            results = write_record(job, trials, costs, outcome, deadline.passed)
         return results
 
 
@@ -137,9 +144,9 @@ def refit_trial(
         The run's results, with the new choice.
 
     Raises:
-        LstmoptError: Where there is no such complete trial.
+        LstmoptError: Where there is no such trial that has trained.
     """
-    start = time.perf_counter()
+    call = Deadline()
     observer = observer or Observer()
     job = prepare(config, out)
     with job.lock(), spoken_errors(config.storage):
@@ -147,21 +154,21 @@ def refit_trial(
         trials = closed_trials(stored.study, job.goals)
         candidates = front_of(trials, job.goals)
         if number is not None:
-            candidates = [t for t in trials if t.number == number and t.state == "complete"]
+            candidates = [t for t in trials if t.number == number and t.has_values]
         if not candidates:
-            complete = ", ".join(str(t.number) for t in trials if t.state == "complete")
-            if not complete:
+            trained = ", ".join(str(t.number) for t in trials if t.has_values)
+            if not trained:
                 raise LstmoptError(no_front(trials, config.storage))
             raise LstmoptError(
-                f"a complete trial can be fitted, found trial {number} not among them: "
-                f"choose one of {complete}"
+                f"a trial that has trained can be fitted, found trial {number} not among them: "
+                f"choose one of {trained}"
             )
         with start_engine(job, observer) as engine:
             job, known = with_costs(job, stored, observer, engine)
             costs = job.forecast_costs(known)
-            finished = finish(job, candidates, costs, engine, named=number is not None)
-        seconds = time.perf_counter() - start
-        return write_record(job, trials, costs, finished.outcome, seconds)
+            named = number is not None
+            finished = Ending(job, costs, engine, observer).finish(candidates, named)
+        return write_record(job, trials, costs, finished.outcome, call.passed)
 
 
 @dataclass(frozen=True)
@@ -299,72 +306,6 @@ def start_engine(
         yield engine
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What came of a study's finalists.
-
-    Attributes:
-        deployed: The network that was saved.
-        outcome: What the record says of it and of the others.
-    """
-
-    deployed: Refit
-    outcome: Outcome
-
-
-def finish(
-    job: Job,
-    candidates: Sequence[TrialRecord],
-    costs: ForecastCosts,
-    engine: Engine,
-    named: bool = False,
-) -> Finished:
-    """Refit the candidates, choose one on validation, open the test part, save the model.
-
-    Args:
-        job: A job that was prepared.
-        candidates: Complete trials.
-        costs: What their forecasts cost.
-        engine: Where they are trained.
-        named: Whether the only candidate was named by its number, not picked.
-
-    Returns:
-        What came of them.
-    """
-    options, split = job.config.finalists, job.split
-    begun = begin_refits(candidates, engine, job.config.seed, options.seeds, job.reports)
-    # the driver's own work while the workers train
-    baselines = fit_baselines(
-        job.registry, job.config.baselines, split.train, split.validation, job.series.season
-    )
-    features = job.series_features
-    finalists = end_refits(candidates, costs, begun, engine, job.reports)
-    chosen = choose(finalists, job.goals, options.pick)
-    verdict = open_test(chosen, finalists, split, baselines)
-    job.folder.write(
-        job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
-    )
-    save_model(job, verdict.deployed)
-    latency = costs.costs[verdict.deployed.candidate.architecture].latency_ms
-    pick = "named" if named else options.pick
-    outcome = describe(verdict, pick, latency, split.scaling.target_std, features)
-    return Finished(verdict.deployed, outcome)
-
-
-def save_model(job: Job, deployed: Refit) -> None:
-    """Write the weights and what is needed to load them and forecast."""
-    Forecaster(
-        deployed.weights,
-        deployed.candidate.architecture,
-        job.split.train.inputs.shape[1],
-        job.split.train.shape,
-        job.split.scaling,
-        job.series.step,
-        job.series.calendar,
-        job.series.reading,
-    ).save(job.folder.weights)
-
-
 def write_record(
     job: Job,
     trials: Sequence[TrialRecord],
@@ -386,7 +327,11 @@ def write_record(
     """
     results = make_results(job.about(costs.costs), trials, job.goals, seconds, outcome)
     job.folder.write(job.folder.results, as_json(results))
-    rows = [{"trial": t.number, **t.values, **t.params} for t in results.front_trials]
-    table = pd.DataFrame(rows, columns=None if rows else ["trial", *job.goals.names])
+    rows = [
+        {"trial": t.number, **t.values, "trained_to_end": t.trained_to_end, **t.params}
+        for t in results.front_trials
+    ]
+    names = ["trial", *job.goals.names, "trained_to_end"]
+    table = pd.DataFrame(rows, columns=None if rows else names)
     job.folder.write(job.folder.front_csv, table.to_csv(index=False))
     return results

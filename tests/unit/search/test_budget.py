@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmopt.search import budget
 from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.budget import SearchBudget
 from lstmopt.search_space import Candidate
+from lstmopt.system import deadline
+from lstmopt.system.deadline import Deadline
 
 
 def training(*asked):
@@ -26,7 +27,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr(deadline, "time", clock)
     return clock
 
 
@@ -58,10 +59,29 @@ def test_without_a_limit_nothing_but_trials_runs_out(clock):
 
 
 def test_time_is_counted_from_the_beginning_and_spends_everything(clock):
-    timed = SearchBudget(5, 100, seconds=60)
+    timed = SearchBudget(5, 100, Deadline(60, clock.now))
     clock.now += 59
     assert timed.seconds_left == 1
     assert not timed.is_spent([])
     clock.now += 1
     assert timed.time_is_up
     assert timed.is_spent([])
+
+
+def test_what_comes_after_the_search_is_kept_back(clock):
+    timed = SearchBudget(5, 100, Deadline(60, clock.now))
+    timed.kept_back = 20
+    clock.now += 39
+    assert timed.seconds_left == 1
+    clock.now += 1
+    assert timed.time_is_up
+
+
+def test_the_last_quarter_of_the_search_is_its_closing(clock):
+    timed = SearchBudget(5, 100, Deadline(60, clock.now))
+    timed.kept_back = 20  # 40 seconds to search
+    for second in range(40):
+        assert timed.is_closing == (second > 30), second
+        clock.now += 1
+    assert timed.is_closing
+    assert not SearchBudget(5, 100).is_closing

@@ -1,0 +1,149 @@
+"""What comes after the search: refits, baselines, the choice, the test part, the saved model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from lstmopt.execution.engine import Engine
+from lstmopt.forecasting.background_fit import BackgroundFit
+from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.objectives import ForecastCosts
+from lstmopt.results.document import Outcome
+from lstmopt.search.observer import Observer
+from lstmopt.storage.trial_record import TrialRecord
+from lstmopt.system.deadline import Deadline
+from lstmopt.workflow.finalists import choose, describe, open_test
+from lstmopt.workflow.job import Job
+from lstmopt.workflow.refits import Finalist, Refit, RefitPlan, as_searched, refit_all
+
+_TESTING = 1.5
+"""Seconds that choosing, testing and saving take beside the baselines' forecasts."""
+_FORECASTS = 2.0
+"""How often as many forecasts as there are on validation are made there."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a study's finalists.
+
+    Attributes:
+        deployed: The network that was saved.
+        outcome: What the record says of it and of the others.
+    """
+
+    deployed: Refit
+    outcome: Outcome
+
+
+class Ending:
+    """Ends a study in the time that it has; baselines are fitted from the beginning on.
+
+    Args:
+        job: A job that was prepared.
+        costs: What forecasts cost.
+        engine: Where candidates are trained.
+        observer: Is told what there was no time for.
+        deadline: When the study is to have ended.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        costs: ForecastCosts,
+        engine: Engine,
+        observer: Observer | None = None,
+        deadline: Deadline | None = None,
+    ) -> None:
+        self._job, self._costs, self._engine = job, costs, engine
+        self._say, self._deadline = (observer or Observer()).notice, deadline or Deadline()
+        split, config = job.split, job.config
+        self._baselines = BackgroundFit(
+            job.registry, config.baselines, split.train, split.validation, job.series.season
+        )
+
+    def seconds(self, front: Sequence[TrialRecord]) -> float:
+        """Predict how long the ending takes with this front: what a search should leave for it.
+
+        Args:
+            front: The front so far.
+
+        Returns:
+            Seconds.
+        """
+        return self._plan().kept_back(front, self._engine.workers) + self._testing()
+
+    def _testing(self) -> float:
+        return _TESTING + _FORECASTS * self._baselines.scoring_seconds
+
+    def _plan(self) -> RefitPlan:
+        config, deadline = self._job.config, self._deadline.keeping(self._testing())
+        finalists = config.finalists
+        return RefitPlan(finalists.seeds, self._job.reports, finalists.pick, config.seed, deadline)
+
+    def finish(self, candidates: Sequence[TrialRecord], named: bool = False) -> Finished:
+        """Refit the candidates, choose one on validation, open the test part, save the model.
+
+        Args:
+            candidates: Trials that have values.
+            named: Whether the only candidate was named by its number, not picked.
+
+        Returns:
+            What came of them.
+        """
+        job = self._job
+        finalists = self._refit(candidates)
+        fitted = self._baselines.result(max(0.0, self._deadline.left - _TESTING))
+        if fitted.late:
+            self._say(f"no time was left to fit {', '.join(fitted.late)}: give a longer --timeout")
+        chosen = choose(finalists, job.goals, job.config.finalists.pick)
+        verdict = open_test(chosen, finalists, job.split, fitted.baselines)
+        job.folder.write(
+            job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
+        )
+        save_model(job, verdict.deployed)
+        latency = self._costs.costs[verdict.deployed.candidate.architecture].latency_ms
+        pick = "named" if named else job.config.finalists.pick
+        outcome = describe(
+            verdict, pick, latency, job.split.scaling.target_std, job.series_features
+        )
+        return Finished(verdict.deployed, outcome)
+
+    def _refit(self, candidates: Sequence[TrialRecord]) -> list[Finalist]:
+        plan = self._plan()
+        finalists = refit_all(candidates, self._costs, self._engine, plan)
+        done, all_of_them = sum(f.seeds for f in finalists), plan.seeds * len(candidates)
+        if finalists:
+            if done < all_of_them and self._deadline.is_set:
+                self._say(f"time was left for {done} of {all_of_them} refits of the front")
+            return finalists
+        self._say(
+            "no time was left to train a candidate of the front anew: the network of the search "
+            "is deployed; lstmopt fit trains it with other seeds"
+        )
+        checkpoint_of = partial(_checkpoint_of, job=self._job)
+        return [as_searched(candidates, self._costs, self._engine, plan, checkpoint_of)]
+
+
+def _checkpoint_of(trial: TrialRecord, job: Job) -> bytes | None:
+    return job.folder.read_checkpoint(trial.number, trial.epochs_trained)
+
+
+def save_model(job: Job, deployed: Refit) -> None:
+    """Write the weights and what is needed to load them and forecast.
+
+    Args:
+        job: A job that was prepared.
+        deployed: The network.
+    """
+    Forecaster(
+        deployed.weights,
+        deployed.candidate.architecture,
+        job.split.train.inputs.shape[1],
+        job.split.train.shape,
+        job.split.scaling,
+        job.series.step,
+        job.series.calendar,
+        job.series.reading,
+    ).save(job.folder.weights)

@@ -1,0 +1,230 @@
+"""Candidates of the front trained anew over seeds, in the time that a call has left for it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from lstmopt.epoch import Epoch
+from lstmopt.errors import MachineError
+from lstmopt.execution.engine import Engine
+from lstmopt.networks.weights import read_checkpoint
+from lstmopt.objectives import ForecastCosts, Goals
+from lstmopt.results.selection import pick_index
+from lstmopt.search.search_plan import refit_seed, training_seed
+from lstmopt.search_space import Candidate
+from lstmopt.storage.trial_record import TrialRecord
+from lstmopt.system.deadline import Deadline
+from lstmopt.training.trainer import Progress
+
+SHARE = 0.25
+"""The most of a call's time that a search leaves for refits."""
+
+
+@dataclass(frozen=True)
+class Refit:
+    """One candidate trained anew with one seed, or as its search trained it."""
+
+    candidate: Candidate
+    weights: dict[str, torch.Tensor]
+    curve: tuple[Epoch, ...]
+
+    @property
+    def best(self) -> Epoch:
+        return min(self.curve, key=lambda epoch: epoch.val_loss)
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A trial of the front with its refits and the mean of each objective over them.
+
+    ``seeds`` counts them; it is 0 where the only network is that of the search itself.
+    """
+
+    trial: TrialRecord
+    refits: tuple[Refit, ...]
+    values: dict[str, float]
+    spread: dict[str, float]
+    """The standard deviation of each objective over the refits."""
+    seeds: int
+
+    @property
+    def best(self) -> Refit:
+        """The refit that is best on validation."""
+        return min(self.refits, key=lambda refit: refit.best.val_loss)
+
+
+@dataclass(frozen=True)
+class RefitPlan:
+    """How the candidates of a front are trained anew.
+
+    Attributes:
+        seeds: How often each.
+        reports: How many reports one gives at most.
+        pick: How one of them will be chosen: the likeliest come first.
+        study_seed: What their seeds are derived from.
+        deadline: When the last is to have ended.
+    """
+
+    seeds: int
+    reports: int
+    pick: str
+    study_seed: int
+    deadline: Deadline = field(default_factory=Deadline)
+
+    def candidate(self, trial: TrialRecord, repeat: int) -> Candidate:
+        """Return a trial's candidate with the seed of one of its refits."""
+        return Candidate(trial.params, refit_seed(self.study_seed, trial.number, repeat))
+
+    def seconds(self, front: Sequence[TrialRecord], workers: int) -> float:
+        """Predict what all refits of a front take with so many workers, in seconds."""
+        each = _seconds(front, self.reports)
+        if not each:
+            return 0.0
+        return max(max(each), self.seeds * sum(each) / max(1, workers))
+
+    def kept_back(self, front: Sequence[TrialRecord], workers: int) -> float:
+        """Return how many seconds of the call a search should leave for refits."""
+        return min(SHARE * self.deadline.seconds, self.seconds(front, workers))
+
+
+def _seconds(front: Sequence[TrialRecord], reports: int) -> list[float]:
+    """Predict what it takes to train each of a front to its end, in seconds.
+
+    One that was stopped is taken to need as many reports as those that ended by themselves.
+    """
+    ended = [len(trial.curve) for trial in front if trial.state == "complete" and trial.curve]
+    usual = statistics.median(ended) if ended else reports
+    predicted = []
+    for trial in front:
+        seen = max(1, len(trial.curve))
+        whole = seen if trial.state == "complete" else max(seen, usual)
+        predicted.append(trial.seconds / (trial.epochs_trained or seen) * whole)
+    return predicted
+
+
+def refit_all(
+    front: Sequence[TrialRecord], costs: ForecastCosts, engine: Engine, plan: RefitPlan
+) -> list[Finalist]:
+    """Train the candidates of a front anew, a seed of each after the other, while there is time.
+
+    One that is cut short by the deadline, or fails, is left out; a trial without any is no
+    finalist. The list is empty where there was no time for one.
+
+    Raises:
+        MachineError: Where none ended because all failed.
+    """
+    order = _order(front, costs.goals, plan)
+    waiting = _waiting(order, plan)
+    found: dict[int, dict[int, Refit]] = {trial.number: {} for trial in front}
+    reasons = []
+    for (number, repeat), progress in engine.train_each(
+        waiting, plan.reports, lambda: max(0.0, plan.deadline.left)
+    ):
+        if progress.failure is not None:
+            reasons.append(progress.failure)
+        elif not progress.out_of_time:
+            trial = next(t for t in front if t.number == number)
+            found[number][repeat] = _as_refit(plan.candidate(trial, repeat), progress)
+    finalists = [
+        _finalist(trial, [refits[n] for n in sorted(refits)], costs)
+        for trial in front
+        if (refits := found[trial.number])
+    ]
+    if reasons and not finalists:
+        raise MachineError(
+            f"a chosen candidate must train again with other seeds, found that all "
+            f"{len(reasons)} refits failed, the first because {reasons[0]}: mend that and run "
+            "again, or begin a new run whose [space] has a narrower learning rate"
+        )
+    return finalists
+
+
+def _as_refit(candidate: Candidate, progress: Progress) -> Refit:
+    weights = read_checkpoint(progress.checkpoint)["best_weights"]
+    return Refit(candidate, weights, progress.epochs)
+
+
+def _order(
+    front: Sequence[TrialRecord], goals: Goals, plan: RefitPlan
+) -> list[tuple[TrialRecord, float]]:
+    """Order a front, each with the seconds that it is predicted to take.
+
+    The likeliest choice first where time is short; else the longest, so that no worker is left with
+    it at the end.
+    """
+    predicted = dict(zip((t.number for t in front), _seconds(front, plan.reports), strict=True))
+    left, order = list(front), []
+    while left:
+        if math.isinf(plan.deadline.seconds):
+            index = max(range(len(left)), key=lambda n: predicted[left[n].number])
+        else:
+            index = pick_index([trial.values for trial in left], goals, plan.pick)
+        trial = left.pop(index)
+        order.append((trial, predicted[trial.number]))
+    return order
+
+
+def _waiting(
+    order: Sequence[tuple[TrialRecord, float]], plan: RefitPlan
+) -> Iterator[tuple[tuple[int, int], Candidate]]:
+    """Yield the next refit that is predicted to end in time, a seed of each before another."""
+    for repeat in range(plan.seeds):
+        for trial, seconds in order:
+            if seconds < plan.deadline.left:
+                yield (trial.number, repeat), plan.candidate(trial, repeat)
+
+
+def _finalist(trial: TrialRecord, refits: Sequence[Refit], costs: ForecastCosts) -> Finalist:
+    goals, static = costs.goals, costs.static(trial.params)
+    each = [goals.values(static, refit.curve) for refit in refits]
+    columns = {name: [values[name] for values in each] for name in goals.names}
+    return Finalist(
+        trial,
+        tuple(refits),
+        {name: statistics.fmean(column) for name, column in columns.items()},
+        {name: deviation(column) for name, column in columns.items()},
+        len(refits),
+    )
+
+
+def as_searched(
+    front: Sequence[TrialRecord],
+    costs: ForecastCosts,
+    engine: Engine,
+    plan: RefitPlan,
+    checkpoint_of: Callable[[TrialRecord], bytes | None],
+) -> Finalist:
+    """Return the pick of a front with the network that the search trained.
+
+    From its checkpoint, or where that is gone trained again: training is pure.
+
+    Raises:
+        MachineError: Where it fails.
+    """
+    trial = front[pick_index([t.values for t in front], costs.goals, plan.pick)]
+    candidate = Candidate(trial.params, training_seed(plan.study_seed, trial.number))
+    checkpoint = checkpoint_of(trial)
+    if checkpoint is None:
+        again = [(trial.number, candidate)]
+        ((_, progress),) = engine.train_each(again, len(trial.curve))
+        if progress.failure is not None:
+            raise MachineError(
+                f"a chosen candidate must train again as it trained before, found that trial "
+                f"{trial.number} failed ({progress.failure}): mend that and run again"
+            )
+        checkpoint = progress.checkpoint
+    refit = Refit(candidate, read_checkpoint(checkpoint)["best_weights"], trial.curve)
+    values = costs.goals.values(costs.static(trial.params), trial.curve)
+    return Finalist(trial, (refit,), values, dict.fromkeys(costs.goals.names, 0.0), 0)
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation, which is no number where a value is none."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    return statistics.stdev(values) if len(values) > 1 else 0.0
