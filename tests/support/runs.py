@@ -58,8 +58,9 @@ def drawn_trial(number: int, state: str, rng: np.random.Generator, epochs: int) 
         Epoch(n, loss * (1 + 1 / n), loss * (1 + 0.5 / n), 0.3, 1 - loss * (1 + 0.5 / n), 0.01)
         for n in range(1, reports + 1)
     )
-    values: dict[str, float | None] = {"val_loss": None, "latency_ms": size * layers / 100}
-    if state == "complete":
+    unknown = dict.fromkeys(("val_loss", "val_r2"))
+    values: dict[str, float | None] = {**unknown, "latency_ms": size * layers / 100}
+    if state in ("complete", "pruned"):
         values |= {"val_loss": curve[-1].val_loss, "val_r2": curve[-1].val_r2}
     began = datetime(2026, 1, 1) + timedelta(seconds=number)
     return TrialRecord(

@@ -84,9 +84,9 @@ def test_history_ends_with_the_whole_front_and_never_falls(made, over):
 def test_history_is_the_hypervolume_of_the_trials_so_far(made):
     (line,) = made.figures.history().data
     closed = made.trials.sort_values("ended")
-    complete = closed[closed["state"] == "complete"][["val_loss", "latency_ms"]].to_numpy()
-    scaled = normalise(complete, made.goals)
-    counts = (closed["state"] == "complete").cumsum()
+    trained = closed["state"].isin(["complete", "pruned"])
+    scaled = normalise(closed[trained][["val_loss", "latency_ms"]].to_numpy(), made.goals)
+    counts = trained.cumsum()
     whole = hypervolume(scaled)
     expected = [hypervolume(scaled[:n]) / whole for n in counts]
     assert [line.y[line.x <= n][-1] for n in range(1, len(closed) + 1)] == pytest.approx(expected)
