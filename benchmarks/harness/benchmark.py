@@ -25,7 +25,7 @@ from .contenders import PLAIN, Contender
 from .events import Study, append_study, read_studies
 from .scale import TaskScale
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Task(Protocol):
@@ -34,8 +34,8 @@ class Task(Protocol):
     name: str
     epochs: int
 
-    def check(self, contender: Contender, registry: Registry) -> None:
-        """Raise LstmoptError for what the contender cannot do here, before anything is run."""
+    def check(self, contenders: Sequence[Contender], registry: Registry) -> None:
+        """Raise LstmoptError for what a contender cannot do here, before anything is run."""
 
     def search(
         self, contender: Contender, seed: int, epochs: int, trials: int | None, registry: Registry
@@ -118,6 +118,10 @@ class BenchmarkFolder:
     def summary(self) -> Path:
         return self.path / "report.json"
 
+    @property
+    def rows(self) -> Path:
+        return self.path / "studies.csv"
+
     def read(self) -> Record | None:
         """Read the record, None when nothing was begun here."""
         if not self.record.is_file():
@@ -168,8 +172,7 @@ def run_benchmark(
     """
     registry, folder = load_registry(plugins), BenchmarkFolder(out)
     for task in tasks:
-        for contender in contenders:
-            task.check(contender, registry)
+        task.check(contenders, registry)
     with RunFolder(out).lock():
         old = folder.read()
         record = _begin(tasks, contenders, seeds, budget, old, skipped, registry)

@@ -13,13 +13,26 @@ from pathlib import Path
 import msgspec
 
 
+class Improvement(msgspec.Struct, frozen=True, array_like=True):
+    """A report of a trial whose loss was lower than at all before it.
+
+    ``values`` are the trial's objectives from then on, lower is better; ``at_epochs`` and
+    ``at_seconds`` say what its study had spent when the report came.
+    """
+
+    at_epochs: int
+    at_seconds: float
+    values: tuple[float, ...]
+
+
 class TrialEvent(msgspec.Struct, frozen=True, tag_field="event", tag="trial"):
     """A closed trial.
 
-    ``losses`` and ``seconds`` are what it trained, epoch by epoch. ``values`` are a finished
-    trial's objectives, lower is better; ``full_values`` what they would be at the end of training,
-    whether or not it got there, where the work knows them (a replay does). ``at_epochs`` and
-    ``at_seconds`` say what its study had spent when it closed.
+    ``losses`` and ``seconds`` are what it trained, epoch by epoch; ``improvements`` what it was
+    worth meanwhile, none for one that failed. ``values`` are a finished trial's objectives, lower
+    is better; ``full_values`` what they would be at the end of training, whether or not it got
+    there, where the work knows them (a replay does). ``at_epochs`` and ``at_seconds`` say what its
+    study had spent when it closed.
     """
 
     task: str
@@ -31,6 +44,7 @@ class TrialEvent(msgspec.Struct, frozen=True, tag_field="event", tag="trial"):
     params: dict[str, str | int | float]
     losses: tuple[float | None, ...]
     seconds: tuple[float, ...]
+    improvements: tuple[Improvement, ...]
     values: tuple[float, ...] | None
     full_values: tuple[float, ...] | None
     at_epochs: int

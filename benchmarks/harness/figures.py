@@ -13,7 +13,7 @@ from lstmopt.pareto import REFERENCE
 
 from .contenders import BASELINE, DOUBLE
 from .events import Study
-from .measures import GRID, best_known, course
+from .measures import GRID, Front, TaskResults, course, points_of
 from .scale import TaskScale
 from .statistics import MeanRanks, StrategyComparison
 
@@ -25,11 +25,15 @@ _MOST_SHOWN = 6
 """Lines shown at first beside random search; a click on the legend shows the others."""
 
 
-def _by_strategy(studies: Sequence[Study], scale: TaskScale) -> dict[str, list[Study]]:
-    """Group studies by strategy, the best mean hypervolume first."""
+def _by_strategy(results: TaskResults, front: Front) -> dict[str, list[Study]]:
+    """Group studies by strategy, the best mean hypervolume of a front first."""
+    studies = results.studies
     names = dict.fromkeys(study.event.strategy for study in studies)
     found = {name: [s for s in studies if s.event.strategy == name] for name in names}
-    means = {n: np.median([course(s, scale).mean() for s in mine]) for n, mine in found.items()}
+    means = {
+        name: np.median([results.course(study, front).mean() for study in mine])
+        for name, mine in found.items()
+    }
     return {name: found[name] for name in sorted(found, key=lambda n: -means[n])}
 
 
@@ -42,14 +46,23 @@ def _style(n: int) -> dict[str, str]:
     return {"color": _COLOURS[n % len(_COLOURS)], "dash": _DASHES[n % len(_DASHES)]}
 
 
-def regrets(studies: Sequence[Study], scale: TaskScale, axis: str = "epochs") -> go.Figure:
-    """Draw median regret with quartiles over the budget, a line a strategy."""
-    best = best_known(studies, scale)
+def regrets(results: TaskResults, front: Front, words: str, axis: str = "epochs") -> go.Figure:
+    """Draw median regret with quartiles over the budget, a line a strategy.
+
+    ``words`` names the front.
+    """
+    best = results.best_known
     # the longest study is everyone's clock, where seconds are no budget of their own
-    budget = max(s.event.seconds for s in studies) if axis == "seconds" else 0.0
+    budget = max(s.event.seconds for s in results.studies) if axis == "seconds" else 0.0
     figure = go.Figure()
-    for n, (name, mine) in enumerate(_by_strategy(studies, scale).items()):
-        curves = [1 - course(study, scale, axis, budget).at(GRID) / best for study in mine]
+    for n, (name, mine) in enumerate(_by_strategy(results, front).items()):
+        paths = [
+            course(study, results.scale, front, axis, budget)
+            if budget
+            else results.course(study, front)
+            for study in mine
+        ]
+        curves = [1 - path.at(GRID) / best for path in paths]
         low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
         line = _style(n)
         figure.add_scatter(
@@ -69,15 +82,18 @@ def regrets(studies: Sequence[Study], scale: TaskScale, axis: str = "epochs") ->
         )
     what = "epochs" if axis == "epochs" else f"{budget:.0f} seconds"
     figure.update_layout(
-        title="Hypervolume regret, median and quartiles over seeds",
+        title=f"Hypervolume regret of {words}, median and quartiles over seeds",
         xaxis_title=f"share of the budget ({what})",
         yaxis_title="regret (share of the best known hypervolume)",
     )
     return figure
 
 
-def effects(comparisons: Sequence[StrategyComparison]) -> go.Figure:
-    """Draw each strategy's median difference to random search, with its bootstrap interval."""
+def effects(comparisons: Sequence[StrategyComparison], words: str) -> go.Figure:
+    """Draw each strategy's median difference to random search, with its bootstrap interval.
+
+    ``words`` names the front.
+    """
     ordered = sorted(comparisons, key=lambda c: -c.difference)
     figure = go.Figure()
     for verdict, symbol in (("better", "circle"), ("no difference", "circle-open"), ("worse", "x")):
@@ -98,7 +114,8 @@ def effects(comparisons: Sequence[StrategyComparison]) -> go.Figure:
         )
     figure.add_vline(x=0, line_dash="dot")
     figure.update_layout(
-        title="Mean regret against random search without pruning (95 % bootstrap interval)",
+        title=f"Mean regret of {words} against random search without pruning "
+        "(95 % bootstrap interval)",
         xaxis_title="median difference; left is better",
         yaxis={"categoryorder": "array", "categoryarray": [c.strategy for c in ordered]},
         height=max(300, 26 * len(ordered) + 150),
@@ -106,14 +123,16 @@ def effects(comparisons: Sequence[StrategyComparison]) -> go.Figure:
     return figure
 
 
-def attainment(studies: Sequence[Study], scale: TaskScale, objectives: Sequence[str]) -> go.Figure:
+def attainment(
+    results: TaskResults, front: Front, words: str, objectives: Sequence[str]
+) -> go.Figure:
     """Draw the front that half of a strategy's studies attain (Grunert da Fonseca et al., 2001).
 
-    With more than two objectives the first two are drawn.
+    With more than two objectives the first two are drawn. ``words`` names the front.
     """
     figure = go.Figure()
-    for n, (name, mine) in enumerate(_by_strategy(studies, scale).items()):
-        surface = median_attainment(mine, scale)
+    for n, (name, mine) in enumerate(_by_strategy(results, front).items()):
+        surface = median_attainment(mine, results.scale, front)
         if len(surface) == 0:
             continue
         order = np.argsort(surface[:, 0])
@@ -124,20 +143,20 @@ def attainment(studies: Sequence[Study], scale: TaskScale, objectives: Sequence[
         visible = _shown(n, name)
         figure.add_scatter(x=x, y=y, name=name, line=line, mode="lines", visible=visible)
     figure.update_layout(
-        title="Median attainment surface: what half of the studies reach",
+        title=f"Median attainment surface of {words}: what half of the studies reach",
         xaxis_title=f"{objectives[0]} (0 the best known, 1 the median)",
         yaxis_title=f"{objectives[1]} (0 to 1, log)" if len(objectives) > 1 else "",
     )
     return figure
 
 
-def median_attainment(studies: Sequence[Study], scale: TaskScale) -> np.ndarray:
+def median_attainment(studies: Sequence[Study], scale: TaskScale, front: Front) -> np.ndarray:
     """Return the points [n, 2] of the surface that half of the studies attain, scaled."""
-    sets = [scale.scaled([t.values for t in study.trials if t.values])[:, :2] for study in studies]
+    sets = [scale.scaled([p.values for p in points_of(s, front)])[:, :2] for s in studies]
     if scale.scaled([]).shape[1] < 2 or sum(map(len, sets)) == 0:
         return np.empty((0, 2))
     labels = np.repeat(np.arange(len(sets)), [len(points) for points in sets])
-    # a study without a finished trial attains nothing, and still counts among them
+    # a study without a point attains nothing, and still counts among them
     share = 50.0 * len(sets) / len(np.unique(labels))
     if share > 100:
         return np.empty((0, 2))
@@ -145,8 +164,11 @@ def median_attainment(studies: Sequence[Study], scale: TaskScale) -> np.ndarray:
     return surface
 
 
-def ranks(ranking: MeanRanks) -> go.Figure:
-    """Draw mean ranks; a bar at the right joins strategies that are not told apart (Demšar)."""
+def ranks(ranking: MeanRanks, words: str) -> go.Figure:
+    """Draw mean ranks; a bar at the right joins strategies that are not told apart (Demšar).
+
+    ``words`` names the front.
+    """
     names = sorted(ranking.ranks, key=lambda name: ranking.ranks[name])
     figure = go.Figure()
     figure.add_scatter(
@@ -167,10 +189,10 @@ def ranks(ranking: MeanRanks) -> go.Figure:
             hoverinfo="skip",
         )
     if ranking.critical_difference is None:
-        title = "Mean rank (too few tasks or strategies for a test across tasks)"
+        title = f"Mean rank by {words} (too few tasks or strategies for a test across tasks)"
     else:
         title = (
-            f"Mean rank over {ranking.tasks} tasks; Friedman p = {ranking.p:.2g}, "
+            f"Mean rank by {words} over {ranking.tasks} tasks; Friedman p = {ranking.p:.2g}, "
             f"critical difference {ranking.critical_difference:.2f}"
         )
     figure.update_layout(

@@ -51,12 +51,13 @@ class RealTask:
         self._seconds, self._past = seconds, tuple(past)
         self.name, self.epochs = f"{config.name} ({device})", config.training.epochs
 
-    def check(self, contender: Contender, registry: Registry) -> None:
-        """Refuse what the contender cannot do, and a study that could not run."""
-        job = self._job(contender, 0, 1)
-        plan = studies.make_plan(contender, 0, job.goals, job.plan.space, 1, registry)
-        plan.make_sampler(0)
-        self._begin(contender, plan.space, registry)
+    def check(self, contenders: Sequence[Contender], registry: Registry) -> None:
+        """Refuse what a contender cannot do, and a study that could not run."""
+        for contender in contenders:
+            job = self._job(contender, 0, 1)
+            plan = studies.make_plan(contender, 0, job.goals, job.plan.space, 1, registry)
+            plan.make_sampler(0)
+            self._begin(contender, plan.space, registry)
 
     def describe(self) -> dict[str, Any]:
         """Return what a report says of the task."""

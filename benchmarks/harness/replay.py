@@ -101,10 +101,15 @@ class ReplayTask:
         """How well the surrogate orders held-out rows; None when rows are replayed."""
         return None if self.rows else rank_correlation(self.table)
 
-    def check(self, contender: Contender, registry: Registry) -> None:
-        """Refuse what the contender cannot do on this table, and a table with a poor surrogate."""
-        make_plan(contender, 0, self.goals, self.space, 1, registry).make_sampler(0)
-        self._begin(contender, self.space, registry)
+    def check(self, contenders: Sequence[Contender], registry: Registry) -> None:
+        """Refuse what a contender cannot do on this table, and a table with a poor surrogate.
+
+        What takes long to find out, because a surrogate must be fitted for it, comes last.
+        """
+        for contender in contenders:
+            make_plan(contender, 0, self.goals, self.space, 1, registry).make_sampler(0)
+        for contender in contenders:
+            self._begin(contender, self.space, registry)
         if self.rank_correlation is not None and self.rank_correlation < LEAST_RANK_CORRELATION:
             raise LstmoptError(
                 f"a sampler is answered by a surrogate whose rank correlation is at least "

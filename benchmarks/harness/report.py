@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import msgspec
@@ -22,8 +22,8 @@ from lstmopt.system.atomic_write import write_whole
 from . import figures
 from .benchmark import BenchmarkFolder, Record, TaskRecord
 from .contenders import AGAIN, BASELINE
-from .events import Study, read_studies
-from .measures import shares_to_reach, tabulate
+from .events import read_studies
+from .measures import FRONTS, Front, TaskResults, shares_to_reach, tabulate
 from .statistics import (
     MeanRanks,
     StrategyComparison,
@@ -35,23 +35,29 @@ from .statistics import (
     sentences,
 )
 
-MEASURES = {
+Measure = Literal["area", "regret"]
+MEASURES: dict[Measure, str] = {
     "regret": "regret at the end of the budget",
     "area": "mean regret over the whole budget",
 }
-PRIMARY = "area"
+PRIMARY: Measure = "area"
+WORDS: dict[Front, str] = {"trained": "everything trained", "finished": "finished trials"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a report says, before it is said."""
+    """Everything that a report says, before it is said; by front and measure where they differ."""
 
     record: Record
-    studies: dict[str, list[Study]]
+    results: dict[str, TaskResults]
     rows: pd.DataFrame
-    comparisons: dict[str, list[StrategyComparison]]
-    rankings: dict[str, MeanRanks]
+    comparisons: dict[Front, dict[Measure, list[StrategyComparison]]]
+    rankings: dict[Front, dict[Measure, MeanRanks]]
     shares: pd.DataFrame
+
+    def shares_of(self, front: Front) -> pd.DataFrame:
+        """Return when strategies hold what others end with, by one front."""
+        return self.shares[self.shares.front == front]
 
 
 def gather(folder: Path) -> Evidence:
@@ -65,31 +71,34 @@ def gather(folder: Path) -> Evidence:
             "run lstmopt bench --replay bike_sharing first"
         )
     by_task = {
-        task.name: [s for s in studies if s.event.task == task.name] for task in record.tasks
+        task.name: TaskResults(found, task.scale, task.epochs)
+        for task in record.tasks
+        if (found := [study for study in studies if study.event.task == task.name])
     }
-    by_task = {name: found for name, found in by_task.items() if found}
-    tasks = [task for task in record.tasks if task.name in by_task]
-    rows = pd.concat([tabulate(by_task[t.name], t.scale, t.epochs) for t in tasks])
+    rows = pd.concat(map(tabulate, by_task.values()))
     wanted = pairs({name: p for name, p in record.parts.items() if name in set(rows.strategy)})
     shares = pd.concat(
-        shares_to_reach(by_task[task.name], task.scale, wanted).assign(task=task.name)
-        for task in tasks
+        shares_to_reach(results, wanted).assign(task=task) for task, results in by_task.items()
     )
     return Evidence(
         record,
         by_task,
         rows,
-        {measure: compare(rows, measure, wanted) for measure in MEASURES},
-        {measure: rank(rows, measure) for measure in MEASURES},
+        {f: {m: compare(rows, f"{f}_{m}", wanted) for m in MEASURES} for f in FRONTS},
+        {f: {m: rank(rows, f"{f}_{m}") for m in MEASURES} for f in FRONTS},
         shares,
     )
 
 
 def write_report(folder: Path) -> dict[str, Any]:
-    """Write ``report.html`` and ``report.json`` into a benchmark's folder; return the latter."""
+    """Write a report into a benchmark's folder: a page, its figures as JSON and a row a study.
+
+    Returns what ``report.json`` holds.
+    """
     evidence = gather(folder)
     summary = summarise(evidence)
     place = BenchmarkFolder(folder)
+    write_whole(place.rows, evidence.rows.to_csv(index=False))
     write_whole(place.summary, msgspec.json.format(msgspec.json.encode(summary)))
     write_whole(place.report, render(evidence, summary))
     return summary
@@ -97,8 +106,7 @@ def write_report(folder: Path) -> dict[str, Any]:
 
 def summarise(evidence: Evidence) -> dict[str, Any]:
     """Say everything as plain values; what JSON cannot say (infinity) is null."""
-    comparisons = evidence.comparisons[PRIMARY]
-    alarms = false_alarm(comparisons)
+    alarms = {f: false_alarm(evidence.comparisons[f][PRIMARY]) for f in FRONTS}
     summary = {
         "tasks": [{"name": t.name, "epochs": t.epochs, **t.about} for t in evidence.record.tasks],
         "skipped": list(evidence.record.skipped),
@@ -108,57 +116,66 @@ def summarise(evidence: Evidence) -> dict[str, Any]:
         "seconds": evidence.record.seconds,
         "machine": evidence.record.machine,
         "versions": evidence.record.versions,
-        "a_a": _a_a_sentence(comparisons, alarms),
-        "a_a_holds": not alarms,
-        "claims": claims(comparisons, evidence.shares, evidence.record.parts),
-        "sentences": sentences(comparisons, evidence.shares),
+        "a_a": [_a_a_sentence(front, evidence, alarms[front]) for front in FRONTS],
+        "a_a_holds": not any(alarms.values()),
+        "claims": {front: _claims(front, evidence) for front in FRONTS},
+        "sentences": {front: _sentences(front, evidence) for front in FRONTS},
         "strategies": _strategy_rows(evidence),
         "by_task": _task_rows(evidence),
         "comparisons": {
-            measure: [asdict(c) | {"verdict": c.verdict} for c in found]
-            for measure, found in evidence.comparisons.items()
+            front: {
+                measure: [asdict(c) | {"verdict": c.verdict} for c in found]
+                for measure, found in by_measure.items()
+            }
+            for front, by_measure in evidence.comparisons.items()
         },
-        "rankings": {measure: asdict(r) for measure, r in evidence.rankings.items()},
+        "rankings": {
+            front: {measure: asdict(found) for measure, found in by_measure.items()}
+            for front, by_measure in evidence.rankings.items()
+        },
     }
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(summary))
     return plain
 
 
-def _a_a_sentence(
-    comparisons: Sequence[StrategyComparison], alarms: Sequence[StrategyComparison]
-) -> str:
+def _claims(front: Front, evidence: Evidence) -> list[str]:
+    comparisons = evidence.comparisons[front][PRIMARY]
+    return claims(comparisons, evidence.shares_of(front), evidence.record.parts)
+
+
+def _sentences(front: Front, evidence: Evidence) -> list[str]:
+    return sentences(evidence.comparisons[front][PRIMARY], evidence.shares_of(front))
+
+
+def _a_a_sentence(front: Front, evidence: Evidence, alarms: Sequence[StrategyComparison]) -> str:
+    comparisons = evidence.comparisons[front][PRIMARY]
     tasks = sum((c.strategy, c.other) == (AGAIN, BASELINE) for c in comparisons)
+    pair = f"By {WORDS[front]}, the A/A pair, one strategy under two names,"
     if alarms:
         names = ", ".join(c.task for c in alarms)
-        return (
-            f"The A/A pair, one strategy under two names, differs on {names}: "
-            "trust no difference of this size there."
-        )
-    return f"The A/A pair, one strategy under two names, does not differ on any of {tasks} tasks."
+        return f"{pair} differs on {names}: trust no difference of this size there."
+    return f"{pair} does not differ on any of {tasks} tasks."
 
 
 def _strategy_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return one row a strategy over all tasks, best mean rank first."""
-    ranks = evidence.rankings[PRIMARY].ranks
+    """Return one row a strategy over all tasks, best mean rank by everything trained first."""
     rows = []
     for name, mine in evidence.rows.groupby("strategy", sort=False):
-        shares = evidence.shares
-        reach = shares[(shares.strategy == name) & (shares.other == BASELINE)].share
-        stopped, front = mine.stopped.sum(), mine.front.sum()
+        stopped = mine.stopped.sum()
         judged = bool(mine.front.notna().any())
+        by_front: dict[str, Any] = {
+            front: _front_row(str(name), mine, front, evidence) for front in FRONTS
+        }
         rows.append(
-            {
-                "strategy": name,
-                "mean_rank": ranks.get(str(name)),
-                "regret": float(mine.regret.median()),
-                "area": float(mine.area.median()),
-                "share_to_random": float(reach.median()) if len(reach) else None,
-                "reached_random": float((reach < float("inf")).mean()) if len(reach) else None,
+            {"strategy": name}
+            | by_front
+            | {
                 "trials": float(mine.trials.median()),
                 "stopped": float(mine.stopped.median()) if judged else None,
                 "saved_epochs": float(mine.saved_epochs.median()) if judged else None,
-                "false_prunes": float(mine.lost.sum() / stopped) if judged and stopped else None,
-                "front_lost": float(mine.lost.sum() / front) if judged and front else None,
+                "false_prunes": float(mine.finished_lost.sum() / stopped)
+                if judged and stopped
+                else None,
                 "strategy_ms_a_trial": float(
                     1e3 * mine.strategy_seconds.sum() / max(1, mine.trials.sum())
                 ),
@@ -169,18 +186,37 @@ def _strategy_rows(evidence: Evidence) -> list[dict[str, Any]]:
                 "peak_mib": float(mine.peak_mib.max()),
             }
         )
-    return sorted(rows, key=lambda row: row["mean_rank"] or float("inf"))
+    return sorted(rows, key=lambda row: row[FRONTS[0]]["mean_rank"] or float("inf"))
+
+
+def _front_row(
+    name: str, mine: pd.DataFrame, front: Front, evidence: Evidence
+) -> dict[str, float | None]:
+    """Return what a strategy did by one front, over all tasks."""
+    shares = evidence.shares_of(front)
+    reach = shares[(shares.strategy == name) & (shares.other == BASELINE)].share
+    whole = mine.front.sum()
+    return {
+        "mean_rank": evidence.rankings[front][PRIMARY].ranks.get(name),
+        "regret": float(mine[f"{front}_regret"].median()),
+        "area": float(mine[f"{front}_area"].median()),
+        "share_to_random": float(reach.median()) if len(reach) else None,
+        "reached_random": float((reach < float("inf")).mean()) if len(reach) else None,
+        "front_lost": float(mine[f"{front}_lost"].sum() / whole) if whole else None,
+    }
 
 
 def _task_rows(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return one row a task and strategy: median and quartiles over seeds."""
+    """Return one row a task, strategy and front: median and quartiles over seeds."""
     rows = []
     for (task, name), mine in evidence.rows.groupby(["task", "strategy"], sort=False):
-        row: dict[str, Any] = {"task": task, "strategy": name, "seeds": len(mine)}
-        for measure in MEASURES:
-            low, middle, high = mine[measure].quantile([0.25, 0.5, 0.75])
-            row[measure] = {"median": middle, "quartiles": [low, high]}
-        rows.append(row)
+        for front in FRONTS:
+            row: dict[str, Any] = {"task": task, "strategy": name, "front": front}
+            row["seeds"] = len(mine)
+            for measure in MEASURES:
+                low, middle, high = mine[f"{front}_{measure}"].quantile([0.25, 0.5, 0.75])
+                row[measure] = {"median": middle, "quartiles": [low, high]}
+            rows.append(row)
     return rows
 
 
@@ -190,28 +226,31 @@ def render(evidence: Evidence, summary: dict[str, Any]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(source).render(
         summary=summary,
-        rank_figure=_embed(figures.ranks(evidence.rankings[PRIMARY])),
+        rank_figures=[
+            _embed(figures.ranks(evidence.rankings[front][PRIMARY], WORDS[front]))
+            for front in FRONTS
+        ],
         task_figures=[
             (task.name, [_embed(figure) for figure in _task_figures(task, evidence)])
             for task in evidence.record.tasks
-            if task.name in evidence.studies
+            if task.name in evidence.results
         ],
         plotly_js=plotly.offline.get_plotlyjs(),
+        fronts=WORDS,
         measures=MEASURES,
         primary=PRIMARY,
     )
 
 
 def _task_figures(task: TaskRecord, evidence: Evidence) -> list[go.Figure]:
-    studies = evidence.studies[task.name]
-    found = [c for c in evidence.comparisons[PRIMARY] if c.task == task.name]
-    drawn = [
-        figures.regrets(studies, task.scale),
-        figures.effects([c for c in found if c.other == BASELINE]),
-        figures.attainment(studies, task.scale, task.about["objectives"]),
-    ]
-    if task.about["kind"] == "real":
-        drawn.insert(1, figures.regrets(studies, task.scale, axis="seconds"))
+    axes = ("epochs", "seconds") if task.about["kind"] == "real" else ("epochs",)
+    drawn = []
+    for front, words in WORDS.items():
+        results = evidence.results[task.name]
+        found = [c for c in evidence.comparisons[front][PRIMARY] if c.task == task.name]
+        drawn += [figures.regrets(results, front, words, axis) for axis in axes]
+        drawn.append(figures.effects([c for c in found if c.other == BASELINE], words))
+        drawn.append(figures.attainment(results, front, words, task.about["objectives"]))
     return drawn
 
 
@@ -220,29 +259,36 @@ def _embed(figure: go.Figure) -> str:
     return html
 
 
+FRONT_COLUMNS = {
+    "mean_rank": "mean rank",
+    "area": "mean regret",
+    "regret": "final regret",
+    "share_to_random": "budget to random's front",
+    "front_lost": "front lost",
+}
+COLUMNS = {"saved_epochs": "epochs saved", "strategy_ms_a_trial": "own ms a trial"}
+
+
 def print_summary(summary: dict[str, Any], folder: Path) -> None:
-    """Print the strategies, best first, and what can be said of them."""
+    """Print the strategies, best first, and what can be said of them; a table a front."""
     console = Console(width=None if Console().is_terminal else 160)
-    columns = {
-        "strategy": "strategy",
-        "mean_rank": "mean rank",
-        "area": "mean regret",
-        "regret": "final regret",
-        "share_to_random": "budget to random's front",
-        "front_lost": "front lost",
-        "saved_epochs": "epochs saved",
-        "strategy_ms_a_trial": "own ms a trial",
-    }
-    table = Table(*columns.values())
-    for row in summary["strategies"]:
-        table.add_row(*(_cell(row[key]) for key in columns))
-    console.print(table)
-    for sentence in [*summary["claims"], summary["a_a"], *summary["skipped"]]:
+    for front, words in WORDS.items():
+        console.print(_front_table(summary["strategies"], front, words))
+        for sentence in summary["claims"][front]:
+            console.print(f"- {sentence}", highlight=False)
+    for sentence in [*summary["a_a"], *summary["skipped"]]:
         console.print(f"- {sentence}", highlight=False)
     console.print(f"report: {folder / 'report.html'}", highlight=False)
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return value if isinstance(value, str) else f"{value:.3g}"
+def _front_table(strategies: Sequence[dict[str, Any]], front: Front, words: str) -> Table:
+    columns = ("strategy", *FRONT_COLUMNS.values(), *COLUMNS.values())
+    table = Table(*columns, title=f"by {words}", title_justify="left")
+    for row in sorted(strategies, key=lambda row: row[front]["mean_rank"] or float("inf")):
+        cells = [row[front][key] for key in FRONT_COLUMNS] + [row[key] for key in COLUMNS]
+        table.add_row(row["strategy"], *map(_cell, cells))
+    return table
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

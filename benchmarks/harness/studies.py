@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,12 @@ from lstmopt.system.memory_limit import peak_mib
 from lstmopt.warm_start.protocols import Beginning, PastStudy, ask_for_beginning, make_warm_start
 
 from .contenders import NONE, Contender
-from .events import Study, StudyEvent, TrialEvent, rounded
+from .events import Improvement, Study, StudyEvent, TrialEvent, rounded
 
 
 @dataclass
 class Bookkeeper(Observer):
-    """Notes what a study has spent whenever a trial closes.
+    """Notes what a study has spent whenever reports come and whenever a trial closes.
 
     ``clock`` gives the seconds spent; without one the recorded seconds of all epochs count.
     """
@@ -42,15 +43,23 @@ class Bookkeeper(Observer):
     clock: Callable[[], float] | None = None
     epochs: int = 0
     seconds: float = 0.0
+    reports: defaultdict[int, list[tuple[Epoch, int, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     closed: list[tuple[TrialRecord, int, float]] = field(default_factory=list)
+
+    def spent(self) -> tuple[int, float]:
+        """Return the epochs and the seconds that the study has spent."""
+        return self.epochs, self.clock() if self.clock else self.seconds
 
     def advanced(self, number: int, epochs: tuple[Epoch, ...]) -> None:
         self.epochs += len(epochs)
         self.seconds += sum(epoch.seconds for epoch in epochs)
+        spent = self.spent()
+        self.reports[number] += [(epoch, *spent) for epoch in epochs]
 
     def told(self, record: TrialRecord) -> None:
-        spent = self.clock() if self.clock else self.seconds
-        self.closed.append((record, self.epochs, spent))
+        self.closed.append((record, *self.spent()))
 
 
 @dataclass(frozen=True)
@@ -163,10 +172,10 @@ def search(
     book = Bookkeeper(work.clock)
     context = SearchContext(work.stored, plan, work.costs, work.checkpoints, registry, book)
     Driver(context, work.engine).search()
+    epochs, seconds = book.spent()
     names: dict[str, Any] = {"task": work.task, "strategy": contender.name, "seed": seed}
-    trials = tuple(_trial_event(names, entry, plan.goals, work) for entry in book.closed)
+    trials = tuple(_trial_event(names, entry, plan.goals, work, book) for entry in book.closed)
     took = context.overhead
-    spent = work.clock() if work.clock else book.seconds
     event = StudyEvent(
         **names,
         study_seed=plan.seed,
@@ -174,8 +183,8 @@ def search(
         sampler=_class_name(plan.make_sampler(0)),
         pruner=_class_name(_asked(plan.pruner)),
         budget=work.budget,
-        epochs=book.epochs,
-        seconds=spent,
+        epochs=epochs,
+        seconds=seconds,
         ask_seconds=took.ask,
         prune_seconds=took.prune,
         tell_seconds=took.tell,
@@ -198,7 +207,11 @@ def _class_name(thing: object) -> str:
 
 
 def _trial_event(
-    names: Mapping[str, Any], entry: tuple[TrialRecord, int, float], goals: Goals, work: StudyWork
+    names: Mapping[str, Any],
+    entry: tuple[TrialRecord, int, float],
+    goals: Goals,
+    work: StudyWork,
+    book: Bookkeeper,
 ) -> TrialEvent:
     record, at_epochs, at_seconds = entry
     values = goals.minimised(record.values) if record.state == "complete" else ()
@@ -210,11 +223,28 @@ def _trial_event(
         params=record.params,
         losses=tuple(_loss(epoch.val_loss) for epoch in record.curve[: record.epochs_trained]),
         seconds=rounded([e.seconds for e in record.curve[: record.epochs_trained]]),
+        improvements=tuple(_improvements(record, book.reports[record.number], goals)),
         values=tuple(values) or None,
         full_values=work.full_values(record.params),
         at_epochs=at_epochs,
         at_seconds=at_seconds,
     )
+
+
+def _improvements(
+    record: TrialRecord, reports: Iterable[tuple[Epoch, int, float]], goals: Goals
+) -> Iterator[Improvement]:
+    """Yield what a trial was worth from each of its best reports on; nothing where it failed."""
+    if record.state == "failed":
+        return
+    static = {o.name: record.values[o.name] or 0.0 for o in goals.static}
+    lowest = math.inf
+    for epoch, at_epochs, at_seconds in reports:
+        if epoch.val_loss < lowest:
+            lowest = epoch.val_loss
+            values = goals.minimised(goals.values(static, [epoch]))
+            if all(map(math.isfinite, values)):
+                yield Improvement(at_epochs, at_seconds, tuple(values))
 
 
 def _loss(value: float) -> float | None:

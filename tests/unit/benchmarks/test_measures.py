@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lstmopt_benchmarks.contenders import AGAIN, BASELINE, DOUBLE
-from lstmopt_benchmarks.events import Study, StudyEvent, TrialEvent
+from lstmopt_benchmarks.events import Improvement, Study, StudyEvent, TrialEvent
 from lstmopt_benchmarks.measures import (
-    best_known,
+    FRONTS,
+    TaskResults,
     course,
     pruning,
     shares_to_reach,
@@ -30,15 +31,21 @@ SCALE = TaskScale((0.0, 1.0), (1.0, 10.0), (False, True), ((0.0, 1.0),))
 
 
 def make_study(trials, strategy="s", seed=0, budget=100, task="t") -> Study:
-    """Make a study from (values, epochs, stopped, full values) of each trial."""
+    """Make a study from (values, epochs, stopped, full values) of each trial.
+
+    A fifth place holds the losses of a trial's reports, else it has none before its end. Trials
+    train one after another.
+    """
     events, spent = [], 0
-    for n, (values, epochs, stopped, full) in enumerate(trials):
-        spent += epochs
+    for n, (values, epochs, stopped, full, *rest) in enumerate(trials):
         state = "complete" if values else "pruned"
+        static = (values or full or ())[1:]
+        found = improvements(rest[0], static, spent) if rest else ()
+        spent += epochs
         events.append(
             TrialEvent(
                 task, strategy, seed, n, state, stopped, {}, (1.0,) * epochs, (0.5,) * epochs,
-                values, full, spent, spent / 2,
+                found, values, full, spent, spent / 2,
             )
         )  # fmt: skip
     event = StudyEvent(
@@ -46,6 +53,15 @@ def make_study(trials, strategy="s", seed=0, budget=100, task="t") -> Study:
         "now", "here", {},
     )  # fmt: skip
     return Study(event, tuple(events))
+
+
+def improvements(losses, static, spent) -> tuple[Improvement, ...]:
+    """List what a trial was worth at its best reports, which begin after ``spent`` epochs."""
+    return tuple(
+        Improvement(spent + n, (spent + n) / 2, (loss, *static))
+        for n, loss in enumerate(losses, 1)
+        if loss < min(losses[: n - 1], default=np.inf)
+    )
 
 
 def finished(*points, epochs=10):
@@ -81,7 +97,7 @@ def test_an_objective_of_one_value_is_at_its_best():
 )
 def test_a_course_is_the_hypervolume_of_what_has_finished(drawn):
     study = make_study([((a, b) if done else None, n, False, None) for a, b, n, done in drawn])
-    path = course(study, SCALE)
+    path = course(study, SCALE, "finished")
     for share in np.linspace(0, 1, 7):
         held = [t.values for t in study.trials if t.values and t.at_epochs <= share * 100]
         assert path.at(np.array([share]))[0] == pytest.approx(SCALE.hypervolume(held))
@@ -89,9 +105,57 @@ def test_a_course_is_the_hypervolume_of_what_has_finished(drawn):
     assert path.mean() == pytest.approx(path.at(fine).mean(), abs=0.01)
 
 
-def test_a_stopped_trial_gives_no_hypervolume():
-    study = make_study([(None, 50, True, (0.0, 1.0))])
-    assert course(study, SCALE).hypervolumes[-1] == 0
+curves = st.lists(st.floats(0, 1.4), min_size=1, max_size=20)
+trained_trials = st.lists(st.tuples(curves, st.floats(1, 12), st.booleans()), max_size=7)
+
+
+def study_of_curves(drawn) -> Study:
+    """Make a study of trials that train one after another, some of them to their end."""
+    return make_study(
+        [
+            ((min(losses), size) if ends else None, len(losses), not ends, (0, size), losses)
+            for losses, size, ends in drawn
+        ]
+    )
+
+
+@given(trained_trials)
+def test_everything_trained_is_the_best_report_of_each_trial_so_far(drawn):
+    path = course(study_of_curves(drawn), SCALE, "trained")
+    for epochs in range(0, 101, 9):
+        held, left = [], epochs
+        for losses, size, _ in drawn:
+            held += [(min(losses[:left]), size)] if left > 0 else []
+            left -= len(losses)
+        share = np.array([epochs / 100])
+        assert path.at(share)[0] == pytest.approx(SCALE.hypervolume(held))
+
+
+@given(trained_trials)
+def test_what_was_trained_is_never_worth_less_than_what_finished_nor_less_than_before(drawn):
+    results = TaskResults([study_of_curves(drawn)], SCALE, 20)
+    paths = [results.course(results.studies[0], front) for front in FRONTS]
+    trained, finished = (path.at(np.linspace(0, 1, 101)) for path in paths)
+    rounding = 1e-12
+    assert (trained >= finished - rounding).all()
+    assert (np.diff(trained) >= -rounding).all()
+    assert (np.diff(finished) >= -rounding).all()
+    assert (trained <= results.best_known + rounding).all()
+
+
+@given(trained_trials)
+def test_the_fronts_end_the_same_where_every_trial_ends_within_the_budget(drawn):
+    study = study_of_curves([(losses[:14], size, True) for losses, size, _ in drawn])
+    trained, finished = (course(study, SCALE, front) for front in FRONTS)
+    assert trained.hypervolumes[-1] == pytest.approx(finished.hypervolumes[-1])
+
+
+def test_a_stopped_trial_is_worth_its_best_report_and_nothing_among_the_finished():
+    study = make_study([(None, 50, True, (0.0, 1.0), [0.8, 0.5, 0.9])])
+    assert course(study, SCALE, "finished").hypervolumes[-1] == 0
+    path = course(study, SCALE, "trained")
+    assert path.spent.tolist() == [0, 0.01, 0.02]
+    assert path.hypervolumes[-1] == pytest.approx(SCALE.hypervolume([(0.5, 1.0)]))
 
 
 def test_the_share_to_reach_counts_from_the_same_seed():
@@ -99,15 +163,24 @@ def test_the_share_to_reach_counts_from_the_same_seed():
     quick = make_study(finished((0.5, 2.0), epochs=20), "quick")
     never = make_study(finished((1.0, 9.0), epochs=20), "never")
     wanted = [("quick", "slow"), ("never", "slow"), ("slow", "slow")]
-    shares = shares_to_reach([slow, quick, never], SCALE, wanted).set_index("strategy").share
-    assert shares["quick"] == 0.2
-    assert shares["slow"] == 0.8
-    assert shares["never"] == np.inf
+    found = shares_to_reach(TaskResults([slow, quick, never], SCALE, 40), wanted)
+    for front in FRONTS:
+        shares = found[found.front == front].set_index("strategy").share
+        assert shares["quick"] == 0.2
+        assert shares["slow"] == 0.8
+        assert shares["never"] == np.inf
+
+
+def test_the_share_to_reach_counts_each_front_by_itself():
+    whole = make_study([((0.5, 2.0), 40, False, (0.5, 2.0), [0.5])], "whole")
+    stopped = make_study([(None, 30, True, (0.4, 2.0), [0.9, 0.5])], "stopped")
+    found = shares_to_reach(TaskResults([whole, stopped], SCALE, 40), [("stopped", "whole")])
+    assert found.set_index("front").share.to_dict() == {"trained": 0.02, "finished": np.inf}
 
 
 def test_seconds_are_an_axis_of_their_own():
     study = make_study(finished((0.5, 2.0), epochs=40))
-    path = course(study, SCALE, "seconds", budget=80.0)
+    path = course(study, SCALE, "finished", "seconds", budget=80.0)
     assert path.spent.tolist() == [0, 0.25]
 
 
@@ -127,9 +200,23 @@ def test_what_pruning_lost_is_counted_by_brute_force(drawn):
 
     front = [(values, stopped) for values, stopped in drawn if not dominated(values)]
     assert judged.front == len(front)
-    assert judged.lost == sum(stopped for _, stopped in front)
+    assert judged.finished_lost == sum(stopped for _, stopped in front)
     assert judged.stopped == sum(stopped for _, stopped in drawn)
     assert judged.saved_epochs == 6 * judged.stopped
+
+
+def test_a_stopped_trial_of_the_front_is_not_lost_where_its_best_report_is_on_the_front():
+    trials = [
+        ((0.5, 2.0), 9, False, (0.5, 2.0), [0.5]),
+        (None, 3, True, (0.1, 1.5), [0.6]),  # smaller than all, so on the front as it is
+        (None, 3, True, (0.2, 4.0), [0.7]),  # beaten as it is, and would have won
+        (None, 3, True, (0.9, 8.0), [0.95]),  # would have been beaten
+    ]
+    judged = pruning(make_study(trials), epochs=9)
+    assert (judged.stopped, judged.front) == (3, 1)
+    assert (judged.finished_lost, judged.trained_lost) == (1, 0)
+    lost = pruning(make_study([*trials[:1], trials[2]]), epochs=9)
+    assert (lost.front, lost.finished_lost, lost.trained_lost) == (2, 1, 1)
 
 
 def test_a_repeated_candidate_counts_once_on_the_front():
@@ -139,11 +226,13 @@ def test_a_repeated_candidate_counts_once_on_the_front():
 
 def test_regret_is_zero_where_the_best_known_front_is_held():
     studies = [make_study(finished((0.0, 1.0)), "best"), make_study([], "nothing")]
-    assert best_known(studies, SCALE) == pytest.approx(REFERENCE**2)
-    rows = tabulate(studies, SCALE, 10).set_index("strategy")
-    assert rows.regret["best"] == pytest.approx(0)
-    assert rows.area["best"] == pytest.approx(0.1)
-    assert rows.regret["nothing"] == rows.area["nothing"] == 1
+    results = TaskResults(studies, SCALE, 10)
+    assert results.best_known == pytest.approx(REFERENCE**2)
+    rows = tabulate(results).set_index("strategy")
+    for front in FRONTS:
+        assert rows[f"{front}_regret"]["best"] == pytest.approx(0)
+        assert rows[f"{front}_area"]["best"] == pytest.approx(0.1)
+        assert rows[f"{front}_regret"]["nothing"] == rows[f"{front}_area"]["nothing"] == 1
 
 
 PARTS = {
@@ -191,8 +280,8 @@ def test_a_difference_on_every_seed_is_found_and_one_of_chance_is_not():
 
 
 def test_holm_takes_away_what_many_comparisons_would_find_by_chance():
-    rng = np.random.default_rng(1)
-    names = [f"s{n}" for n in range(30)]
+    rng = np.random.default_rng(0)
+    names = [f"s{n}" for n in range(12)]
     figures = table_of(**{name: {"t": rng.normal(size=20)} for name in names})
     found = compare(figures, "area", list(itertools.combinations(names, 2)))
     assert any(c.p < 0.05 for c in found)

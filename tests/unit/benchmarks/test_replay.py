@@ -5,7 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lstmopt_benchmarks.contenders import BASELINE, PLAIN, Contender, Named, contenders
+from lstmopt_benchmarks.measures import FRONTS, course
 from lstmopt_benchmarks.replay import ReplayTask, advance
 
 from lstmopt.errors import LstmoptError
@@ -103,9 +106,16 @@ def test_options_reach_the_strategy_and_make_another_of_it(task):
     assert sum(t.by_pruner for t in strict.trials) > sum(t.by_pruner for t in mild.trials)
 
 
+def test_a_strategy_that_is_not_there_is_refused_before_a_surrogate_is_fitted():
+    task = ReplayTask(make_recorded(), rows=False)
+    with pytest.raises(LstmoptError, match="'tpee'"):
+        task.check([PLAIN, contender("tpee")], REGISTRY)
+    assert "rank_correlation" not in vars(task)
+
+
 def test_an_option_the_strategy_lacks_is_refused_before_anything_runs(task):
     with pytest.raises(LstmoptError, match="takes its own options only, found 'percentil'"):
-        task.check(contender(pruner="percentile:percentil=1"), REGISTRY)
+        task.check([contender(pruner="percentile:percentil=1")], REGISTRY)
 
 
 def test_the_same_seed_proposes_the_same_candidates_to_every_pruner(task):
@@ -132,13 +142,52 @@ def test_only_finished_trials_have_values_but_a_replay_knows_how_all_end(task):
             assert trial.values == pytest.approx(trial.full_values)
 
 
+@pytest.mark.parametrize("pruner", ["none", "median", "auto"])
+@given(seed=st.integers(0, 2**16), budget=st.integers(1, 120))
+@settings(max_examples=8, deadline=None)
+def test_a_replay_notes_each_best_loss_when_its_report_comes(rows, pruner, seed, budget):
+    study = rows.search(contender(pruner=pruner), seed, budget, None, REGISTRY)
+    for trial in study.trials:
+        lowest = [loss for loss in trial.losses if loss is not None]
+        lowest = np.unique(np.minimum.accumulate(lowest))[::-1] if lowest else []
+        found = trial.improvements
+        if trial.state == "failed":
+            assert found == ()
+            continue
+        assert [point.values[0] for point in found] == pytest.approx(lowest, rel=1e-5)
+        assert len({point.values[1:] for point in found}) <= 1  # static objectives stay
+        at = [point.at_epochs for point in found]
+        assert at == sorted(set(at))
+        assert all(1 <= epochs <= trial.at_epochs for epochs in at)
+        if trial.values and trial.losses:
+            assert found[-1].values == trial.values
+
+
+@pytest.mark.parametrize("pruner", ["none", "auto"])
+def test_everything_trained_is_worth_no_less_than_what_finished(rows, pruner):
+    scale = rows.freeze(1, REGISTRY)
+    study = rows.search(contender(pruner=pruner), 1, 150, None, REGISTRY)
+    shares = np.linspace(0, 1, 151)
+    trained, finished = (course(study, scale, front).at(shares) for front in FRONTS)
+    assert (trained >= finished - 1e-12).all()
+    assert (trained > finished).any()
+
+
+def test_without_pruning_both_fronts_end_the_same_where_every_trial_ends(rows):
+    scale = rows.freeze(1, REGISTRY)
+    study = rows.search(contender(), 2, 999, 12, REGISTRY)
+    assert {trial.state for trial in study.trials} <= {"complete", "failed"}
+    trained, finished = (course(study, scale, front) for front in FRONTS)
+    assert trained.hypervolumes[-1] == finished.hypervolumes[-1] > 0
+
+
 def test_a_table_whose_surrogate_is_poor_is_refused(task):
     table = make_recorded()
     noise = np.random.default_rng(0).uniform(1, 2, table.losses.shape)
     poor = ReplayTask(dataclasses.replace(table, losses=noise), rows=False)
     with pytest.raises(LstmoptError, match=r"rank correlation is at least 0\.8, found"):
-        poor.check(contender("tpe"), REGISTRY)
-    ReplayTask(dataclasses.replace(table, losses=noise), rows=True).check(PLAIN, REGISTRY)
+        poor.check([contender("tpe")], REGISTRY)
+    ReplayTask(dataclasses.replace(table, losses=noise), rows=True).check([PLAIN], REGISTRY)
 
 
 def test_a_warm_start_begins_with_the_front_of_a_related_table(task):
@@ -214,7 +263,7 @@ def test_the_shipped_portfolio_is_that_of_the_shipped_tables():
 
 def test_a_warm_start_without_an_earlier_study_is_refused(task):
     with pytest.raises(LstmoptError, match="found 0 of which it takes nothing"):
-        task.check(contender("random", "none", "best"), REGISTRY)
+        task.check([contender("random", "none", "best")], REGISTRY)
 
 
 def test_the_classic_median_reaches_its_plugin_and_ignores_static_objectives():
