@@ -21,7 +21,7 @@ from lstmopt.errors import LstmoptError, printable
 
 @click.command()
 @run_folder
-@click.option("--trial", type=int, help="One that has trained; without it the choice is made again.")
+@click.option("--trial", type=int, help="One that has trained; without it the choice is made anew.")
 @click.option("--pick", type=PICKS, help="How to choose where no trial is named.")
 @engine_option
 @as_json
