@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lstmopt.epoch import Epoch as Epoch
     from lstmopt.errors import LstmoptError as LstmoptError
     from lstmopt.forecasting.forecaster import Forecaster as Forecaster
+    from lstmopt.forecasting.model_history import ModelUpdate as ModelUpdate
     from lstmopt.objectives import ForecastCost as ForecastCost
     from lstmopt.plugin.hookspecs import hookimpl as hookimpl
     from lstmopt.plugin.strategy import Objective as Objective
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lstmopt.warm_start.protocols import Observation as Observation
     from lstmopt.warm_start.protocols import PastStudy as PastStudy
     from lstmopt.warm_start.protocols import PastTrial as PastTrial
+    from lstmopt.workflow.deployed_model import update as update
     from lstmopt.workflow.run_study import run as run
 
 _PUBLIC = {
@@ -41,6 +43,7 @@ _PUBLIC = {
     "ForecastCost": "objectives",
     "Forecaster": "forecasting.forecaster",
     "LstmoptError": "errors",
+    "ModelUpdate": "forecasting.model_history",
     "Objective": "plugin.strategy",
     "Observation": "warm_start.protocols",
     "ParetoPruner": "pruning.pareto_pruner",
@@ -57,6 +60,7 @@ _PUBLIC = {
     "make_config": "config.study_file",
     "read_config": "config.study_file",
     "run": "workflow.run_study",
+    "update": "workflow.deployed_model",
 }
 __all__ = list(_PUBLIC)
 

@@ -29,6 +29,7 @@ COMMANDS = LazyCommands(
         "predict": "lstmopt.cli.models:predict",
         "report": "lstmopt.cli.results:report",
         "run": "lstmopt.cli.run:run",
+        "update": "lstmopt.cli.models:update",
     }
 )
 """Where each command is."""

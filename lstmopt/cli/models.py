@@ -1,10 +1,12 @@
-"""Commands that make models and forecast with them: ``fit``, ``predict``."""
+"""Commands that make models and forecast with them: ``fit``, ``update``, ``predict``."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
+import msgspec
 
 from lstmopt.cli.shared import (
     PICKS,
@@ -17,21 +19,73 @@ from lstmopt.cli.shared import (
     write_report,
 )
 from lstmopt.errors import LstmoptError, printable
+from lstmopt.forecasting.model_history import UPDATE_EPOCHS
+from lstmopt.search.observer import Observer
+
+
+class _Notices(Observer):
+    """Prints what the user should read."""
+
+    def notice(self, text: str) -> None:
+        click.echo(f"note: {printable(text)}", err=True)
 
 
 @click.command()
 @run_folder
 @click.option("--trial", type=int, help="One that has trained; without it the choice is made anew.")
 @click.option("--pick", type=PICKS, help="How to choose where no trial is named.")
+@click.option(
+    "--all/--train",
+    "all_rows",
+    default=None,
+    help="Train the network on all rows after the test; --all alone takes the one deployed.",
+)
 @engine_option
 @as_json
-def fit(run_folder: Path, trial: int | None, as_json: bool, **options: str | None) -> None:
+def fit(
+    run_folder: Path,
+    trial: int | None,
+    all_rows: bool | None,
+    as_json: bool,
+    **options: str | None,
+) -> None:
     """Refit a trial over several seeds, test it and save it in the run's folder."""
+    from lstmopt.workflow.deployed_model import refit_deployed
     from lstmopt.workflow.run_study import refit_trial
 
-    config = read_finished(run_folder, options)
-    results = refit_trial(config, run_folder, trial)
+    refit = None if all_rows is None else ("all" if all_rows else "train")
+    config = read_finished(run_folder, options | {"refit": refit})
+    observer = _Notices()
+    if all_rows and trial is None and options["pick"] is None:
+        results = refit_deployed(config, run_folder, observer)
+    else:
+        results = refit_trial(config, run_folder, trial, observer)
     print_results(results, make_console(stderr=as_json), run_folder, as_json)
+    write_report(run_folder)
+
+
+@click.command()
+@run_folder
+@click.argument("table", metavar="TABLE", type=click.Path(path_type=Path))
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=UPDATE_EPOCHS,
+    show_default=True,
+    help="Passes over the new rows, at most.",
+)
+@as_json
+def update(run_folder: Path, table: Path, epochs: int, as_json: bool) -> None:
+    """Go on from a run's deployed weights with the new rows of TABLE; nothing is searched.
+
+    The newest of them are held back: where the weights do not get better there, they stay.
+    """
+    from lstmopt.report.deployed import update_line
+    from lstmopt.workflow.deployed_model import update as update_model
+
+    made = update_model(run_folder, table, epochs, _Notices())
+    said = json.dumps(msgspec.to_builtins(made), indent=2) if as_json else update_line(made)
+    click.echo(said if as_json else printable(said))
     write_report(run_folder)
 
 

@@ -85,6 +85,11 @@ if TYPE_CHECKING:
 @click.option("--device", help="auto, cpu or cuda.")
 @click.option("--seed", type=int)
 @click.option("--pick", type=PICKS, help="How the model is chosen from the front.")
+@click.option(
+    "--refit",
+    type=click.Choice(["train", "all"]),
+    help="Rows that the deployed network is trained on, after the test.",
+)
 @click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="Plug-in for this run.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.")
 @click.option("--report/--no-report", default=True, help="Draw report.html and the pictures.")

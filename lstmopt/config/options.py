@@ -120,10 +120,13 @@ class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         seeds: How often each candidate of the front is trained anew.
         pick: How one is chosen: ``knee``, ``best`` or ``fastest``.
+        refit: What the network to deploy is trained on after the test: ``all`` trains it anew on
+            all rows for the epochs that validation found, ``train`` leaves it as it was tested.
     """
 
     seeds: AtLeastOne = 3
     pick: Pick = "knee"
+    refit: Literal["train", "all"] = "all"
 
 
 class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -43,6 +43,7 @@ _PLACES = {
     "max_memory_mb": ("limits", "max_memory_mb"),
     "max_trial_seconds": ("limits", "max_trial_seconds"),
     "pick": ("finalists", "pick"),
+    "refit": ("finalists", "refit"),
     "engine": ("engine", "url"),
     "latency_on": ("engine", "latency_on"),
     "sampler": ("sampler", "name"),

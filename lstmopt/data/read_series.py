@@ -43,13 +43,14 @@ class ForModel:
 
     ``step`` is its own. It reads ``window`` rows and forecasts ``horizon``, of which ``future``
     says what is known in advance: a table, or a value a column. No column is left out, and a short
-    table will do.
+    table will do. Of a long file its end is read, or the ``whole``.
     """
 
     step: str
     window: int
     horizon: int
     future: Source | Mapping[str, float | str] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def read_series(source: Source, options: DataOptions, model: ForModel | None = N
 
     Raises LstmoptError in one sentence for what cannot be mended.
     """
-    if model and isinstance(source, str | Path) and not options.series:
+    ends = model is not None and not model.whole and not options.series
+    if model and ends and isinstance(source, str | Path):
         needed = model.window + options.max_gap
         recent = 2 * (needed + model.horizon) + _ROWS_TO_SPARE
         with contextlib.suppress(LstmoptError):  # which all the rows say better

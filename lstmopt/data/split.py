@@ -11,7 +11,8 @@ from lstmopt.data.series import Series, last_observed, truncate
 from lstmopt.data.windows import Part, Rows, Shape
 from lstmopt.errors import LstmoptError
 
-_FEWEST_WINDOWS = 5
+FEWEST_WINDOWS = 5
+"""Windows that a part needs, to train on or to judge by."""
 
 _MOST_BEYOND = 0.5
 """The share of validation targets beyond training's from which a series is said to drift."""
@@ -30,7 +31,13 @@ class Split:
     def open_test(self) -> Part:
         """Build the test part. Only ``finalists`` calls this, once, after the choice is made."""
         end = self.ends[2]
-        return _part(self.series, self.scaling, self.train.shape, (self.ends[1], end), end)
+        return make_part(self.series, self.scaling, self.train.shape, (self.ends[1], end), end)
+
+    def all_rows(self) -> tuple[Part, Scaling]:
+        """Build one part of every row, scaled by them all: for a network that was tested."""
+        end = self.ends[2]
+        scaling = fit_scaling(self.series, end)
+        return make_part(self.series, scaling, self.train.shape, (0, end), end), scaling
 
     def notices(self) -> list[str]:
         """Say where targets of the validation part lie beyond all that training has seen."""
@@ -60,7 +67,7 @@ def split_series(
     n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
     train_end, validation_end = n_train, n_train + n_validation
     scaling = fit_scaling(series, train_end)
-    validation = _part(series, scaling, shape, (train_end, validation_end), validation_end)
+    validation = make_part(series, scaling, shape, (train_end, validation_end), validation_end)
     train = validation.earlier((0, train_end))
     split = Split(train, validation, scaling, (train_end, validation_end, rows), series)
     for name, windows in (
@@ -68,16 +75,16 @@ def split_series(
         ("validation", len(validation.origins())),
         ("test", rows - validation_end - shape.horizon + 1),
     ):
-        if windows < _FEWEST_WINDOWS:
+        if windows < FEWEST_WINDOWS:
             raise LstmoptError(
-                f"each part needs at least {_FEWEST_WINDOWS} windows of {shape.window} inputs and "
+                f"each part needs at least {FEWEST_WINDOWS} windows of {shape.window} inputs and "
                 f"{shape.horizon} targets without a long gap, found {max(windows, 0)} in the "
                 f"{name} part of {rows} rows: shorten the window or horizon, or give more rows"
             )
     return split
 
 
-def _part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:
+def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:
     """Build a part that holds nothing of the rows from ``end`` on."""
     seen = truncate(series, end)
     inputs = scaled_inputs(seen, scaling, shape.horizon)

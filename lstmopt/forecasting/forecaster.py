@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,11 +21,11 @@ from lstmopt.data.scaling import Scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, next_times, truncate
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
-from lstmopt.forecasting.model_files import description_of, find_weights
+from lstmopt.forecasting.model_files import find_weights, read_model, write_model
+from lstmopt.forecasting.model_history import ModelHistory
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.weights import read_tensors
 from lstmopt.search_space import Architecture
-from lstmopt.system.atomic_write import write_whole
 
 SCHEMA = 1
 
@@ -45,6 +43,7 @@ class Forecaster:
         step: The series' step, a pandas offset alias.
         calendar: The names of its calendar features.
         data: How a table is read.
+        history: What the weights come from; None for a model that does not say.
     """
 
     weights: dict[str, torch.Tensor]
@@ -55,6 +54,7 @@ class Forecaster:
     step: str
     calendar: tuple[str, ...]
     data: DataOptions
+    history: ModelHistory | None = None
 
     def network(self) -> LSTMForecaster:
         """Build the network.
@@ -100,21 +100,26 @@ class Forecaster:
         return self.forecast_next(self.read(source, future))
 
     def read(
-        self, source: Source, future: Source | Mapping[str, float | str] | None = None
+        self,
+        source: Source,
+        future: Source | Mapping[str, float | str] | None = None,
+        whole: bool = False,
     ) -> Series:
         """Read a table as the model's first table was read.
 
         Args:
             source: A table, or the path of one.
             future: What is known in advance of the rows that are forecast (see `predict`).
+            whole: Whether all of a long file is read, and not its end alone.
 
         Returns:
-            The series, of a long file its end; its ``notices`` say what was found and done.
+            The series, of a long file its end unless ``whole``; its ``notices`` say what was found
+            and done.
 
         Raises:
             LstmoptError: Where the table lacks what the model was fitted on, or has another step.
         """
-        model = ForModel(self.step, self.shape.window, self.shape.horizon, future)
+        model = ForModel(self.step, self.shape.window, self.shape.horizon, future, whole)
         series = read_series(source, self.data, model)
         if series.step != self.step:
             raise LstmoptError(
@@ -248,7 +253,6 @@ class Forecaster:
         """
         buffer = io.BytesIO()
         torch.save(self.weights, buffer)
-        write_whole(Path(weights), buffer.getvalue())
         description = {
             "schema": SCHEMA,
             "architecture": asdict(self.architecture),
@@ -259,8 +263,9 @@ class Forecaster:
             "step": self.step,
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
+            "history": msgspec.to_builtins(self.history),
         }
-        write_whole(description_of(Path(weights)), json.dumps(description, indent=2))
+        write_model(Path(weights), buffer.getvalue(), description)
 
     @classmethod
     def load(cls, path: str | Path) -> Forecaster:
@@ -277,10 +282,9 @@ class Forecaster:
         """
         weights = find_weights(Path(path))
         try:
-            state = read_tensors(weights)
-            content: dict[str, Any] = json.loads(description_of(weights).read_text("utf-8"))
+            saved, content = read_model(weights)
             loaded = cls(
-                state,
+                read_tensors(io.BytesIO(saved)),
                 Architecture(**content["architecture"]),
                 content["features"],
                 Shape(content["window"], content["horizon"]),
@@ -288,6 +292,7 @@ class Forecaster:
                 content["step"],
                 tuple(content["calendar"]),
                 msgspec.convert(content["data"], DataOptions),
+                msgspec.convert(content.get("history"), ModelHistory | None),
             )
             loaded._check()
             return loaded

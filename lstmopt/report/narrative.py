@@ -13,6 +13,7 @@ import numpy as np
 from lstmopt.data.known_ahead import HOLIDAYS
 from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError, masked
+from lstmopt.report.deployed import deployed_lines
 from lstmopt.report.measures import default_axes, measures
 from lstmopt.report.terminal import (
     audit_lines,
@@ -56,6 +57,7 @@ def words_of(run: RunData) -> dict[str, Any]:
         "chosen": chosen,
         "seeds": seeds_of(results),
         "test_rows": _test_rows(results),
+        "deployed": deployed_lines(results),
         "predict": predict_command(run),
         **_architecture(results),
         "front_sentence": _front_sentence(run),

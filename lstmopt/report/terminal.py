@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lstmopt.errors import printable
 from lstmopt.plugin.strategy import Objective
+from lstmopt.report.deployed import deployed_lines
 from lstmopt.results.document import (
     Audit,
     ChosenEntry,
@@ -36,6 +37,8 @@ def print_result(results: StudyResults, console: Console, folder: str) -> None:
     console.print(verdict_line(results), markup=False, highlight=False, soft_wrap=True)
     print_front(results, console)
     print_test(results, console)
+    for line in deployed_lines(results):
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     budget = results.budget
     refused = f", {budget.infeasible} more never trained" if budget.infeasible else ""
     taken = f", {budget.taken_over} more taken over" if budget.taken_over else ""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.model_history import ModelUpdate
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plugin.strategy import Objective
 from lstmopt.search_space import Architecture, Choice, Space
@@ -288,6 +289,14 @@ class VerdictEntry(Plain, frozen=True, kw_only=True):
     says: Literal["deploy", "do not deploy", "no difference"]
 
 
+class AllRowsEntry(Plain, frozen=True, kw_only=True):
+    """That the deployed weights were trained on all rows, after the test part was opened."""
+
+    rows: int
+    epochs: Count
+    seconds: float
+
+
 class Spent(Plain, frozen=True, kw_only=True):
     """What a study spent; ``peak_mib`` is the most memory of a process that trained."""
 
@@ -328,6 +337,7 @@ class Outcome(Plain, frozen=True, kw_only=True):
     bar: dict[str, BaselineEntry]
     verdict: VerdictEntry | None
     features: SeriesFeatures
+    all_rows: AllRowsEntry | None = None
 
 
 class StudyResults(Plain, frozen=True, kw_only=True):
@@ -335,6 +345,9 @@ class StudyResults(Plain, frozen=True, kw_only=True):
 
     ``front`` is that of everything trained, ``finished_front`` of the trials alone that were
     trained to their end.
+
+    What the test part said is of weights trained on the training part alone; ``all_rows`` and
+    ``updates`` say how the deployed ones went on.
     """
 
     schema: int
@@ -349,6 +362,8 @@ class StudyResults(Plain, frozen=True, kw_only=True):
     baselines: dict[str, ForecastErrors | None] | None
     bar: dict[str, BaselineEntry] = {}
     verdict: VerdictEntry | None = None
+    all_rows: AllRowsEntry | None = None
+    updates: tuple[ModelUpdate, ...] = ()
     budget: Spent
     warnings: tuple[str, ...] = ()
 
@@ -419,6 +434,7 @@ def make_results(
         baselines=outcome.baselines if outcome else None,
         bar=outcome.bar if outcome else {},
         verdict=outcome.verdict if outcome else None,
+        all_rows=outcome.all_rows if outcome else None,
         budget=_spent(trials, about.budget, seconds),
         warnings=about.warnings,
     )

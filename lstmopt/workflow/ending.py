@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
+
 from lstmopt.execution.engine import Engine
 from lstmopt.forecasting.background_fit import BackgroundFit
 from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.forecasting.model_history import ModelHistory
 from lstmopt.objectives import ForecastCosts
 from lstmopt.results.document import Outcome
 from lstmopt.search.observer import Observer
@@ -16,6 +19,7 @@ from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.finalists import choose, describe, open_test
 from lstmopt.workflow.job import Job
+from lstmopt.workflow.refit_all import train_on_all, until
 from lstmopt.workflow.refits import Finalist, Refit, RefitPlan, as_searched, refit_all
 
 _TESTING = 1.5
@@ -57,7 +61,8 @@ class Ending:
         deadline: Deadline | None = None,
     ) -> None:
         self._job, self._costs, self._engine = job, costs, engine
-        self._say, self._deadline = (observer or Observer()).notice, deadline or Deadline()
+        self._observer, self._deadline = observer or Observer(), deadline or Deadline()
+        self._say = self._observer.notice
         split, config = job.split, job.config
         self._baselines = BackgroundFit(
             job.registry, config.baselines, split.train, split.validation, job.series.season
@@ -72,7 +77,20 @@ class Ending:
         Returns:
             Seconds.
         """
-        return self._plan().kept_back(front, self._engine.workers) + self._testing()
+        plan = self._plan()
+        refits = plan.kept_back(front, self._engine.workers)
+        if self._trains_on_all and front:
+            refits += max(self._all_rows_seconds(trial.seconds) for trial in front)
+        return refits + self._testing()
+
+    @property
+    def _trains_on_all(self) -> bool:
+        return self._job.config.finalists.refit == "all"
+
+    def _all_rows_seconds(self, seconds: float) -> float:
+        """Predict what training on all rows takes, from what the training part took."""
+        ends = self._job.split.ends
+        return seconds * ends[2] / ends[0]
 
     def _testing(self) -> float:
         return _TESTING + _FORECASTS * self._baselines.scoring_seconds
@@ -110,6 +128,29 @@ class Ending:
         )
         return Finished(verdict.deployed, outcome)
 
+    def with_all_rows(self, finished: Finished) -> Outcome:
+        """Train the network that was just saved on all rows, where the study says so.
+
+        Args:
+            finished: What came of the finalists.
+
+        Returns:
+            What the record says of it, with what was trained.
+
+        Raises:
+            MachineError: Where that fails; the tested network stays.
+        """
+        outcome, deployed = finished.outcome, finished.deployed
+        if not self._trains_on_all:
+            return outcome
+        took = sum(epoch.seconds for epoch in deployed.curve[: deployed.best.number])
+        if self._all_rows_seconds(took) > self._deadline.left:
+            self._say(
+                "no time was left to train the deployed network on all rows: lstmopt fit --all"
+            )
+            return outcome
+        return msgspec.structs.replace(outcome, all_rows=train_on_all(self._job, self._observer))
+
     def _refit(self, candidates: Sequence[TrialRecord]) -> list[Finalist]:
         plan = self._plan()
         finalists = refit_all(candidates, self._costs, self._engine, plan)
@@ -146,4 +187,10 @@ def save_model(job: Job, deployed: Refit) -> None:
         job.series.step,
         job.series.calendar,
         job.series.reading,
+        ModelHistory(
+            params=dict(deployed.candidate.params),
+            seed=deployed.candidate.seed,
+            reports=deployed.best.number,
+            until=until(job),
+        ),
     ).save(job.folder.weights)

@@ -42,6 +42,7 @@ from lstmopt.warm_start.provenance import Provenance, read_provenance
 from lstmopt.workflow.ending import Ending
 from lstmopt.workflow.forecast_costs import with_costs
 from lstmopt.workflow.job import Job, prepare
+from lstmopt.workflow.refit_all import say_what_is_lost
 from lstmopt.workflow.required_packages import changed_versions
 from lstmopt.workflow.shortfall import no_front
 
@@ -121,7 +122,10 @@ def run_study(
             observer.refitting(front := front_of(trials, job.goals))
             if not front:
                 raise MachineError(no_front(trials, config.storage))
-            outcome = ending.finish(front).outcome
+            say_what_is_lost(job, observer)
+            finished = ending.finish(front)
+            outcome = finished.outcome  # the record of an interrupted call holds it already
+            outcome = ending.with_all_rows(finished)
         finally:
             # also when interrupted: what is closed stays readable, without a chosen model
             trials = closed_trials(opened.context.stored.study, job.goals)
@@ -166,9 +170,15 @@ def refit_trial(
         with start_engine(job, observer) as engine:
             job, known = with_costs(job, stored, observer, engine)
             costs = job.forecast_costs(known)
-            named = number is not None
-            finished = Ending(job, costs, engine, observer).finish(candidates, named)
-        return write_record(job, trials, costs, finished.outcome, call.passed)
+            say_what_is_lost(job, observer)
+            ending = Ending(job, costs, engine, observer)
+            finished = ending.finish(candidates, named=number is not None)
+        outcome = finished.outcome
+        try:
+            outcome = ending.with_all_rows(finished)
+        finally:  # the tested network is saved, whatever becomes of the one of all rows
+            results = write_record(job, trials, costs, outcome, call.passed)
+        return results
 
 
 @dataclass(frozen=True)

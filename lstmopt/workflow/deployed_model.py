@@ -1,0 +1,210 @@
+"""What is done with a run's deployed model later: trained on all rows, or gone on with new ones."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+
+from lstmopt.config.options import Config
+from lstmopt.config.study_file import read_config
+from lstmopt.data.raw_table import Source
+from lstmopt.data.series import Series, last_observed
+from lstmopt.data.split import FEWEST_WINDOWS, make_part
+from lstmopt.data.steps import following
+from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.forecasting.model_history import UPDATE_EPOCHS, ModelUpdate
+from lstmopt.results.document import StudyResults, as_json, read_results
+from lstmopt.search.observer import Observer
+from lstmopt.search_space import Candidate
+from lstmopt.seeds import derive_seed
+from lstmopt.storage.run_folder import RunFolder
+from lstmopt.storage.study_store import spoken_errors
+from lstmopt.training.fine_tuning import FineTuned, fine_tune
+from lstmopt.workflow.job import choose_device, prepare
+from lstmopt.workflow.refit_all import history_of, say_what_is_lost, train_on_all
+from lstmopt.workflow.run_study import open_stored
+
+_HELD_BACK = 4
+"""One of so many new rows is held back, the newest, to judge by."""
+
+_UPDATES = 2**31
+"""Sets the seeds of updates apart from those of a candidate's epochs."""
+
+
+def refit_deployed(
+    config: Config, out: str | Path, observer: Observer | None = None
+) -> StudyResults:
+    """Train the network that a finished run has deployed on all rows; nothing is chosen again.
+
+    Args:
+        config: The run's study.
+        out: The run's folder.
+        observer: Is told how it goes.
+
+    Returns:
+        The run's results; the test errors stand as they were.
+
+    Raises:
+        LstmoptError: Where the run has no model, or now has another table.
+        MachineError: Where the training failed; the former model stays.
+    """
+    observer = observer or Observer()
+    job = prepare(config, out)
+    with job.lock(), spoken_errors(config.storage):
+        for notice in open_stored(job).notices:
+            observer.notice(notice)
+        results = read_results(job.folder.results)
+        say_what_is_lost(job, observer)
+        entry = train_on_all(job, observer)
+        results = msgspec.structs.replace(results, all_rows=entry, updates=())
+        job.folder.write(job.folder.results, as_json(results))
+        return results
+
+
+def update(
+    run: str | Path,
+    table: Source,
+    epochs: int = UPDATE_EPOCHS,
+    observer: Observer | None = None,
+) -> ModelUpdate:
+    """Go on from a run's deployed weights with new rows; nothing is searched.
+
+    The newest quarter of the new rows is held back to find how many passes over the others serve
+    best. Where any does, the weights then go as often through all new rows and as many older ones
+    as the table holds, at most so many as are new; otherwise they stay as they were. Scaling stays.
+    It trains in this process, wherever the study trained.
+
+    Args:
+        run: The run's folder.
+        table: A table, or the path of one, with rows after the last that the model knows, older
+            ones too if wanted; it is read as the run's table was.
+        epochs: The most passes over the new rows.
+        observer: Is told what was found in the table.
+
+    Returns:
+        What came of it, as the record keeps it.
+
+    Raises:
+        LstmoptError: Where there is no deployed model, and where the table has no new rows, leaves
+            some out, or is not of the run's series.
+    """
+    folder = RunFolder(Path(run))
+    read_results(folder.results)  # what is no run has no folder to lock
+    with folder.lock():
+        start = time.perf_counter()
+        model, config = Forecaster.load(folder.path), read_config(folder.study_file)
+        history = history_of(model)
+        series = model.read(table, whole=True)
+        for notice in series.notices:
+            (observer or Observer()).notice(notice)
+        rows = _rows_of(series, history.until, model.shape.horizon)
+        tuned = _go_on(model, series, rows, epochs, config)
+        name = Path(table).name if isinstance(table, str | Path) else ""
+        entry = _describe(tuned, series, rows, name, time.perf_counter() - start)
+        _save(folder, model, tuned, entry)
+        return entry
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a table: new from ``first`` on, held back from ``held`` on, up to ``end``."""
+
+    first: int
+    held: int
+    end: int
+
+
+def _rows_of(series: Series, known: str, horizon: int) -> _Rows:
+    """Find the rows after the last time that is ``known``.
+
+    Raises LstmoptError where there are none, and where rows between are missing.
+    """
+    end = last_observed(series)
+    times = series.times[:end]
+    last = pd.Timestamp(known)
+    if (last.tz is None) != (times.tz is None):
+        raise LstmoptError(
+            f"new rows have times of the run's kind, found {times[0]} where its last is {last}: "
+            "write them with or without a zone, as the run's table has them"
+        )
+    last = last.tz_convert(times.tz) if last.tz else last
+    first = int(times.searchsorted(last, side="right"))
+    if first == end:
+        raise LstmoptError(
+            f"an update needs rows after {last}, the last that the model knows, found none up to "
+            f"{times[-1]}: give a table that goes on from there"
+        )
+    if first == 0 and times[0] > (wanted := following(last, series.step, 1)[0]):
+        raise LstmoptError(
+            f"new rows go on at {wanted}, after the last that the model knows, found the first at "
+            f"{times[0]}: give the rows between too"
+        )
+    fewest = horizon + FEWEST_WINDOWS - 1
+    return _Rows(first, end - max((end - first) // _HELD_BACK, fewest), end)
+
+
+def _go_on(
+    model: Forecaster, series: Series, rows: _Rows, epochs: int, config: Config
+) -> FineTuned:
+    """Train a model further. Raises LstmoptError where the new rows hold too few windows."""
+    history = history_of(model)
+    newest = make_part(series, model.scaling, model.shape, (rows.held, rows.end), rows.end)
+    windows = len(newest.origins()), len(newest.earlier((rows.first, rows.held)).origins())
+    if min(windows) < FEWEST_WINDOWS:
+        shape = model.shape
+        raise LstmoptError(
+            f"an update trains on {FEWEST_WINDOWS} windows of {shape.window} inputs and "
+            f"{shape.horizon} targets at least and is judged by {FEWEST_WINDOWS} later ones, found "
+            f"{windows[1]} and {windows[0]} in {rows.end - rows.first} new rows: wait for more, or "
+            f"give {shape.window} older rows before them too"
+        )
+    oldest = max(0, 2 * rows.first - rows.end)  # as many older rows as new ones
+    seed = derive_seed(history.seed, _UPDATES, len(history.updates))
+    return fine_tune(
+        model.network(),
+        Candidate(dict(history.params), seed),
+        newest.earlier((oldest, rows.held)),
+        newest,
+        msgspec.structs.replace(config.training, epochs=epochs),
+        choose_device("cpu" if config.device == "cpu" else "auto"),
+    )
+
+
+def _describe(
+    tuned: FineTuned, series: Series, rows: _Rows, table: str, seconds: float
+) -> ModelUpdate:
+    return ModelUpdate(
+        table=table,
+        data=series.fingerprint,
+        rows=rows.end - rows.first,
+        first=series.times[rows.first].isoformat(),
+        last=series.times[rows.end - 1].isoformat(),
+        held_back=rows.end - rows.held,
+        epochs=tuned.epochs,
+        before=tuned.before,
+        after=tuned.after,
+        adopted=tuned.weights is not None,
+        seconds=seconds,
+        at=datetime.now().isoformat(timespec="seconds"),
+    )
+
+
+def _save(folder: RunFolder, model: Forecaster, tuned: FineTuned, entry: ModelUpdate) -> None:
+    """Write the model and what it was updated with; then the record, which says the same.
+
+    Where it is killed between the two, the next update brings the record up to date.
+    """
+    history = history_of(model)
+    updates = (*history.updates, entry)
+    history = msgspec.structs.replace(
+        history, updates=updates, until=entry.last if entry.adopted else history.until
+    )
+    replace(model, weights=tuned.weights or model.weights, history=history).save(folder.weights)
+    results = msgspec.structs.replace(read_results(folder.results), updates=updates)
+    folder.write(folder.results, as_json(results))
