@@ -63,3 +63,21 @@ def truncate(series: Series, end: int) -> Series:
         observed=series.observed[:end],
         times=series.times[:end],
     )
+
+
+def joined(older: Series, newer: Series) -> Series:
+    """Return a series with the rows of an older one before it; as it is where some lie between.
+
+    Both were read for one model, so that their columns and steps are the same.
+    """
+    end = int(older.times.searchsorted(newer.times[0]))
+    if end == 0 or next_times(truncate(older, end), 1)[0] != newer.times[0]:
+        return newer
+    before = truncate(older, end)
+    return replace(
+        newer,
+        values=np.concatenate([before.values, newer.values]),
+        known_values=np.concatenate([before.known_values, newer.known_values]),
+        observed=np.concatenate([before.observed, newer.observed]),
+        times=before.times.append(newer.times),
+    )

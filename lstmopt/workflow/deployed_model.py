@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 from lstmopt.config.options import Config
 from lstmopt.config.study_file import read_config
 from lstmopt.data.raw_table import Source
-from lstmopt.data.series import Series, last_observed
+from lstmopt.data.series import Series, joined, last_observed
 from lstmopt.data.split import FEWEST_WINDOWS, make_part
 from lstmopt.data.steps import following
 from lstmopt.errors import LstmoptError
@@ -76,14 +77,15 @@ def update(
     """Go on from a run's deployed weights with new rows; nothing is searched.
 
     The newest quarter of the new rows is held back to find how many passes over the others serve
-    best. Where any does, the weights then go as often through all new rows and as many older ones
-    as the table holds, at most so many as are new; otherwise they stay as they were. Scaling stays.
-    It trains in this process, wherever the study trained.
+    best. Where any does, the weights then go as often through all new rows; otherwise they stay as
+    they were. As many older rows as are new are trained on too, so that they are not forgotten:
+    those of the table, or of the run's own. Scaling stays. It trains in this process, wherever the
+    study trained.
 
     Args:
         run: The run's folder.
         table: A table, or the path of one, with rows after the last that the model knows, older
-            ones too if wanted; it is read as the run's table was.
+            ones too where they are not in the run's own; it is read as that was.
         epochs: The most passes over the new rows.
         observer: Is told what was found in the table.
 
@@ -94,16 +96,17 @@ def update(
         LstmoptError: Where there is no deployed model, and where the table has no new rows, leaves
             some out, or is not of the run's series.
     """
-    folder = RunFolder(Path(run))
+    folder, observer = RunFolder(Path(run)), observer or Observer()
     read_results(folder.results)  # what is no run has no folder to lock
     with folder.lock():
         start = time.perf_counter()
         model, config = Forecaster.load(folder.path), read_config(folder.study_file)
         history = history_of(model)
-        series = model.read(table, whole=True)
-        for notice in series.notices:
-            (observer or Observer()).notice(notice)
-        rows = _rows_of(series, history.until, model.shape.horizon)
+        given = model.read(table, whole=True)
+        for notice in given.notices:
+            observer.notice(notice)
+        rows = _rows_of(given, history.until, model.shape.horizon)
+        series, rows = _with_older(given, rows, model, config.data.path, observer)
         tuned = _go_on(model, series, rows, epochs, config)
         name = Path(table).name if isinstance(table, str | Path) else ""
         entry = _describe(tuned, series, rows, name, time.perf_counter() - start)
@@ -118,6 +121,15 @@ class _Rows:
     first: int
     held: int
     end: int
+
+    @property
+    def oldest(self) -> int:
+        """The first row that is trained on: there are as many older rows as new ones."""
+        return max(0, 2 * self.first - self.end)
+
+    def moved(self, rows: int) -> _Rows:
+        """Return the same rows where so many others stand before them."""
+        return _Rows(self.first + rows, self.held + rows, self.end + rows)
 
 
 def _rows_of(series: Series, known: str, horizon: int) -> _Rows:
@@ -149,6 +161,25 @@ def _rows_of(series: Series, known: str, horizon: int) -> _Rows:
     return _Rows(first, end - max((end - first) // _HELD_BACK, fewest), end)
 
 
+def _with_older(
+    series: Series, rows: _Rows, model: Forecaster, path: str, observer: Observer
+) -> tuple[Series, _Rows]:
+    """Put the run's own rows before a table that holds fewer older rows than new ones."""
+    if rows.first >= rows.end - rows.first:
+        return series, rows
+    whole = series
+    if path:
+        with suppress(LstmoptError, OSError):  # the run's table is gone
+            whole = joined(model.read(path, whole=True), series)
+    rows = rows.moved(len(whole.times) - len(series.times))
+    if rows.first == 0:
+        observer.notice(
+            "there are no older rows beside the new ones, and a network that trains on these alone "
+            "forgets: give older rows too"
+        )
+    return whole, rows
+
+
 def _go_on(
     model: Forecaster, series: Series, rows: _Rows, epochs: int, config: Config
 ) -> FineTuned:
@@ -164,12 +195,11 @@ def _go_on(
             f"{windows[1]} and {windows[0]} in {rows.end - rows.first} new rows: wait for more, or "
             f"give {shape.window} older rows before them too"
         )
-    oldest = max(0, 2 * rows.first - rows.end)  # as many older rows as new ones
     seed = derive_seed(history.seed, _UPDATES, len(history.updates))
     return fine_tune(
         model.network(),
         Candidate(dict(history.params), seed),
-        newest.earlier((oldest, rows.held)),
+        newest.earlier((rows.oldest, rows.held)),
         newest,
         msgspec.structs.replace(config.training, epochs=epochs),
         choose_device("cpu" if config.device == "cpu" else "auto"),
