@@ -81,12 +81,14 @@ def update(run_folder: Path, table: Path, epochs: int, as_json: bool) -> None:
     The newest of them are held back: where the weights do not get better there, they stay.
     """
     from lstmopt.report.deployed import update_line
+    from lstmopt.report.page import write_report
+    from lstmopt.results.run import read_run
     from lstmopt.workflow.deployed_model import update as update_model
 
     made = update_model(run_folder, table, epochs, _Notices())
     said = json.dumps(msgspec.to_builtins(made), indent=2) if as_json else update_line(made)
     click.echo(said if as_json else printable(said))
-    write_report(run_folder)
+    click.echo(f"report: {write_report(read_run(run_folder))}", err=True)
 
 
 @click.command()

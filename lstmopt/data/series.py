@@ -79,5 +79,5 @@ def joined(older: Series, newer: Series) -> Series:
         values=np.concatenate([before.values, newer.values]),
         known_values=np.concatenate([before.known_values, newer.known_values]),
         observed=np.concatenate([before.observed, newer.observed]),
-        times=before.times.append(newer.times),
+        times=pd.DatetimeIndex(before.times.append(newer.times)),
     )

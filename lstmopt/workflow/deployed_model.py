@@ -189,11 +189,12 @@ def _go_on(
     windows = len(newest.origins()), len(newest.earlier((rows.first, rows.held)).origins())
     if min(windows) < FEWEST_WINDOWS:
         shape = model.shape
+        older = "" if rows.first else f", or give {shape.window} older rows before them too"
         raise LstmoptError(
             f"an update trains on {FEWEST_WINDOWS} windows of {shape.window} inputs and "
             f"{shape.horizon} targets at least and is judged by {FEWEST_WINDOWS} later ones, found "
-            f"{windows[1]} and {windows[0]} in {rows.end - rows.first} new rows: wait for more, or "
-            f"give {shape.window} older rows before them too"
+            f"{windows[1]} and {windows[0]} in {rows.end - rows.first} new rows: wait for more"
+            f"{older}"
         )
     seed = derive_seed(history.seed, _UPDATES, len(history.updates))
     return fine_tune(

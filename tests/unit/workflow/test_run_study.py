@@ -98,9 +98,11 @@ def test_a_forecast_begins_after_the_end_in_the_targets_own_units(finished):
     assert forecast["load"].between(4, 16).all()
 
 
-def test_the_saved_weights_are_the_ones_that_were_tested(finished):
-    folder, document = finished
-    forecaster = Forecaster.load(folder / "run")
+def test_the_saved_weights_are_the_ones_that_were_tested(finished, tmp_path):
+    folder, _ = finished
+    config = config_of(folder / "wave.csv", finalists={"refit": "train"})
+    document = run(config, tmp_path / "run")
+    forecaster = Forecaster.load(tmp_path / "run")
     job = prepare(config_of(folder / "wave.csv"), folder / "again")
     test = job.split.open_test()
     origins = test.origins()
