@@ -54,6 +54,15 @@ def test_the_commands_for_your_own_series_run(sales):
     assert "time,sales" in run_shell(fewer, sales)
 
 
+def test_the_command_for_new_rows_runs(tmp_path):
+    (command,) = (block for block in blocks("sh") if "lstmopt update" in block)
+    table = wave(400).rename(columns={"load": "sales"}).drop(columns="wind")
+    table[:300].to_csv(tmp_path / "sales.csv", index=False)
+    table[300:].to_csv(tmp_path / "april.csv", index=False)
+    study = "lstmopt run --data sales.csv --target sales --trials 1 --epochs 1 --no-report"
+    assert "pdated with april.csv (100 rows" in run_shell(f"{study} --workers 1\n{command}", tmp_path)
+
+
 def test_the_commands_to_look_at_a_run_run(sales):
     (commands,) = (block for block in blocks("sh") if "lstmopt compare" in block)
     fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1 --no-report")

@@ -35,6 +35,7 @@ def test_windows_are_those_that_brute_force_finds(shape, holes):
         (split.train, (0, split.ends[0])),
         (split.validation, split.ends[:2]),
         (split.open_test(), split.ends[1:]),
+        (split.all_rows()[0], (0, split.ends[2])),
     ):
         expected = [
             t
