@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lstmopt.report.run import Run as Run
     from lstmopt.report.run import load as load
     from lstmopt.search_space import Space as Space
+    from lstmopt.training.metrics import ScoredForecasts as ScoredForecasts
     from lstmopt.warm_start.protocols import Beginning as Beginning
     from lstmopt.warm_start.protocols import Observation as Observation
     from lstmopt.warm_start.protocols import PastStudy as PastStudy
@@ -51,6 +52,7 @@ _PUBLIC = {
     "PastTrial": "warm_start.protocols",
     "Pruner": "pruning.pruners",
     "Run": "report.run",
+    "ScoredForecasts": "training.metrics",
     "Space": "search_space",
     "Strategy": "plugin.strategy",
     "TrialView": "pruning.trial_curves",

@@ -6,11 +6,20 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Errors over every observed target of a part, in the units of its targets."""
+    """Errors over every observed target of a part, in the units of its targets.
+
+    Attributes:
+        mse: Mean squared error.
+        mae: Mean absolute error.
+        r2: R², NaN where the targets do not vary.
+    """
 
     mse: float
     mae: float
@@ -18,14 +27,181 @@ class Scores:
 
 
 def score(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> Scores:
-    """Score forecasts against targets, both [windows, horizon], where ``mask`` is true.
+    """Score forecasts where a target was observed.
 
-    R² compares with the mean of the scored targets; it is NaN where they do not vary.
+    Args:
+        forecasts: Forecasts [windows, horizon].
+        targets: What they should have been [windows, horizon].
+        mask: Where that was observed [windows, horizon].
+
+    Returns:
+        The scores; R² compares with the mean of the scored targets.
+
+    Raises:
+        ValueError: Where the shapes differ.
     """
-    if not forecasts.shape == targets.shape == mask.shape:
-        raise ValueError(f"shapes differ: {forecasts.shape}, {targets.shape}, {mask.shape}")
+    _check_shapes(forecasts, targets, mask)
     truth = targets[mask].astype(np.float64)
     errors = forecasts[mask].astype(np.float64) - truth
-    mse, variance = float(np.mean(errors**2)), float(truth.var())
-    r2 = 1 - mse / variance if variance > 0 else math.nan
-    return Scores(mse, float(np.mean(np.abs(errors))), r2)
+    return Scores(float(np.mean(errors**2)), float(np.mean(np.abs(errors))), _r2(errors, truth))
+
+
+@dataclass(frozen=True)
+class ForecastMetrics:
+    """What is said of forecasts in the target's own units; NaN for what is not defined.
+
+    Attributes:
+        mae: Mean absolute error.
+        rmse: Root of the mean squared error.
+        mase: ``mae`` over the mean absolute error of the seasonal naive forecast on the training
+            rows; not defined where that makes no error.
+        smape: Mean of |error| over the mean of |forecast| and |truth|, in per cent, from 0 to 200;
+            0 where both are 0.
+        r2: R² against the mean of the observed truth; not defined where that does not vary.
+        bias: Mean of forecast minus truth.
+
+    References:
+        Hyndman and Koehler, Another look at measures of forecast accuracy, International Journal of
+        Forecasting 22, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001 (MASE). Makridakis,
+        Spiliotis and Assimakopoulos, The M4 Competition, International Journal of Forecasting 36,
+        2020, https://doi.org/10.1016/j.ijforecast.2019.04.014 (sMAPE).
+    """
+
+    mae: float
+    rmse: float
+    mase: float
+    smape: float
+    r2: float
+    bias: float
+
+
+METRICS = tuple(ForecastMetrics.__dataclass_fields__)
+"""The metrics' names."""
+
+
+def forecast_metrics(
+    forecasts: Floats, truth: Floats, observed: NDArray[np.bool_], naive_mae: float
+) -> ForecastMetrics:
+    """Measure forecasts where the truth was observed; every metric is NaN where none was.
+
+    Args:
+        forecasts: Forecasts in the target's own units, of any shape.
+        truth: What they should have been, of the same shape.
+        observed: Where that was observed, of the same shape.
+        naive_mae: What MASE divides by, see `seasonal_naive_mae`.
+
+    Returns:
+        The metrics.
+
+    Raises:
+        ValueError: Where the shapes differ.
+    """
+    _check_shapes(forecasts, truth, observed)
+    known, given = truth[observed], forecasts[observed]
+    if not len(known):
+        return ForecastMetrics(*[math.nan] * len(METRICS))
+    errors = given - known
+    absolute = np.abs(errors)
+    mae = float(absolute.mean())
+    level = (np.abs(given) + np.abs(known)) / 2
+    shares = np.divide(absolute, level, out=np.zeros_like(level), where=level > 0)
+    return ForecastMetrics(
+        mae=mae,
+        rmse=float(np.sqrt(np.mean(errors**2))),
+        mase=mae / naive_mae if naive_mae > 0 else math.nan,
+        smape=100 * float(shares.mean()),
+        r2=_r2(errors, known),
+        bias=float(errors.mean()),
+    )
+
+
+def metrics_by_lead(
+    forecasts: Floats, truth: Floats, observed: NDArray[np.bool_], naive_mae: float
+) -> tuple[ForecastMetrics, ...]:
+    """Measure forecasts lead by lead, as `forecast_metrics` does.
+
+    Args:
+        forecasts: Forecasts in the target's own units [windows, horizon].
+        truth: What they should have been [windows, horizon].
+        observed: Where that was observed [windows, horizon].
+        naive_mae: What MASE divides by.
+
+    Returns:
+        The metrics of each lead, the next row first [horizon].
+    """
+    columns = zip(forecasts.T, truth.T, observed.T, strict=True)
+    return tuple(forecast_metrics(*column, naive_mae) for column in columns)
+
+
+def _r2(errors: Floats, known: Floats) -> float:
+    """Return R² of errors [n] in targets [n]."""
+    variance = float(known.var())
+    # the mean of equal floats may be another float: their variance says nothing
+    if not (np.ptp(known) > 0 and variance > 0):
+        return math.nan
+    return 1 - float(np.mean(errors**2)) / variance
+
+
+def seasonal_naive_mae(target: Floats, season: int) -> float:
+    """Return the mean absolute error of repeating what was observed a season ago.
+
+    Args:
+        target: Rows of the training part in the target's own units, NaN where not observed [rows].
+        season: The season's length, in rows.
+
+    Returns:
+        The error over all rows that were observed as well as the row a season before; NaN where
+        there is none.
+    """
+    changes = np.abs(target[season:] - target[:-season])
+    changes = changes[np.isfinite(changes)]
+    return float(changes.mean()) if len(changes) else math.nan
+
+
+def _check_shapes(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> None:
+    if not forecasts.shape == targets.shape == mask.shape:
+        raise ValueError(f"shapes differ: {forecasts.shape}, {targets.shape}, {mask.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredForecasts:
+    """Forecasts of a part beside the truth; what an objective of the kind ``forecast`` measures.
+
+    The arrays cannot be written to: all objectives see the same.
+
+    Attributes:
+        forecasts: Forecasts in the target's own units [windows, horizon].
+        truth: What they should have been [windows, horizon], NaN where it was not observed.
+        observed: Where it was [windows, horizon].
+        naive_mae: Mean absolute error of the seasonal naive forecast on the training rows, in the
+            target's own units; MASE divides by it.
+        season: That forecast's season, in rows; 1 where the series has none.
+    """
+
+    forecasts: Floats
+    truth: Floats
+    observed: NDArray[np.bool_]
+    naive_mae: float
+    season: int
+
+    def __post_init__(self) -> None:
+        """Lock the arrays."""
+        for array in (self.forecasts, self.truth, self.observed):
+            array.flags.writeable = False
+
+    @property
+    def leads(self) -> NDArray[np.int64]:
+        """How many rows ahead each column is [horizon]."""
+        return np.arange(1, self.forecasts.shape[1] + 1)
+
+    def metrics(self) -> ForecastMetrics:
+        """Return the metrics over all leads."""
+        return forecast_metrics(self.forecasts, self.truth, self.observed, self.naive_mae)
+
+    def by_lead(self) -> tuple[ForecastMetrics, ...]:
+        """Return the metrics of each lead by itself, the next row first [horizon]."""
+        return metrics_by_lead(self.forecasts, self.truth, self.observed, self.naive_mae)
+
+    def __repr__(self) -> str:
+        windows, horizon = self.forecasts.shape
+        return f"forecasts of {windows} windows, {horizon} rows ahead"

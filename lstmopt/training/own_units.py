@@ -1,0 +1,56 @@
+"""A target in its own units, and how forecasts of its z-scores come back to them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt.data.split import Split
+from lstmopt.training.metrics import Floats, ScoredForecasts, seasonal_naive_mae
+
+_RESOLUTION = float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True)
+class OwnUnits:
+    """A target in its own units, up to the end of a part.
+
+    Attributes:
+        target: The target as it was read [rows], NaN where it was not observed.
+        mean: What a z-score of 0 stands for.
+        std: What a z-score of 1 is more.
+        season: The shortest plausible season that the training rows show, in rows; else 1.
+        naive_mae: Mean absolute error of the forecast of that season on the training rows.
+    """
+
+    target: Floats
+    mean: float
+    std: float
+    season: int
+    naive_mae: float
+
+    @classmethod
+    def of(cls, split: Split, end: int) -> OwnUnits:
+        """Return the target of a split up to row ``end``: nothing behind it is held."""
+        series, scaling = split.series, split.scaling
+        target = np.where(series.observed[:end], series.values[:end, 0], np.nan)
+        training = target[: split.ends[0]]
+        for season in (*sorted(series.season), 1):
+            naive_mae = seasonal_naive_mae(training, season)
+            if not math.isnan(naive_mae):
+                break
+        return cls(target, scaling.target_mean, scaling.target_std, season, naive_mae)
+
+    def beside_truth(
+        self, scaled: NDArray[np.float32], origins: NDArray[np.int64]
+    ) -> ScoredForecasts:
+        """Return scaled forecasts [windows, horizon] at ``origins`` [windows] beside the truth."""
+        leads = np.arange(1, scaled.shape[1] + 1)
+        truth = self.target[origins[:, None] + leads]
+        own = scaled.astype(np.float64) * self.std + self.mean
+        # of what cancels the mean, float32 holds no digit: such a forecast is 0
+        own[np.abs(own) <= _RESOLUTION * abs(self.mean)] = 0.0
+        return ScoredForecasts(own, truth, np.isfinite(truth), self.naive_mae, self.season)
