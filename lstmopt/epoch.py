@@ -15,6 +15,8 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
         val_mae: Mean absolute error over the validation part, likewise.
         val_r2: R² over the validation part.
         seconds: What it took, in seconds.
+        values: What the study's objectives of the kind ``forecast`` measured, by name and in their
+            own units; NaN for what one could not say.
     """
 
     number: int
@@ -23,3 +25,4 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
     val_mae: float
     val_r2: float
     seconds: float
+    values: dict[str, float] = {}

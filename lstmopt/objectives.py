@@ -1,4 +1,4 @@
-"""What is measured: static (known before training) or learned (known epoch by epoch)."""
+"""What is measured: static (known before training), or with each report of it."""
 
 from __future__ import annotations
 
@@ -106,8 +106,13 @@ class Goals:
 
     @property
     def learned(self) -> list[Objective]:
-        """The objectives that training shows, in this order."""
-        return [o for o in self.objectives if o.kind == "learned"]
+        """The objectives that training shows, in this order: learned and forecast ones."""
+        return [o for o in self.objectives if o.kind != "static"]
+
+    @property
+    def forecast(self) -> list[Objective]:
+        """The learned objectives that are measured from validation forecasts, in this order."""
+        return [o for o in self.objectives if o.kind == "forecast"]
 
     @property
     def static(self) -> list[Objective]:
@@ -140,7 +145,7 @@ class Goals:
         return TrialView(
             number,
             {name: by_name[name].minimised(value) for name, value in static.items()},
-            {o.name: [o.minimised(o.value(e)) for e in curve] for o in self.learned},
+            {o.name: [o.minimised(o.at(e)) for e in curve] for o in self.learned},
         )
 
     def values(self, static: Mapping[str, float], curve: Sequence[Epoch]) -> dict[str, float]:
@@ -150,7 +155,7 @@ class Goals:
         """
         best = min(curve, key=lambda epoch: epoch.val_loss)
         return {
-            o.name: static[o.name] if o.kind == "static" else o.value(best) for o in self.objectives
+            o.name: static[o.name] if o.kind == "static" else o.at(best) for o in self.objectives
         }
 
     def notices(self) -> list[str]:
@@ -231,7 +236,7 @@ def make_goals(objectives: list[Objective]) -> Goals:
         The goals.
 
     Raises:
-        LstmoptError: Where one is named twice, and where none is learned.
+        LstmoptError: Where one is named twice, and where all are static.
     """
     names = [o.name for o in objectives]
     if twice := [n for n in names if names.count(n) > 1]:
@@ -239,7 +244,7 @@ def make_goals(objectives: list[Objective]) -> Goals:
             f"an objective counts once, found {twice[0]!r} {names.count(twice[0])} times: "
             "name it once"
         )
-    if not any(o.kind == "learned" for o in objectives):
+    if all(o.kind == "static" for o in objectives):
         raise LstmoptError(
             f"a study needs an objective that is learned, found only {', '.join(names) or 'none'}: "
             "add val_loss"

@@ -31,9 +31,10 @@ def open_local_engine(
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
-    ``parts`` is a file that holds the training and the validation part (see `mmap_arrays`): all
-    that workers are given. ``reports`` is how often an epoch is scored. ``memory_mb`` is what
-    training may allocate; one worker is a process of its own too then.
+    ``parts`` is a file that holds the training and the validation part, and forecast objectives
+    where there are some (see `mmap_arrays`): all that workers are given. ``reports`` is how often
+    an epoch is scored. ``memory_mb`` is what training may allocate; one worker is a process of its
+    own too then.
     """
     if workers == 1 and memory_mb is None:
         workload = _read_workload(parts, options, device, reports)
@@ -71,8 +72,8 @@ def _load(
 
 
 def _read_workload(parts: Path, options: TrainingOptions, device: str, reports: int) -> Workload:
-    train, validation = load(parts)
-    return Workload(train, validation, options, device, reports)
+    train, validation, *measures = load(parts)
+    return Workload(train, validation, options, device, reports, *measures)
 
 
 def _advance_loaded(

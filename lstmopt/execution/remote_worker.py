@@ -122,10 +122,12 @@ def _know(work: WorkOrder, parts: bytes) -> None:
             f"{host()}: start workers there that have one, or use --device cpu"
         )
     keep_freed_memory()
-    train, validation = joblib.load(io.BytesIO(parts))
+    train, validation, *measures = joblib.load(io.BytesIO(parts))
     while len(_known) >= _MOST_KNOWN:
         _known.popitem(last=False)
-    _known[work.key] = Workload(train, validation, work.options, work.device, work.reports)
+    _known[work.key] = Workload(
+        train, validation, work.options, work.device, work.reports, *measures
+    )
 
 
 MATTER = {"lstmopt", "torch"}

@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
+
+if TYPE_CHECKING:
+    from lstmopt.epoch import Epoch
 
 Kind = Literal["sampler", "pruner", "warm-start", "objective", "baseline"]
 
@@ -73,8 +76,10 @@ class Objective:
     Attributes:
         name: A word, as a column has it.
         direction: ``minimize`` or ``maximize``.
-        kind: ``static`` is known before training, ``learned`` epoch by epoch.
-        measure: Maps a `ForecastCost` (static) or an `Epoch` (learned) to a finite float.
+        kind: ``static`` is known before training; ``learned`` comes with each report, and so does
+            ``forecast``, which is measured where training happens.
+        measure: Maps a `ForecastCost` (static), an `Epoch` (learned) or `ScoredForecasts` of the
+            validation part (forecast) to a finite float.
         summary: What it measures, in a line.
         unit: Of its values, for labels.
         scale: How an axis is best read, ``linear`` or ``log``.
@@ -83,7 +88,7 @@ class Objective:
 
     name: str
     direction: Literal["minimize", "maximize"]
-    kind: Literal["static", "learned"]
+    kind: Literal["static", "learned", "forecast"]
     measure: Callable[[Any], float]
     summary: str = ""
     unit: str = ""
@@ -94,11 +99,12 @@ class Objective:
         """Measure, and hold ``measure`` to a number.
 
         Args:
-            measured: A `ForecastCost` (static) or an `Epoch` (learned).
+            measured: A `ForecastCost` (static), an `Epoch` (learned) or `ScoredForecasts`
+                (forecast).
 
         Returns:
-            What it measures, in its own units. A learned objective may be no finite number in an
-            epoch: such a trial fails, and no other.
+            What it measures, in its own units. A learned or forecast objective may be no finite
+            number in an epoch: a trial whose best epoch is so fails, and no other.
 
         Raises:
             LstmoptError: Where ``measure`` raises, and where it gives no number, or a static one
@@ -114,6 +120,20 @@ class Objective:
             rule = f"a {self.kind} objective measures {rule}"
             raise LstmoptError(wrong_answer(rule, given, who))
         return number
+
+    def at(self, epoch: Epoch) -> float:
+        """Return what a report says of it.
+
+        Args:
+            epoch: The report.
+
+        Returns:
+            The value of a learned or forecast objective, in its own units; NaN for a forecast
+            objective that was not measured then.
+        """
+        if self.kind == "forecast":
+            return epoch.values.get(self.name, math.nan)
+        return self.value(epoch)
 
     def minimised(self, value: float) -> float:
         """Return a value turned so that lower is better; the same turns it back.

@@ -104,7 +104,7 @@ class ObjectiveEntry(Plain, frozen=True, kw_only=True):
 
     name: str
     direction: Literal["minimize", "maximize"]
-    kind: Literal["static", "learned"]
+    kind: Literal["static", "learned", "forecast"]
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
 
@@ -146,7 +146,7 @@ def _float(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-class ReportEntry(Plain, frozen=True, kw_only=True):
+class ReportEntry(Plain, frozen=True, kw_only=True, omit_defaults=True):
     """One report of a trial's training (see ``epoch.Epoch``)."""
 
     number: int
@@ -155,6 +155,26 @@ class ReportEntry(Plain, frozen=True, kw_only=True):
     val_mae: float | None
     val_r2: float | None
     seconds: float
+    values: dict[str, float | None] = {}
+
+    @classmethod
+    def of(cls, epoch: Epoch) -> ReportEntry:
+        return cls(
+            number=epoch.number,
+            train_loss=finite(epoch.train_loss),
+            val_loss=finite(epoch.val_loss),
+            val_mae=finite(epoch.val_mae),
+            val_r2=finite(epoch.val_r2),
+            seconds=epoch.seconds,
+            values={name: finite(value) for name, value in epoch.values.items()},
+        )
+
+    def value(self, name: str) -> float | None:
+        """Return a loss, or what an objective of the kind ``forecast`` measured, by its name."""
+        found: float | None = (
+            self.values[name] if name in self.values else getattr(self, name, None)
+        )
+        return found
 
     @property
     def epoch(self) -> Epoch:
@@ -166,6 +186,7 @@ class ReportEntry(Plain, frozen=True, kw_only=True):
             _float(self.val_mae),
             _float(self.val_r2),
             self.seconds,
+            {name: _float(value) for name, value in self.values.items()},
         )
 
 
@@ -195,17 +216,7 @@ class TrialEntry(Plain, frozen=True, kw_only=True):
         return cls(
             **{name: getattr(record, name) for name in (*names, *more)},
             values={name: finite(value) for name, value in record.values.items()},
-            curve=tuple(
-                ReportEntry(
-                    number=epoch.number,
-                    train_loss=finite(epoch.train_loss),
-                    val_loss=finite(epoch.val_loss),
-                    val_mae=finite(epoch.val_mae),
-                    val_r2=finite(epoch.val_r2),
-                    seconds=epoch.seconds,
-                )
-                for epoch in record.curve
-            ),
+            curve=tuple(map(ReportEntry.of, record.curve)),
             epochs=len(record.curve),
         )
 

@@ -134,12 +134,16 @@ class RunData:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """A row a report of each trial, by trial and epoch: losses, R², MAE and seconds."""
+        """A row a report of each trial, by trial and epoch: losses, R², MAE and seconds.
+
+        Then a column for each objective of the kind ``forecast``.
+        """
         import pandas as pd
 
-        names = Epoch.__struct_fields__
+        fields = [name for name in Epoch.__struct_fields__ if name != "values"]
+        names = list(dict.fromkeys([*fields, *(o.name for o in self.goals.forecast)]))
         rows = [
-            [entry.number, *(getattr(report, name) for name in names)]
+            [entry.number, *(report.value(name) for name in names)]
             for entry in self.entries
             for report in entry.curve
         ]

@@ -22,7 +22,11 @@ def evaluate(
     Weighted by target, so that the answer does not depend on any batch size. ``between`` is called
     between batches.
     """
-    forecasts = predict(model, part, origins, between)  # [windows, horizon]
+    return score_at(predict(model, part, origins, between), part, origins)
+
+
+def score_at(forecasts: Tensor, part: DevicePart, origins: Tensor) -> Scores:
+    """Score forecasts [windows, horizon] that were made at ``origins``."""
     return score(forecasts.cpu().numpy(), *part.part.gather_targets(origins.cpu().numpy()))
 
 

@@ -27,8 +27,9 @@ from lstmopt.search_space import Candidate
 from lstmopt.seeds import derive_seed
 from lstmopt.system.memory_limit import peak_mib
 from lstmopt.training.batches import DevicePart
+from lstmopt.training.forecast_objectives import ForecastObjectives, Measured
 from lstmopt.training.options import TrainingOptions
-from lstmopt.training.scores import evaluate
+from lstmopt.training.scores import predict, score_at
 from lstmopt.training.train_step import make_step
 
 
@@ -53,7 +54,8 @@ class Workload:
     """Everything that candidates of one study share, on one device.
 
     ``reports`` is how often an epoch is scored on the validation part; a candidate's epochs are
-    then counted in such shares.
+    then counted in such shares. ``measures`` are the study's objectives of the kind ``forecast``,
+    None where it has none.
     """
 
     def __init__(
@@ -63,8 +65,9 @@ class Workload:
         options: TrainingOptions,
         device: str,
         reports: int = 1,
+        measures: ForecastObjectives | None = None,
     ) -> None:
-        self.reports = reports
+        self.reports, self.measures = reports, measures
         self.train, self.validation = DevicePart(train, device), DevicePart(validation, device)
         self.options, self.device = options, device
         self.features, self.horizon = train.inputs.shape[1], train.shape.horizon
@@ -136,9 +139,9 @@ def advance(
 
     An epoch here is what lies between two reports: a share of one where ``workload.reports`` is
     more than one. Stops early after ``patience`` whole epochs without a better validation loss, or
-    with a failure when a loss is not finite. Pure: the same arguments give bit for bit the same
-    answer on one device. After ``seconds`` it gives up within one step; an epoch that was begun
-    then counts for nothing.
+    with a failure when a loss is not finite or a forecast objective gives no number. Pure: the same
+    arguments give bit for bit the same answer on one device. After ``seconds`` it gives up within
+    one step; an epoch that was begun then counts for nothing.
     """
     end = time.monotonic() + seconds
     with torch.random.fork_rng(_devices(workload)), one_thread():
@@ -218,15 +221,21 @@ class _State:
         self.epoch += 1
         train_loss = self._train()
         validation, origins = self.workload.validation, self.workload.validation_origins
-        scores = evaluate(self.model, validation, origins, self._check_time)
+        forecasts = predict(self.model, validation, origins, self._check_time)
+        scores, measured = score_at(forecasts, validation, origins), Measured()
         if not (math.isfinite(train_loss) and math.isfinite(scores.mse)):
             whole = (self.epoch - 1) // self.workload.reports + 1
             self.failure = f"the loss was no longer finite in epoch {whole}"
         elif scores.mse < self.best_loss:
             self.best_loss, self.best_epoch = scores.mse, self.epoch
             self.best_weights = copy_weights(self.model)
+        if self.workload.measures and self.failure is None:
+            arrays = forecasts.cpu().numpy(), origins.cpu().numpy()
+            measured = self.workload.measures.measure(*arrays)
+            self.failure = measured.failure
         seconds = time.perf_counter() - start
-        return Epoch(self.epoch, train_loss, scores.mse, scores.mae, scores.r2, seconds)
+        errors = scores.mse, scores.mae, scores.r2
+        return Epoch(self.epoch, train_loss, *errors, seconds, dict(measured.values))
 
     def _check_time(self) -> None:
         if time.monotonic() > self._end:

@@ -380,9 +380,9 @@ def _as_here(parameter: Any, value: Value) -> Value:
 def _losses(frame: Frame, raw: RawStudy, trial: RawTrial) -> tuple[float, ...] | None:
     """Return the learned objectives: from the curve where there is one, else as they were told."""
     learned = frame.goals.learned
-    if trial.curve:
-        best = min(trial.curve, key=lambda epoch: epoch.val_loss)
-        return tuple(o.minimised(o.value(best)) for o in learned)
+    best = min(trial.curve, key=lambda epoch: epoch.val_loss, default=None)
+    if best and all(o.name in best.values for o in frame.goals.forecast):
+        return tuple(o.minimised(o.at(best)) for o in learned)
     if all(o.name in trial.values and raw.directions.get(o.name) == o.direction for o in learned):
         return tuple(o.minimised(trial.values[o.name]) for o in learned)
     if len(trial.values) == len(learned) == 1 and not raw.own:

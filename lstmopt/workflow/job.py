@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -44,7 +45,9 @@ from lstmopt.storage.trial_record import FORMAT
 from lstmopt.system.host import machine, versions
 from lstmopt.system.mmap_arrays import Scratch, store
 from lstmopt.system.study_lock import hold_study
+from lstmopt.training.forecast_objectives import ForecastObjectives
 from lstmopt.training.memory_estimate import training_mb
+from lstmopt.training.own_units import OwnUnits
 from lstmopt.training.trainer import reports_per_epoch, targets_per_window
 from lstmopt.warm_start.past_studies import WORK
 from lstmopt.warm_start.protocols import make_warm_start
@@ -60,7 +63,7 @@ class Job:
     plan: Plan
     split: Split
     parts: Path
-    """The file from which workers read the training and the validation part."""
+    """The file from which workers read the training and the validation part, and objectives."""
     device: str
     workers: int
     folder: RunFolder
@@ -215,13 +218,14 @@ def prepare(
     config = replace(config, training=training)
     _check_training_windows(split, config)
     reports = reports_per_epoch(split.train, config.training, space.largest("batch_size"))
+    measures = forecast_objectives(split, goals)
     plan = Plan(
         config.seed,
         space,
         goals,
         sampler,
         named.options,
-        make_pruner(registry, config.pruner, partial(naive_losses, split, goals)),
+        make_pruner(registry, config.pruner, partial(naive_losses, split, goals, measures)),
         config.budget.trials,
         config.budget.seconds,
         config.budget.epochs,
@@ -237,7 +241,8 @@ def prepare(
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"
-    train, validation = store((split.train, split.validation), parts)
+    shared: tuple[Any, ...] = (measures,) if measures else ()
+    train, validation, *_ = store((split.train, split.validation, *shared), parts)
     series = store(series, scratch.path / "series")
     split = Split(train, validation, split.scaling, split.ends, series)
     return Job(
@@ -257,14 +262,26 @@ def _refuse_another_study(folder: RunFolder, name: str) -> None:
         )
 
 
-def naive_losses(split: Split, goals: Goals) -> dict[str, float]:
+def forecast_objectives(split: Split, goals: Goals) -> ForecastObjectives | None:
+    """Return what workers need to measure the goals' forecast objectives; None without any."""
+    if not goals.forecast:
+        return None
+    return ForecastObjectives.of(goals.forecast, OwnUnits.of(split, split.ends[1]))
+
+
+def naive_losses(
+    split: Split, goals: Goals, measures: ForecastObjectives | None = None
+) -> dict[str, float]:
     """Return what repeating the last value scores on the validation part, by learned objective.
 
-    Turned so that lower is better.
+    Turned so that lower is better; infinite where it is no number, for anything is as good then.
     """
-    scores = score_part(repeat, split.validation)
-    epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0)
-    return {o.name: o.minimised(o.value(epoch)) for o in goals.learned}
+    part, forecasts = split.validation, repeat(split.validation)
+    scores = score_part(repeat, part)
+    values = measures.measure(forecasts, part.origins()).values if measures else {}
+    epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0, dict(values))
+    losses = {o.name: o.minimised(o.at(epoch)) for o in goals.learned}
+    return {name: math.inf if math.isnan(loss) else loss for name, loss in losses.items()}
 
 
 def choose_device(name: str, engine: str = "", executor: Executor | None = None) -> str:

@@ -16,6 +16,22 @@ COST = ForecastCost(8, 1, 0.5, 0.0, 100)
 EPOCH = Epoch(1, 0.5, 0.4, 0.3, 0.6, 1.0)
 
 
+FORECAST_OBJECTIVE = """
+import numpy as np
+
+WEIGHT = 4.0
+
+def cost(found):
+    errors = (found.forecasts - found.truth)[found.observed]
+    return float(np.where(errors < 0, -WEIGHT * errors, errors).mean())
+
+@hookimpl
+def lstmopt_objectives():
+    return [Objective("cost", "minimize", "forecast", cost, "a cost of one's own")]
+"""
+"""A metric of one's own, whose function needs what stands beside it in its file."""
+
+
 def write_plugin(folder: Path, source: str) -> Path:
     """Write a plug-in's file; every name of ``lstmopt`` that it needs is imported in it."""
     path = folder / "mine.py"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lstmopt import LstmoptError
+from lstmopt.epoch import Epoch
 from lstmopt.plugin.failures import PluginErrors
 from lstmopt.plugin.options import make
 from support.plugins import COST, EPOCH, fail, objective_of, strategy_of
@@ -73,6 +74,12 @@ def test_an_objective_that_raises_is_named(kind):
     ) as error:
         objective_of(fail, kind).value(COST)
     assert isinstance(error.value.__cause__, KeyError)
+
+
+def test_a_report_says_what_a_forecast_objective_measured():
+    objective = objective_of(fail, "forecast")
+    assert objective.at(Epoch(1, 0.5, 0.4, 0.3, 0.6, 1.0, {"mine": 2.0})) == 2.0
+    assert math.isnan(objective.at(EPOCH))  # it was not measured then, and is not now
 
 
 def test_a_learned_objective_may_be_no_finite_number_in_an_epoch():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lstmopt import run
 from lstmopt.data.series_features import SeriesFeatures
+from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import ForecastCost, ForecastCosts, Limits
 from lstmopt.search_space import CLASSIC, FIXED, Space, draw, parse_space
@@ -60,6 +61,14 @@ FULL = {
 }
 
 
+def measured(values, told):
+    """A study of one trial whose best report holds ``values``, and what it was told."""
+    curve = tuple(Epoch(n, v, v, v, 0.0, 1.0, values) for n, v in ((1, 0.5), (2, 0.4)))
+    directions = dict.fromkeys(told, "minimize")
+    trials = (RawTrial(0, FULL, told, curve),)
+    return RawStudy("earlier", trials, directions=directions, own=True)
+
+
 def fit(params, space=None, own=True, **more):
     study, notice = put_into(frame_of(space, **more), raw(params, own=own))
     return (study.trials[0] if study.trials else None), notice
@@ -72,6 +81,20 @@ def test_a_trial_that_fits_is_exact_and_costs_what_it_costs_on_this_machine():
     assert trial.losses == (0.5,)
     assert trial.static == (1.28,)
     assert not notice
+
+
+def test_a_forecast_objective_comes_from_the_reports_or_as_it_was_told():
+    frame = frame_of(goals=goals_of("val_mase", "val_loss"))
+    reports = measured({"val_mase": 0.7}, {"val_loss": 0.4})
+    assert put_into(frame, reports)[0].trials[0].losses == (0.7, 0.4)
+    told = measured({}, {"val_mase": 0.8, "val_loss": 0.4})
+    assert put_into(frame, told)[0].trials[0].losses == (0.8, 0.4)
+
+
+def test_a_study_that_did_not_measure_a_forecast_objective_is_of_no_use():
+    frame = frame_of(goals=goals_of("val_mase"))
+    with pytest.raises(LstmoptError, match="measured val_loss and not val_mase"):
+        put_into(frame, measured({}, {"val_loss": 0.4}))
 
 
 def test_what_did_not_vary_there_and_does_here_is_what_it_was_or_left_open():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from lstmopt import LstmoptError, run
+from lstmopt.config.study_file import replace
 from support.plugins import write_plugin
 from support.studies import config_of
 
@@ -44,6 +46,45 @@ def test_a_static_objective_is_held_to_numbers_before_a_study_is_made(csv, tmp_p
     mended = OBJECTIVE.format(measure="cost.hidden_size")
     document = run(with_plugin(csv, tmp_path, mended, objectives=objectives), tmp_path / "run")
     assert {trial["values"]["mine"] for trial in document["trials"]} <= {4.0, 8.0}
+
+
+FORECAST = """
+@hookimpl
+def lstmopt_objectives():
+    def measure(found):
+        if found.forecasts.std() < 0.5:
+            {wrong}
+        return found.metrics().mae
+    return [Objective("mine", "minimize", "forecast", measure, "a summary")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("raise KeyError('a bug')", "objective 'mine' of .*mine.py raised KeyError"),
+        ("return None", "a forecast objective measures a number, found None for forecasts of"),
+        ("return float('nan')", "objective mine was nan"),
+    ],
+)
+def test_a_forecast_objective_that_gives_no_number_fails_its_trial_alone(
+    csv, tmp_path, wrong, reason
+):
+    # forecasts of a network that hardly learns are all alike
+    grid = {"hidden_size": [4], "learning_rate": [1e-5, 0.05], "batch_size": [8]}
+    choice = {"space": grid, "sampler": {"name": "grid"}, "pruner": {"name": "none"}}
+    choice |= {"training": {"targets_per_window": 1}, "baselines": ["repeat"]}
+    source = FORECAST.format(wrong=wrong)
+    config = with_plugin(csv, tmp_path, source, objectives=["val_loss", "mine"], **choice)
+    config = replace(config, space=grid)
+    by_rate = {
+        trial["params"]["learning_rate"]: trial for trial in run(config, tmp_path / "run")["trials"]
+    }
+    assert by_rate[1e-5]["state"] == "failed"
+    assert re.search(reason, by_rate[1e-5]["reason"])
+    assert by_rate[0.05]["state"] == "complete"
+    last = min(by_rate[0.05]["curve"], key=lambda report: report["val_loss"])
+    assert by_rate[0.05]["values"]["mine"] == last["values"]["mine"]
 
 
 def test_a_run_whose_sampler_failed_is_readable_and_goes_on(csv, tmp_path):
