@@ -270,27 +270,33 @@ def test_errors(results: StudyResults) -> dict[str, ForecastErrors | None]:
     return {f"LSTM, trial {results.chosen.trial}": results.chosen.test, **(results.baselines or {})}
 
 
+METRIC_LABELS = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "mase": "MASE",
+    "smape": "sMAPE (%)",
+    "r2": "R²",
+    "bias": "bias",
+}
+_PRINTED = ("mae", "rmse", "mase", "smape", "r2")
+"""What a terminal has room for; the record and the report have all."""
+
+
 def print_test(results: StudyResults, console: Console) -> None:
-    """Print the chosen model's test errors beside the baselines'."""
+    """Print the chosen model's test errors beside the baselines', over all leads."""
     if results.chosen is None:
         return
-    target = results.study.target
-    table = Table(
-        "forecast",
-        "MSE (scaled)",
-        "MAE (scaled)",
-        _text(f"MAE ({target})"),
-        "R²",
-        "ms a forecast",
-        title=f"test part, opened once; {_seeds_words(results)}",
-    )
+    unit = f"MAE ({results.study.target})"
+    columns = [_text(unit), *(METRIC_LABELS[name] for name in _PRINTED[1:]), "ms a forecast"]
+    title = f"test part, opened once; {_seeds_words(results)}"
+    table = Table("forecast", *columns, title=title)
     for name, test in test_errors(results).items():
         if test is None:
-            table.add_row(name, *["not for this series"] * 5)
+            table.add_row(name, *["not for this series"] * len(columns))
             continue
-        cells = (test.scaled.mse, test.scaled.mae, test.own.mae, test.r2)
         latency = results.bar[name].latency_ms if name in results.bar else results.chosen.latency_ms
-        table.add_row(name, *(_cell(cell) for cell in cells), f"{latency or 0:.2g}")
+        cells = (_cell(test.metric(metric)) for metric in _PRINTED)
+        table.add_row(name, *cells, f"{latency or 0:.2g}")
     console.print(table)
 
 
@@ -338,7 +344,9 @@ def audit_lines(audit: Audit) -> list[str]:
     return lines
 
 
-def _cell(cell: Spread) -> str:
+def _cell(cell: Spread | None) -> str:
+    if cell is None:
+        return "–"
     if cell.mean is None:
         return "undefined"
     return f"{cell.mean:.4g}" + (f" ± {cell.std:.2g}" if cell.std else "")

@@ -68,7 +68,9 @@ class StudyFacts(Plain, frozen=True, kw_only=True):
     """What a study is: its choices, its data and the machine that it ran on.
 
     ``parts`` are the rows at which training, validation and test end; ``times`` the first and the
-    last of the series. ``data`` is the data's fingerprint, ``work`` what a loss depends on.
+    last of the series. ``mase_season`` is the season, in rows, of the naive forecast whose error on
+    the training rows, ``mase_scale``, MASE divides by. ``data`` is the data's fingerprint, ``work``
+    what a loss depends on.
     """
 
     name: str
@@ -94,6 +96,8 @@ class StudyFacts(Plain, frozen=True, kw_only=True):
     rows: int = 0
     parts: tuple[int, ...] = ()
     times: tuple[str, ...] = ()
+    mase_season: int | None = None
+    mase_scale: float | None = None
     warm_start: dict[str, Any] = {}
     work: dict[str, Any] = {}
     features: SeriesFeatures | None = msgspec.field(default=None, name="traits")
@@ -255,12 +259,33 @@ class ErrorsInUnit(Plain, frozen=True, kw_only=True):
     mae: Spread
 
 
+class MetricsEntry(Plain, frozen=True, kw_only=True):
+    """Metrics in the target's own units (see ``training.metrics.ForecastMetrics``)."""
+
+    mae: Spread
+    rmse: Spread
+    mase: Spread
+    smape: Spread
+    r2: Spread
+    bias: Spread
+
+
 class ForecastErrors(Plain, frozen=True, kw_only=True):
-    """Errors on the test part: of the scaled target, in the target's own unit, and R²."""
+    """Errors on the test part: of the scaled target, in the target's own unit, and R².
+
+    ``metrics`` are over all leads, ``by_lead`` of each lead, the next row first.
+    """
 
     scaled: ErrorsInUnit
     own: ErrorsInUnit
     r2: Spread
+    metrics: MetricsEntry | None = None
+    by_lead: tuple[MetricsEntry, ...] = ()
+
+    def metric(self, name: str) -> Spread | None:
+        """Return a metric over all leads; None where an earlier version did not record it."""
+        found: Spread | None = {"mae": self.own.mae, "r2": self.r2}.get(name)
+        return getattr(self.metrics, name) if self.metrics else found
 
 
 class FinalistEntry(Plain, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.baselines import FittedBaseline, Forecast, score_part
+from lstmopt.forecasting.baselines import FittedBaseline, Forecast
 from lstmopt.forecasting.forecast_table import last_origins, tabulate
 from lstmopt.forecasting.verdict import Comparison, compare
 from lstmopt.networks.lstm import LSTMForecaster
@@ -23,9 +22,7 @@ from lstmopt.objectives import Goals
 from lstmopt.results.document import (
     BaselineEntry,
     ChosenEntry,
-    ErrorsInUnit,
     FinalistEntry,
-    ForecastErrors,
     Outcome,
     Spread,
     VerdictEntry,
@@ -33,10 +30,11 @@ from lstmopt.results.document import (
 )
 from lstmopt.results.selection import pick_index
 from lstmopt.training.batches import DevicePart
-from lstmopt.training.metrics import Scores, score
+from lstmopt.training.own_units import OwnUnits
 from lstmopt.training.scores import predict
 from lstmopt.training.trainer import one_thread
-from lstmopt.workflow.refits import Finalist, Refit, deviation
+from lstmopt.workflow.forecast_errors import PartErrors, summarise
+from lstmopt.workflow.refits import Finalist, Refit
 
 
 def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
@@ -55,15 +53,15 @@ class Verdict:
 
     ``forecasts`` holds the last ones row by row (see `forecast_table.tabulate`): on the validation
     part every finalist's, on the test part those of the network to deploy; the baselines' on both.
-    ``errors`` are the baselines' scores there, ``comparison`` is with the one that is best on
-    validation.
+    ``test`` are the refits' errors there and ``errors`` the baselines', ``comparison`` is with the
+    one that is best on validation.
     """
 
     chosen: Finalist
     finalists: tuple[Finalist, ...]
-    test: tuple[Scores, ...]
+    test: tuple[PartErrors, ...]
     baselines: tuple[FittedBaseline, ...]
-    errors: dict[str, Scores | None]
+    errors: dict[str, PartErrors | None]
     comparison: Comparison | None
     forecasts: pd.DataFrame
 
@@ -84,6 +82,7 @@ def open_test(
     baseline that is.
     """
     test = split.open_test()
+    units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
     usable = {b.name: b.forecast for b in baselines if b.forecast}
     networks = {f.trial.number: _network(f.best) for f in finalists}
     seen = _tabulate_last(split, split.validation, "validation", usable, networks)
@@ -92,9 +91,12 @@ def open_test(
     return Verdict(
         chosen,
         tuple(finalists),
-        tuple(_score(_network(r), test) for r in chosen.refits),
+        tuple(PartErrors.of(_network(r)(test, origins), test, units) for r in chosen.refits),
         tuple(baselines),
-        {b.name: score_part(b.forecast, test) if b.forecast else None for b in baselines},
+        {
+            b.name: PartErrors.of(b.forecast(test), test, units) if b.forecast else None
+            for b in baselines
+        },
         _compare(networks[chosen.trial.number], baselines, test, split.series.season),
         pd.concat([seen, shown], ignore_index=True),
     )
@@ -144,11 +146,6 @@ def _network(refit: Refit) -> Network:
     return forecast
 
 
-def _score(network: Network, part: Part) -> Scores:
-    origins = part.origins()
-    return score(network(part, origins), *part.gather_targets(origins))
-
-
 def _tabulate_last(
     split: Split,
     part: Part,
@@ -193,8 +190,8 @@ def describe(
             for finalist in verdict.finalists
         ),
         baselines={
-            name: None if scores is None else summarise([scores], target_std)
-            for name, scores in verdict.errors.items()
+            name: None if errors is None else summarise([errors], target_std)
+            for name, errors in verdict.errors.items()
         },
         bar={
             b.name: BaselineEntry(
@@ -206,22 +203,3 @@ def describe(
         verdict=None if verdict.comparison is None else VerdictEntry(**asdict(verdict.comparison)),
         features=features,
     )
-
-
-def summarise(scores: Sequence[Scores], target_std: float) -> ForecastErrors:
-    """Give mean and standard deviation over seeds, in the scaled and the target's own units."""
-    return ForecastErrors(
-        scaled=_errors(scores, 1.0),
-        own=_errors(scores, target_std),
-        r2=_spread([s.r2 for s in scores]),
-    )
-
-
-def _errors(scores: Sequence[Scores], unit: float) -> ErrorsInUnit:
-    return ErrorsInUnit(
-        mse=_spread([s.mse * unit**2 for s in scores]), mae=_spread([s.mae * unit for s in scores])
-    )
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(mean=finite(statistics.fmean(values)), std=finite(deviation(values)))

@@ -35,6 +35,7 @@ from lstmopt.results.document import (
     Reports,
     StudyAbout,
     StudyFacts,
+    finite,
     objective_entries,
     space_entries,
 )
@@ -154,7 +155,7 @@ class Job:
 
     def about(self, costs: Mapping[Architecture, ForecastCost]) -> StudyAbout:
         """Return what is known of the study before its first trial."""
-        series = self.series
+        series, units = self.series, OwnUnits.of(self.split, self.split.ends[1])
         return StudyAbout(
             study=StudyFacts(
                 name=self.config.name,
@@ -179,6 +180,8 @@ class Job:
                 rows=len(series.times),
                 parts=self.split.ends,
                 times=(str(series.times[0]), str(series.times[-1])),
+                mase_season=units.season,
+                mase_scale=finite(units.naive_mae),
                 data=series.fingerprint,
                 warm_start=self._warm_start_without_passwords(),
                 work=self.work(),

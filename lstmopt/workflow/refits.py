@@ -20,6 +20,7 @@ from lstmopt.search_space import Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.training.trainer import Progress
+from lstmopt.workflow.forecast_errors import deviation
 
 SHARE = 0.25
 """The most of a call's time that a search leaves for refits."""
@@ -221,10 +222,3 @@ def as_searched(
     refit = Refit(candidate, read_checkpoint(checkpoint)["best_weights"], trial.curve)
     values = costs.goals.values(costs.static(trial.params), trial.curve)
     return Finalist(trial, (refit,), values, dict.fromkeys(costs.goals.names, 0.0), 0)
-
-
-def deviation(values: Sequence[float]) -> float:
-    """Return the standard deviation, which is no number where a value is none."""
-    if not all(map(math.isfinite, values)):
-        return math.nan
-    return statistics.stdev(values) if len(values) > 1 else 0.0
