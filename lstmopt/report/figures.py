@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lstmopt.report import measures, model_figures, parameter_figures, search_figures
-from lstmopt.report.model_figures import Part
+from lstmopt.report.model_figures import Metric, Part
 from lstmopt.report.search_figures import Over
 from lstmopt.report.style import plain, template
 from lstmopt.results.run import RunData
@@ -38,7 +38,10 @@ class Figures:
         return search_figures.draw_history(self.run, over)
 
     def curves(self, measure: str | None = None) -> go.Figure:
-        """Learning curves of ``val_loss``, ``val_r2``, ``val_mae`` or ``train_loss``."""
+        """Learning curves of ``val_loss``, ``val_r2``, ``val_mae``, ``train_loss`` or an objective.
+
+        Of objectives, those of the kind ``forecast`` are recorded with each report.
+        """
         return search_figures.draw_curves(self.run, measure)
 
     def pruning(self) -> go.Figure:
@@ -77,9 +80,9 @@ class Figures:
         """How the errors are spread."""
         return model_figures.draw_residuals(self.run, part)
 
-    def errors_by_lead(self, part: Part = "test") -> go.Figure:
-        """The mean absolute error over the rows ahead."""
-        return model_figures.draw_errors_by_lead(self.run, part)
+    def errors_by_lead(self, part: Part = "test", metric: Metric = "mae") -> go.Figure:
+        """A metric of the test part over the rows ahead: MAE, or any that the record has."""
+        return model_figures.draw_errors_by_lead(self.run, part, metric)
 
     def all(self) -> dict[str, go.Figure]:
         """Return every figure by its name, in the order of the report."""

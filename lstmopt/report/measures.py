@@ -58,7 +58,7 @@ def measures(run: RunData) -> dict[str, Measure]:
     trials = run.trials
     columns: dict[str, Any] = {name: trials[name].to_numpy(float) for name in run.goals.names}
     best = _best_epochs(run).reindex(trials.index)
-    for name in LEARNED:
+    for name in learned_names(run):
         reached = best[name].to_numpy(float)
         told = columns.get(name)
         columns[name] = reached if told is None else np.where(np.isfinite(told), told, reached)
@@ -70,10 +70,17 @@ def measures(run: RunData) -> dict[str, Measure]:
     maximised = {o.name for o in run.goals.objectives if o.direction == "maximize"} | {"val_r2"}
     units = {o.name: o.unit for o in run.goals.objectives if o.unit} | _UNITS
     return {
-        name: Measure(name, _label(name, units), _is_log(name, values), name in maximised, values)
+        name: Measure(
+            name, _label(name, units), _is_log(run, name, values), name in maximised, values
+        )
         for name, values in columns.items()
         if np.isfinite(values).any() or name in (*run.goals.names, "trial")
     }
+
+
+def learned_names(run: RunData) -> list[str]:
+    """Name what every report of a trial holds of its validation forecasts."""
+    return list(dict.fromkeys([*LEARNED, *(o.name for o in run.goals.forecast)]))
 
 
 def default_axes(run: RunData, found: Mapping[str, Measure]) -> tuple[str, str]:
@@ -89,11 +96,11 @@ def _label(name: str, units: Mapping[str, str]) -> str:
     return f"{name} ({unit})" if unit and not name.endswith(f"_{unit}") else name
 
 
-def _is_log(name: str, values: NDArray[np.float64]) -> bool:
+def _is_log(run: RunData, name: str, values: NDArray[np.float64]) -> bool:
     known = values[np.isfinite(values)]
     if not len(known) or known.min() <= 0:
         return False
-    return name in _LOG or (name in LEARNED and bool(known.max() / known.min() > _WIDE))
+    return name in _LOG or (name in learned_names(run) and bool(known.max() / known.min() > _WIDE))
 
 
 def _best_epochs(run: RunData) -> pd.DataFrame:
@@ -101,7 +108,7 @@ def _best_epochs(run: RunData) -> pd.DataFrame:
     curves = run.curves
     finite = curves[curves["val_loss"].notna()]
     if finite.empty:
-        return pd.DataFrame(columns=list(LEARNED), dtype=float)
+        return pd.DataFrame(columns=learned_names(run), dtype=float)
     return finite.loc[finite.groupby(level="trial")["val_loss"].idxmin()].droplevel("epoch")
 
 
@@ -129,7 +136,8 @@ def staircase(across: Measure, chosen: NDArray[np.int_]) -> NDArray[np.int_]:
 
 def curve_measure(run: RunData) -> str:
     """Return the learned objective that curves are recorded of, else the validation loss."""
-    return next((o.name for o in run.goals.learned if o.name in LEARNED), "val_loss")
+    recorded = learned_names(run)
+    return next((o.name for o in run.goals.learned if o.name in recorded), "val_loss")
 
 
 def reports_per_epoch(run: RunData) -> int:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lstmopt.forecasting.forecast_table import COLUMNS
 from lstmopt.report.style import COLOURS, DASHES, GREY, SYMBOLS, axis_of, figure, note, plain
+from lstmopt.report.terminal import METRIC_LABELS
 from lstmopt.results.run import RunData
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Part = Literal["test", "validation"]
+Metric = Literal["mae", "rmse", "mase", "smape", "r2", "bias"]
 _SHOWN = 200
 """Rows in view at first; the others are reached by dragging."""
 _MOST = 1_000
@@ -103,24 +106,56 @@ def draw_residuals(run: RunData, part: Part = "test") -> go.Figure:
     return drawn.update_yaxes(tickformat=".0%", rangemode="tozero")
 
 
-def draw_errors_by_lead(run: RunData, part: Part = "test") -> go.Figure:
-    """Draw the mean absolute error of every model over the rows ahead."""
-    rows = _rows(run, part).dropna(subset=["truth"])
-    target = run.results.study.target
-    drawn = figure("Error by rows ahead", "rows ahead", f"mean absolute error ({target})")
-    if rows.empty:
-        return note(drawn, "no model has been chosen yet")
-    for n, name in enumerate(models_of(run, rows)):
-        by_lead = (rows[name] - rows["truth"]).abs().groupby(rows["lead"]).mean()
+def draw_errors_by_lead(run: RunData, part: Part = "test", metric: Metric = "mae") -> go.Figure:
+    """Draw a metric of every model over the rows ahead.
+
+    On the test part as the record has it, over all windows; on the validation part (and in the
+    record of an earlier version) the mean absolute error of the last forecasts.
+    """
+    unit = f" ({run.results.study.target})" if metric in ("mae", "rmse", "bias") else ""
+    label = METRIC_LABELS[metric] + unit
+    drawn = figure(f"{METRIC_LABELS[metric]} by rows ahead", "rows ahead", label)
+    found = _recorded_by_lead(run, metric) if part == "test" else {}
+    if not found and metric == "mae":
+        found = _last_errors_by_lead(run, part)
+    if not found:
+        return note(drawn, "no model has been chosen yet, or its errors were not kept by lead")
+    for n, (name, values) in enumerate(found.items()):
         drawn.add_scatter(
-            x=by_lead.index.to_numpy(),
-            y=by_lead.to_numpy(),
+            x=np.arange(1, len(values) + 1),
+            y=values,
             name=name,
             mode="lines+markers",
             marker={"symbol": SYMBOLS[n % len(SYMBOLS)]},
             line={"color": COLOURS[n % len(COLOURS)], "dash": DASHES[n % len(DASHES)]},
         )
-    return drawn.update_yaxes(rangemode="tozero")
+    return drawn if metric in ("r2", "bias") else drawn.update_yaxes(rangemode="tozero")
+
+
+def _recorded_by_lead(run: RunData, metric: Metric) -> dict[str, NDArray[np.float64]]:
+    """Return a metric of the chosen network and each baseline [horizon], NaN for what is none."""
+    chosen = run.results.chosen
+    if chosen is None:
+        return {}
+    errors = {f"trial {chosen.trial}": chosen.test, **(run.results.baselines or {})}
+    return {
+        name: np.array([getattr(entry, metric).mean for entry in each.by_lead], float)
+        for name, each in errors.items()
+        if each and each.by_lead
+    }
+
+
+def _last_errors_by_lead(run: RunData, part: Part) -> dict[str, NDArray[np.float64]]:
+    """Return the mean absolute error of the forecasts that were kept, by model [horizon]."""
+    rows = _rows(run, part).dropna(subset=["truth"])
+    if rows.empty:
+        return {}
+    leads = np.arange(1, int(rows["lead"].max()) + 1)
+    errors = {name: (rows[name] - rows["truth"]).abs() for name in models_of(run, rows)}
+    return {
+        name: by_row.groupby(rows["lead"]).mean().reindex(leads).to_numpy(float)
+        for name, by_row in errors.items()
+    }
 
 
 def draw_latency(run: RunData) -> go.Figure:

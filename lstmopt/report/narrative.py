@@ -16,6 +16,7 @@ from lstmopt.errors import LstmoptError, masked
 from lstmopt.report.deployed import deployed_lines
 from lstmopt.report.measures import default_axes, measures
 from lstmopt.report.terminal import (
+    METRIC_LABELS,
     audit_lines,
     seeds_of,
     test_errors,
@@ -26,6 +27,7 @@ from lstmopt.results.document import StudyFacts, StudyResults
 from lstmopt.results.run import RunData
 from lstmopt.results.selection import why
 from lstmopt.search_space import Architecture, describe_params
+from lstmopt.training.metrics import METRICS
 
 SECTIONS = {
     "verdict": "What to deploy",
@@ -58,6 +60,8 @@ def words_of(run: RunData) -> dict[str, Any]:
         "seeds": seeds_of(results),
         "test_rows": _test_rows(results),
         "deployed": deployed_lines(results),
+        "metrics": _metric_columns(results),
+        "mase": _mase_sentence(results),
         "predict": predict_command(run),
         **_architecture(results),
         "front_sentence": _front_sentence(run),
@@ -121,13 +125,27 @@ def _refitted_names(run: RunData) -> list[str]:
 
 def _test_rows(results: StudyResults) -> list[dict[str, Any]]:
     return [
-        {"name": name, "scores": scores, "rmse": scores and _root(scores.own.mse.mean)}
+        {"name": name, "scores": scores, "cells": scores and [scores.metric(m) for m in METRICS]}
         for name, scores in test_errors(results).items()
     ]
 
 
-def _root(value: float | None) -> float | None:
-    return None if value is None else value**0.5
+def _metric_columns(results: StudyResults) -> list[str]:
+    """Name the metrics of the test table, with the unit where they have the target's."""
+    unit = f" ({results.study.target})"
+    return [METRIC_LABELS[m] + (unit if m in ("mae", "rmse", "bias") else "") for m in METRICS]
+
+
+def _mase_sentence(results: StudyResults) -> str:
+    """Say what MASE divides by; nothing where an earlier version did not record it."""
+    season, scale = results.study.mase_season, results.study.mase_scale
+    if results.chosen is None or season is None or scale is None:
+        return ""
+    repeated = "the last value" if season == 1 else f"the value {season} rows ago"
+    return (
+        f"MASE is the MAE over {scale:.4g}, which repeating {repeated} makes on the training part; "
+        "bias is the mean of forecast minus truth."
+    )
 
 
 def _architecture(results: StudyResults) -> dict[str, str]:

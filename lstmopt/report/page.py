@@ -153,7 +153,7 @@ _NOTES = {
 def _trial(run: RunData, entry: TrialEntry) -> dict[str, Any]:
     """Return a trial with its values and hyperparameters in the order of their names."""
     curve = curve_measure(run)
-    losses = (getattr(report, curve) for report in entry.curve)
+    losses = (report.value(curve) for report in entry.curve)
     return {
         "number": entry.number,
         "state": STATES[entry.state],
