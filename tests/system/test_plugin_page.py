@@ -124,4 +124,5 @@ def test_the_entry_point_of_the_page_is_the_one_that_is_written(tmp_path):
 def test_the_examples_that_the_page_names_are_there():
     names = re.findall(r"`(lstmopt-\w+)`", PAGE)
     folder = ROOT / "plugins" / "examples"
-    assert sorted(names) == sorted(path.name for path in folder.iterdir())
+    assert sorted(names) == sorted(path.name for path in folder.iterdir() if path.is_dir())
+    assert all(f"`{path.name}`" in PAGE for path in folder.glob("*.py"))
