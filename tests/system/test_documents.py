@@ -60,7 +60,9 @@ def test_the_command_for_new_rows_runs(tmp_path):
     table[:300].to_csv(tmp_path / "sales.csv", index=False)
     table[300:].to_csv(tmp_path / "april.csv", index=False)
     study = "lstmopt run --data sales.csv --target sales --trials 1 --epochs 1 --no-report"
-    assert "pdated with april.csv (100 rows" in run_shell(f"{study} --workers 1\n{command}", tmp_path)
+    assert "pdated with april.csv (100 rows" in run_shell(
+        f"{study} --workers 1\n{command}", tmp_path
+    )
 
 
 def test_the_commands_to_look_at_a_run_run(sales):
