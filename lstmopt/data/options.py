@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+History = Literal["growing", "sliding"]
+"""What folds are trained on: all rows before, or as many of the latest as the oldest has."""
+
 Mark = float | str
 Marks = tuple[Mark, ...]
 

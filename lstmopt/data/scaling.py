@@ -37,23 +37,25 @@ class Scaling:
         return float(self.std[0])
 
 
-def fit_scaling(series: Series, end: int) -> Scaling:
-    """Fit the scaling of past and known columns on rows 0 … end - 1."""
-    if not series.observed[:end].any():
+def fit_scaling(series: Series, end: int, first: int = 0) -> Scaling:
+    """Fit the scaling of past and known columns on rows first … end - 1."""
+    if not series.observed[first:end].any():
         raise LstmoptError(
             f"the training part needs observed targets, found none of {series.target!r} in its "
-            f"{end} rows: give a series whose first rows are filled"
+            f"{end - first} rows: give a series whose first rows are filled"
         )
     moments = []
-    for number, column in enumerate([*series.values[:end].T, *series.known_values[:end].T]):
+    for number, column in enumerate(
+        [*series.values[first:end].T, *series.known_values[first:end].T]
+    ):
         # a filled target is an input, not a fact
-        facts = column[series.observed[:end] if number == 0 else np.isfinite(column)]
+        facts = column[series.observed[first:end] if number == 0 else np.isfinite(column)]
         moments.append((facts.mean(), facts.std()) if len(facts) else (0.0, 0.0))
     mean, std = np.array(moments).T
     if std[0] == 0:
         raise LstmoptError(
             f"the target must vary within the training part, found {series.target!r} always "
-            f"{mean[0]:g} in its {end} rows: choose another target or more rows"
+            f"{mean[0]:g} in its {end - first} rows: choose another target or more rows"
         )
     return Scaling(mean, std)
 

@@ -1,14 +1,17 @@
-"""Series -> training, validation and test, by time; the test part is kept out of reach."""
+"""Series -> folds of training and validation, and test, by time; test is kept out of reach."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from lstmopt.data.options import History
 from lstmopt.data.scaling import Scaling, fit_scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, truncate
-from lstmopt.data.windows import Part, Rows, Shape
+from lstmopt.data.windows import Fold, Part, Rows, Shape
 from lstmopt.errors import LstmoptError
 
 FEWEST_WINDOWS = 5
@@ -20,13 +23,24 @@ _MOST_BEYOND = 0.5
 
 @dataclass(frozen=True)
 class Split:
-    """Training and validation for the search; the test part only through ``open_test``."""
+    """Training and validation for the search; the test part only through ``open_test``.
+
+    ``ends`` are the rows at which what lies before validation, validation, and test end. ``older``
+    are the folds before the newest one, which is ``train`` and ``validation``, the newest of them
+    first.
+    """
 
     train: Part
     validation: Part
     scaling: Scaling
     ends: tuple[int, int, int]
     series: Series
+    older: tuple[Fold, ...] = ()
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """All folds, the newest first."""
+        return (Fold(self.train, self.validation), *self.older)
 
     def open_test(self) -> Part:
         """Build the test part. Only ``finalists`` calls this, once, after the choice is made."""
@@ -55,33 +69,71 @@ class Split:
 
 
 def split_series(
-    series: Series, shape: Shape, fractions: tuple[float, float] = (0.7, 0.15)
+    series: Series,
+    shape: Shape,
+    fractions: tuple[float, float] = (0.7, 0.15),
+    folds: int = 1,
+    gap: int = 0,
+    history: History = "growing",
 ) -> Split:
-    """Split by time and scale by the training part.
+    """Split by time and scale each fold by its own training rows.
 
     ``fractions`` are those of training and validation; the rest is the test part. Inputs of a
-    validation or test window may reach back into the part before, its targets never.
-    Raises LstmoptError where a part holds no window.
+    validation or test window may reach back into the part before, its targets never. Of several
+    ``folds`` the newest is validated right before the test part, each older one right before the
+    next newer, on as many rows; ``gap`` rows before its validation are left out of its training,
+    whose ``history`` grows from the first row or has the oldest fold's length in all of them
+    (rolling-origin evaluation: Tashman, Out-of-sample tests of forecasting accuracy, International
+    Journal of Forecasting 16, 2000). Nothing is left out before the test part: nothing that is
+    fitted ends there. Raises LstmoptError where a part holds too few windows.
     """
     rows = last_observed(series)
     n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
-    train_end, validation_end = n_train, n_train + n_validation
-    scaling = fit_scaling(series, train_end)
-    validation = make_part(series, scaling, shape, (train_end, validation_end), validation_end)
-    train = validation.earlier((0, train_end))
-    split = Split(train, validation, scaling, (train_end, validation_end, rows), series)
-    for name, windows in (
-        ("training", len(train.origins())),
-        ("validation", len(validation.origins())),
-        ("test", rows - validation_end - shape.horizon + 1),
-    ):
-        if windows < FEWEST_WINDOWS:
-            raise LstmoptError(
-                f"each part needs at least {FEWEST_WINDOWS} windows of {shape.window} inputs and "
-                f"{shape.horizon} targets without a long gap, found {max(windows, 0)} in the "
-                f"{name} part of {rows} rows: shorten the window or horizon, or give more rows"
-            )
-    return split
+    test = n_train + n_validation
+    check = partial(_check, rows, shape, folds > 1 or gap > 0)
+    made: list[Fold] = []
+    scalings: list[Scaling] = []
+    for n, (trained, validated) in enumerate(_cuts(n_train, n_validation, folds, gap, history), 1):
+        of = f" of fold {n} of {folds}" if folds > 1 else ""
+        check(f"training part{of}", _most_windows(trained, shape))
+        scalings.append(fit_scaling(series, trained[1], trained[0]))
+        validation = make_part(series, scalings[-1], shape, validated, validated[1])
+        train = validation.earlier(trained)
+        check(f"training part{of}", len(train.origins()))
+        check(f"validation part{of}", len(validation.origins()))
+        made.append(Fold(train, validation, scalings[-1].target_std / scalings[0].target_std))
+    check("test part", rows - test - shape.horizon + 1)
+    ends = (n_train, test, rows)
+    newest, *older = made
+    return Split(newest.train, newest.validation, scalings[0], ends, series, tuple(older))
+
+
+def _cuts(
+    n_train: int, n_validation: int, folds: int, gap: int, history: History
+) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the rows (first, end) of each fold's training and validation, the newest first."""
+    shortest = n_train - (folds - 1) * n_validation - gap
+    for n in range(folds):
+        begins = n_train - n * n_validation
+        end = begins - gap
+        yield (0 if history == "growing" else end - shortest, end), (begins, begins + n_validation)
+
+
+def _most_windows(rows: Rows, shape: Shape) -> int:
+    """Count the windows of rows without a gap."""
+    first, end = rows
+    return end - shape.horizon - max(first - 1, shape.window - 1)
+
+
+def _check(rows: int, shape: Shape, rolling: bool, name: str, windows: int) -> None:
+    """Refuse a part of so many ``windows``, which is of a series of so many ``rows``."""
+    if windows < FEWEST_WINDOWS:
+        fewer = " take fewer folds or a smaller gap," if rolling else ""
+        raise LstmoptError(
+            f"each part needs at least {FEWEST_WINDOWS} windows of {shape.window} inputs and "
+            f"{shape.horizon} targets without a long gap, found {max(windows, 0)} in the "
+            f"{name} of {rows} rows: shorten the window or horizon,{fewer} or give more rows"
+        )
 
 
 def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:

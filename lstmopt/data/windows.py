@@ -77,3 +77,16 @@ class Part:
         """Return targets and their mask, both [windows, horizon]."""
         rows = origins[:, None] + np.arange(1, self.shape.horizon + 1)
         return self.targets[rows], self.scored[rows]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Training rows and the validation rows that follow them, scaled by those training rows.
+
+    ``unit`` is how many scaled units of the newest fold one of this fold's is: errors times
+    ``unit`` may be averaged over folds.
+    """
+
+    train: Part
+    validation: Part
+    unit: float = 1.0
