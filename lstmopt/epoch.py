@@ -6,10 +6,13 @@ import msgspec
 
 
 class Epoch(msgspec.Struct, frozen=True, array_like=True):
-    """What an epoch gave, or a share of one.
+    """What a report says: what an epoch gave, or a share of one, or a fold and those before it.
+
+    With several folds the losses are means over the folds so far, each at its best epoch, in the
+    newest fold's units.
 
     Attributes:
-        number: The epoch's, counted from 1.
+        number: The epoch's, counted from 1; with several folds, epochs trained so far.
         train_loss: Mean squared error over the training part, in the scaled target's units.
         val_loss: Mean squared error over the validation part, likewise.
         val_mae: Mean absolute error over the validation part, likewise.

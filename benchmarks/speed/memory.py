@@ -30,6 +30,7 @@ from lstmopt.data.windows import Shape
 from lstmopt.execution.local_engine import open_local_engine
 from lstmopt.search_space import Candidate
 from lstmopt.system.mmap_arrays import store
+from lstmopt.training.folds import TrainingParts
 from lstmopt.training.options import TrainingOptions
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "peers"))
@@ -91,7 +92,7 @@ def stages(
     def prepare(folder: Path) -> Path:
         nonlocal series
         split = split_series(series, Shape(24, 1))
-        store((split.train, split.validation), folder / "parts")
+        store(TrainingParts(split.folds), folder / "parts")
         series = store(series, folder / "series")
         return folder / "parts"
 

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from lstmopt.execution.engine import Engine, InProcess
@@ -16,8 +15,9 @@ from lstmopt.search_space import Candidate
 from lstmopt.system.malloc import keep_freed_memory
 from lstmopt.system.memory_limit import limit_memory
 from lstmopt.system.mmap_arrays import load
+from lstmopt.training.folds import Advance, open_workload
 from lstmopt.training.options import TrainingOptions
-from lstmopt.training.trainer import Progress, Workload, advance
+from lstmopt.training.trainer import Progress
 
 
 @contextmanager
@@ -31,14 +31,12 @@ def open_local_engine(
 ) -> Iterator[Engine]:
     """Start ``workers`` local processes, or use this process when there is one worker.
 
-    ``parts`` is a file that holds the training and the validation part, and forecast objectives
-    where there are some (see `mmap_arrays`): all that workers are given. ``reports`` is how often
-    an epoch is scored. ``memory_mb`` is what training may allocate; one worker is a process of its
-    own too then.
+    ``parts`` is a file that holds `TrainingParts` (see `mmap_arrays`): all that workers are given.
+    ``reports`` is how often an epoch is scored. ``memory_mb`` is what training may allocate; one
+    worker is a process of its own too then.
     """
     if workers == 1 and memory_mb is None:
-        workload = _read_workload(parts, options, device, reports)
-        yield Engine(InProcess(), 1, partial(advance, workload))
+        yield Engine(InProcess(), 1, open_workload(load(parts), options, device, reports))
         return
     pool = LocalProcesses(workers, _load, (parts, options, device, reports, memory_mb))
     try:
@@ -55,8 +53,8 @@ def default_workers(device: str) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_loaded: Workload | None = None
-"""The workload of this worker process; sent once, when the process starts."""
+_loaded: Advance | None = None
+"""Trains on the workload of this worker process, which is sent once, when the process starts."""
 
 
 def _load(
@@ -66,18 +64,13 @@ def _load(
     # Ctrl-C reaches the whole process group: the driver alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
-    _loaded = _read_workload(parts, options, device, reports)
+    _loaded = open_workload(load(parts), options, device, reports)
     if memory_mb is not None:
         limit_memory(memory_mb)
-
-
-def _read_workload(parts: Path, options: TrainingOptions, device: str, reports: int) -> Workload:
-    train, validation, *measures = load(parts)
-    return Workload(train, validation, options, device, reports, *measures)
 
 
 def _advance_loaded(
     candidate: Candidate, checkpoint: bytes | None, epochs: int, seconds: float = math.inf
 ) -> Progress:
     assert _loaded is not None, "the worker was not initialised"
-    return advance(_loaded, candidate, checkpoint, epochs, seconds)
+    return _loaded(candidate, checkpoint, epochs, seconds)

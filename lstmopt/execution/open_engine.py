@@ -82,7 +82,7 @@ def open_engine(
 ) -> Iterator[Engine]:
     """Open the engine that ``config`` names, or one on a user's ``executor``.
 
-    ``parts`` is a file that holds the training and the validation part: all that workers are given.
+    ``parts`` is a file that holds the folds of training and validation: all that workers are given.
     ``reports`` is how often an epoch is scored; ``stopped`` says whether nobody wants to wait for a
     cluster any more. Raises LstmoptError for what cannot train.
     """

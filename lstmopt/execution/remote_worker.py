@@ -25,8 +25,9 @@ from lstmopt.errors import MachineError
 from lstmopt.search_space import Candidate
 from lstmopt.system.host import host, versions
 from lstmopt.system.malloc import keep_freed_memory
+from lstmopt.training.folds import Advance, TrainingParts, open_workload
 from lstmopt.training.options import TrainingOptions
-from lstmopt.training.trainer import Progress, Workload, advance
+from lstmopt.training.trainer import Progress
 
 
 class Unfit(MachineError):
@@ -78,7 +79,7 @@ def advance_anywhere(
             if parts is None:
                 return NoData(_address())
             _know(work, parts)
-        return advance(_known[work.key], candidate, checkpoint, epochs, seconds)
+        return _known[work.key](candidate, checkpoint, epochs, seconds)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def result_of(task: Callable[..., Any], *arguments: Any) -> TaskResult:
 
 
 _turn = threading.Lock()
-_known: OrderedDict[str, Workload] = OrderedDict()
+_known: OrderedDict[str, Advance] = OrderedDict()
 _MOST_KNOWN = 2
 """Studies whose data a worker keeps: one that serves many must not keep all."""
 
@@ -122,12 +123,10 @@ def _know(work: WorkOrder, parts: bytes) -> None:
             f"{host()}: start workers there that have one, or use --device cpu"
         )
     keep_freed_memory()
-    train, validation, *measures = joblib.load(io.BytesIO(parts))
+    known: TrainingParts = joblib.load(io.BytesIO(parts))
     while len(_known) >= _MOST_KNOWN:
         _known.popitem(last=False)
-    _known[work.key] = Workload(
-        train, validation, work.options, work.device, work.reports, *measures
-    )
+    _known[work.key] = open_workload(known, work.options, work.device, work.reports)
 
 
 MATTER = {"lstmopt", "torch"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lstmopt.data.windows import Part, Shape
+from lstmopt.data.windows import Fold, Part, Shape
 from lstmopt.system.mmap_arrays import store
+from lstmopt.training.folds import TrainingParts
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Workload
 
@@ -45,7 +46,8 @@ def make_workload(reports: int = 1, **options) -> Workload:
 def stored_parts(folder) -> Path:
     """Write the parts of `make_workload` to a file that workers read."""
     folder.mkdir(parents=True, exist_ok=True)
-    store((make_part(0, 160), make_part(160, 240)), folder / "parts")
+    fold = Fold(make_part(0, 160), make_part(160, 240))
+    store(TrainingParts((fold,)), folder / "parts")
     return folder / "parts"
 
 
