@@ -12,7 +12,7 @@ from msgspec import Meta
 from numpy.typing import ArrayLike, NDArray
 
 from lstmopt.errors import LstmoptError
-from lstmopt.pruning.trial_curves import TrialView
+from lstmopt.pruning.trial_curves import Trials, TrialView
 from lstmopt.search_space import Architecture, Params
 
 if TYPE_CHECKING:
@@ -90,9 +90,12 @@ class Goals:
 
     Attributes:
         objectives: At least one, of which one is learned; `make_goals` checks that.
+        cumulative: Whether a report takes in all before it, as a mean over folds does: then a
+            trial's last report counts and not its best.
     """
 
     objectives: tuple[Objective, ...]
+    cumulative: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -146,16 +149,27 @@ class Goals:
             number,
             {name: by_name[name].minimised(value) for name, value in static.items()},
             {o.name: [o.minimised(o.at(e)) for e in curve] for o in self.learned},
+            self.cumulative,
         )
 
-    def values(self, static: Mapping[str, float], curve: Sequence[Epoch]) -> dict[str, float]:
-        """Return a trained candidate's values at the epoch whose weights are kept: the best one.
+    def no_trials(self) -> Trials:
+        """Return the columns in which a study's trials are compared, without any trial yet."""
+        static, learned = [o.name for o in self.static], [o.name for o in self.learned]
+        return Trials(static, learned, self.cumulative)
 
-        ``static`` holds its static objectives, by name.
+    def what_counts(self, curve: Sequence[Epoch]) -> Epoch:
+        """Return the report by which a candidate is judged: its best, or the last of folds."""
+        return curve[-1] if self.cumulative else min(curve, key=lambda epoch: epoch.val_loss)
+
+    def values(self, static: Mapping[str, float], curve: Sequence[Epoch]) -> dict[str, float]:
+        """Return a trained candidate's values at the report that counts.
+
+        That is its best epoch, whose weights are kept; with several folds, their mean. ``static``
+        holds its static objectives, by name.
         """
-        best = min(curve, key=lambda epoch: epoch.val_loss)
+        found = self.what_counts(curve)
         return {
-            o.name: static[o.name] if o.kind == "static" else o.at(best) for o in self.objectives
+            o.name: static[o.name] if o.kind == "static" else o.at(found) for o in self.objectives
         }
 
     def notices(self) -> list[str]:
@@ -226,11 +240,12 @@ def normalise(points: ArrayLike, goals: Goals) -> NDArray[np.float64]:
     return scaled
 
 
-def make_goals(objectives: list[Objective]) -> Goals:
+def make_goals(objectives: list[Objective], cumulative: bool = False) -> Goals:
     """Check a study's objectives.
 
     Args:
         objectives: In the order in which a trial is told their values.
+        cumulative: Whether a trial's last report counts, not its best (see `Goals`).
 
     Returns:
         The goals.
@@ -249,4 +264,4 @@ def make_goals(objectives: list[Objective]) -> Goals:
             f"a study needs an objective that is learned, found only {', '.join(names) or 'none'}: "
             "add val_loss"
         )
-    return Goals(tuple(objectives))
+    return Goals(tuple(objectives), cumulative)

@@ -64,7 +64,8 @@ class AmongPeers:
     """Asks an Optuna pruner, objective by objective; every vote must say stop.
 
     It is asked in studies of one objective, through ``Trial.report`` and ``should_prune`` alone,
-    that hold the trials no worse on every static objective: its own kind of peers among them.
+    that hold the trials no worse on every static objective: its own kind of peers among them. It is
+    told reports as they came; one that takes a trial's best takes it of means over folds too.
     """
 
     def __init__(self, name: str, make_pruner: Callable[[], optuna.pruners.BasePruner]) -> None:

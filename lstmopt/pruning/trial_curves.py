@@ -1,6 +1,7 @@
 """What is known of a study's trials, as a pruner or a sampler compares them.
 
-A *report* is what training shows of a trial: once an epoch, unless a study reports more often.
+A *report* is what training shows of a trial: once an epoch, unless a study reports more often, or
+once a fold.
 Everything is turned so that lower is better.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,14 @@ class TrialView:
         number: The trial's.
         static: The static objectives by name.
         losses: The learned objectives by name, each a value a report [reports].
+        cumulative: Whether a report takes in all before it, as a mean over folds does: then what
+            counts is the latest and not the best.
     """
 
     number: int
     static: Mapping[str, float]
     losses: Mapping[str, Sequence[float]]
+    cumulative: bool = False
 
     @property
     def report(self) -> int:
@@ -38,7 +42,9 @@ class TrialView:
         return len(next(iter(self.losses.values())))
 
     def curve(self, objective: str) -> Floats:
-        """Return the best values so far of a learned objective; what is no number is passed.
+        """Return what counts of a learned objective at each report: its best value so far.
+
+        What is no number is passed. Of a cumulative trial each value counts as it is.
 
         Args:
             objective: Its name.
@@ -46,7 +52,9 @@ class TrialView:
         Returns:
             A value a report [reports], infinite before the first number.
         """
-        return _best_so_far(self.losses[objective])
+        known = np.asarray(self.losses[objective], float)
+        known = np.where(np.isnan(known), np.inf, known)
+        return known if self.cumulative else np.fmin.accumulate(known)
 
     def until(self, report: int) -> TrialView:
         """Return the trial as it stood after some of its reports.
@@ -58,13 +66,7 @@ class TrialView:
             The earlier view.
         """
         seen = {name: tuple(values[:report]) for name, values in self.losses.items()}
-        return TrialView(self.number, self.static, seen)
-
-
-def _best_so_far(values: Sequence[float]) -> Floats:
-    known = np.asarray(values, float)
-    best: Floats = np.fmin.accumulate(np.where(np.isnan(known), np.inf, known))
-    return best
+        return replace(self, losses=seen)
 
 
 class Trials:
@@ -76,14 +78,19 @@ class Trials:
     Args:
         static: The static objectives' names.
         learned: The learned objectives' names.
+        cumulative: Whether the trials are (see `TrialView`).
 
     Attributes:
         static_names: The names of the columns of ``static``.
         learned_names: What ``best`` may be asked for.
+        cumulative: Whether the trials are.
     """
 
-    def __init__(self, static: Sequence[str], learned: Sequence[str]) -> None:
+    def __init__(
+        self, static: Sequence[str], learned: Sequence[str], cumulative: bool = False
+    ) -> None:
         self.static_names, self.learned_names = tuple(static), tuple(learned)
+        self.cumulative = cumulative
         self._rows: dict[int, int] = {}
         self._numbers = np.empty(_ROWS, int)
         self._finished = np.zeros(_ROWS, bool)
@@ -119,7 +126,7 @@ class Trials:
         return self._static[: len(self)]
 
     def best(self, objective: str) -> Floats:
-        """Return the best values so far of a learned objective.
+        """Return the best values so far of a learned objective; cumulative ones as they are.
 
         Args:
             objective: Its name.
@@ -187,6 +194,7 @@ class Trials:
             number,
             dict(zip(self.static_names, self._static[row].tolist(), strict=True)),
             {n: list(self._reported[n][row][: self._reports[row]]) for n in self.learned_names},
+            self.cumulative,
         )
 
     def __iter__(self) -> Iterator[TrialView]:

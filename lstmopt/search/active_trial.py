@@ -65,6 +65,11 @@ class ActiveTrial:
         return len(self.epochs)
 
     @property
+    def epochs_trained(self) -> int:
+        """How many epochs that took; shares of them where an epoch is reported more than once."""
+        return self.epochs[-1].number if self.epochs else 0
+
+    @property
     def seconds(self) -> float:
         """How long it has trained."""
         return sum(epoch.seconds for epoch in self.epochs)

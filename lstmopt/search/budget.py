@@ -20,6 +20,8 @@ class SearchBudget:
         reports: How many reports may be trained, infinity for any number.
         deadline: When the call is to have ended, with what comes after the search.
         trained: How many reports have been trained already.
+        each: What a report costs at most, in the unit of ``reports`` and ``trained``: where a
+            report is a fold these count epochs.
 
     Attributes:
         kept_back: How many seconds are left for what comes after the search.
@@ -31,9 +33,10 @@ class SearchBudget:
         reports: float = math.inf,
         deadline: Deadline | None = None,
         trained: int = 0,
+        each: int = 1,
     ) -> None:
         self._trials, self._reports, self._trained = trials, reports, trained
-        self._deadline = deadline or Deadline()
+        self._deadline, self._each = deadline or Deadline(), each
         self.kept_back = 0.0
 
     @property
@@ -52,12 +55,13 @@ class SearchBudget:
         return self.seconds_left <= 0
 
     def spend(self, reports: int) -> None:
-        """Count reports that were trained."""
+        """Count what was trained."""
         self._trained += reports
 
     def reports_left(self, training: Iterable[ActiveTrial]) -> float:
         """Count the reports that are neither trained nor asked of a worker that trains."""
-        return self._reports - self._trained - sum(trial.asked for trial in training)
+        left = (self._reports - self._trained) / self._each
+        return left - sum(trial.asked for trial in training)
 
     def is_spent(self, training: Iterable[ActiveTrial]) -> bool:
         """Say whether nothing more may be trained."""

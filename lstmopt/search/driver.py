@@ -46,6 +46,7 @@ class Driver:
             self._plan.reports,
             context.deadline or Deadline(math.inf if plan_seconds is None else plan_seconds),
             self._teller.closed.epochs_trained,
+            self._plan.epochs_per_report,
         )
 
     def search(self) -> list[TrialRecord]:
@@ -203,7 +204,7 @@ class Driver:
                 else:
                     active.go_on_from(self._checkpoint_of(active))
                     self._ready.append(active)
-                self._budget.spend(active.trained)
+                self._budget.spend(active.epochs_trained)
 
     def _show_curve(self, trial: ActiveTrial) -> None:
         """Let the pruner compare with a trial as far as it had seen it."""
@@ -246,8 +247,9 @@ class Driver:
             self._lose_worker(trial, error)
             return
         progress = future.result()
+        before = trial.epochs_trained
         trial.add(progress)
-        self._budget.spend(len(progress.epochs))
+        self._budget.spend(trial.epochs_trained - before)
         made = self._decide(trial, progress)
         self._teller.segment(trial, progress, made)
         self._context.observer.advanced(trial.number, progress.epochs)

@@ -63,7 +63,8 @@ def _reached(trials: Trials, objective: str, rows: np.ndarray) -> Floats:
 def _extrapolated(trials: Trials, objective: str, rows: np.ndarray, reached: Floats) -> Floats:
     """Map what was reached to an end by the straight line that fits finished trials best.
 
-    A line for each report, so that no unit matters; never worse than what was reached.
+    A line for each report, so that no unit matters; never worse than what was reached, unless
+    another fold may make it so.
     """
     finished = np.flatnonzero(trials.finished)
     if len(finished) < _LEAST_FINISHED:
@@ -76,4 +77,4 @@ def _extrapolated(trials: Trials, objective: str, rows: np.ndarray, reached: Flo
         spread = then.var()
         slope = max(0.0, float(np.cov(then, ends, bias=True)[0, 1] / spread)) if spread else 0.0
         expected[mine] = ends.mean() + slope * (reached[mine] - then.mean())
-    return np.minimum(expected, reached)
+    return expected if trials.cumulative else np.minimum(expected, reached)

@@ -52,6 +52,8 @@ class Plan:
     reports_per_epoch: int = 1
     trial_reports: float = math.inf
     """How many reports a trial gives that runs to its last epoch."""
+    epochs_per_report: int = 1
+    """How many epochs a report takes at most: those of a fold, where a report is a fold."""
     segment_seconds: float = 1.0
     """How long a segment should train: long enough that dispatch costs little beside it."""
     beginning: Beginning | None = None

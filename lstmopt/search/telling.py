@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from optuna.trial import TrialState
 
-from lstmopt.pareto import GrowingFront
 from lstmopt.pruning.pruners import Closing, Decision
-from lstmopt.pruning.trial_curves import Trials
 from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.closed_trials import ClosedTrials
 from lstmopt.search.context import SearchContext
@@ -24,6 +22,7 @@ from lstmopt.storage.trial_record import (
     TrialEnd,
     TrialRecord,
     closed_trials,
+    front_of,
     last_event,
     trial_record,
 )
@@ -47,17 +46,11 @@ class Teller:
         beginning = context.plan.beginning
         advised = beginning is not None and beginning.adviser is not None
         self.closed = ClosedTrials(self._goals, advised)
-        self._front = GrowingFront()
-        self._on_front: dict[int, TrialRecord] = {}
-        static, learned = self._goals.static, self._goals.learned
-        self.trials = Trials([o.name for o in static], [o.name for o in learned])
+        self.front: list[TrialRecord] = []
+        """The closed trials on the front of everything trained."""
+        self.trials = self._goals.no_trials()
         for record in closed_trials(self._study, self._goals):
             self._know(record)
-
-    @property
-    def front(self) -> list[TrialRecord]:
-        """The closed trials on the front of everything trained, in the order of their closing."""
-        return list(self._on_front.values())
 
     def trial(self, number: int) -> optuna.trial.FrozenTrial:
         """Read a trial as it stands; it must not be changed."""
@@ -102,7 +95,7 @@ class Teller:
             self.fail(trial, f"objective {wrong[0]} was {values[wrong[0]]}")
             return
         told = [values[name] for name in self._goals.names]
-        self._close(trial.number, TrialState.COMPLETE, told, epochs_trained=trial.trained)
+        self._close(trial.number, TrialState.COMPLETE, told, epochs_trained=trial.epochs_trained)
 
     def stop(self, trial: ActiveTrial, epoch: int, reason: str, by_pruner: bool = False) -> None:
         """Close a trial that is not trained to its end, as it was judged after ``epoch``."""
@@ -112,7 +105,7 @@ class Teller:
             reason=reason,
             epochs=epoch,
             by_pruner=by_pruner,
-            epochs_trained=trial.trained,
+            epochs_trained=trial.epochs_trained,
             values=self._values_so_far(trial, epoch),
         )
 
@@ -124,7 +117,8 @@ class Teller:
 
     def fail(self, trial: ActiveTrial, reason: str) -> None:
         """Close a trial that has no value."""
-        self._close(trial.number, TrialState.FAIL, reason=reason, epochs_trained=trial.trained)
+        trained = trial.epochs_trained
+        self._close(trial.number, TrialState.FAIL, reason=reason, epochs_trained=trained)
 
     def refuse(self, number: int, reason: str) -> None:
         """Close a trial that breaks a limit and is never trained."""
@@ -162,10 +156,10 @@ class Teller:
         with self._context.overhead.timed("tell"):
             trial = self._storage.close(number, state, told)
         record = trial_record(trial, self._goals)
-        left = {number, *self._front.numbers}
+        before = {number, *(member.number for member in self.front)}
         self._know(record)
         # a network of the front may be deployed as it is
-        for dominated in left.difference(self._front.numbers):
+        for dominated in before.difference(member.number for member in self.front):
             self._context.checkpoints.drop_checkpoints(dominated)
         self._context.registry.tell_finished(self._study, trial)
         self._context.observer.told(record)
@@ -173,11 +167,7 @@ class Teller:
     def _know(self, record: TrialRecord) -> None:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
         self.closed.add(record)
-        if record.has_values and self._front.add(
-            record.number, self._goals.minimised(record.values)
-        ):
-            known = self._on_front | {record.number: record}
-            self._on_front = {number: known[number] for number in self._front.numbers}
+        self.front = front_of([*self.front, record], self._goals)
         if record.curve and (record.epochs_trained or record.taken_over):
             # as recorded: a latency measured anew must not change who was a peer
             static = {o.name: record.values[o.name] or 0.0 for o in self._goals.static}

@@ -165,9 +165,13 @@ def last_event(study: optuna.Study) -> int:
 def front_of(trials: Iterable[TrialRecord], goals: Goals) -> list[TrialRecord]:
     """List the trials on the front of everything that was trained, whatever stopped it.
 
-    Best first objective first; equals count once.
+    Best first objective first; equals count once. Where a report is a fold, trials of fewer folds
+    than others have are not comparable with those, and left out.
     """
     trained = [trial for trial in trials if trial.has_values]
+    if goals.cumulative:
+        most = max((len(trial.curve) for trial in trained), default=0)
+        trained = [trial for trial in trained if len(trial.curve) == most]
     points = [goals.minimised(trial.values) for trial in trained]
     best: dict[tuple[float, ...], TrialRecord] = {}
     for trial, point, kept in zip(trained, points, front_mask(points), strict=True):
