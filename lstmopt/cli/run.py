@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 @click.option("--resample-with", type=click.Choice(["mean", "sum", "last"]))
 @click.option("--window", type=int, help="Input steps of a forecast.")
 @click.option("--horizon", type=int, help="Steps forecast at once.")
+@click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
+@click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")
 @click.option("--sampler-option", multiple=True, metavar="NAME=VALUE")
 @click.option("--pruner", help="auto, none, median, halving, … or a plug-in's: lstmopt plugins.")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from lstmopt.config.units import parse_duration
-from lstmopt.data.options import DataOptions
+from lstmopt.data.options import DataOptions, History
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Limits
 from lstmopt.plugin.strategy import TellStopped
@@ -52,10 +52,18 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     Attributes:
         train: The share of the rows that is trained on.
         validation: The share that the search is judged on.
+        folds: How many times a candidate is trained and validated, each time that share of the rows
+            earlier; its losses are means over the folds.
+        gap: Rows left out between the training and the validation of a fold.
+        history: What a fold is trained on: ``growing``, all rows before; ``sliding``, in every fold
+            as many of the latest as the oldest fold has.
     """
 
     train: Annotated[float, Meta(gt=0, lt=1)] = 0.7
     validation: float = 0.15
+    folds: AtLeastOne = 1
+    gap: Annotated[int, Meta(ge=0)] = 0
+    history: History = "growing"
 
     def __post_init__(self) -> None:
         if not (self.validation > 0 and self.train + self.validation < 1):
@@ -203,10 +211,29 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 "device is cuda on a cluster, where each worker sees one GPU, found "
                 f"{self.device!r}: change it"
             )
+        self._check_folds()
         tables = {"sampler": self.sampler, "pruner": self.pruner, "warm_start": self.warm_start}
         for kind, example in (("sampler", "tpe"), ("pruner", "median"), ("warm_start", "best")):
             if not isinstance(tables[kind].get("name"), str):
                 raise LstmoptError(f'[{kind}] needs a name, found none: add name = "{example}"')
+
+    def _check_folds(self) -> None:
+        """Refuse what does not go with reports that are a fold each.
+
+        Raises:
+            LstmoptError: For reports within an epoch, and for a budget that holds no fold.
+        """
+        training, folds = self.training, self.split.folds
+        if folds > 1 and training.report_every is not None:
+            raise LstmoptError(
+                "training.report_every scores within an epoch, and with several folds a report is "
+                f"a fold, found {training.report_every} and split.folds = {folds}: leave one out"
+            )
+        if folds > 1 and (self.budget.epochs or training.epochs) < training.epochs:
+            raise LstmoptError(
+                f"budget.epochs holds a fold of training.epochs = {training.epochs} at least, "
+                f"found {self.budget.epochs}: raise it or lower training.epochs"
+            )
 
     @property
     def earlier(self) -> WarmStartOptions:

@@ -34,6 +34,8 @@ _PLACES = {
     "holidays": ("data", "holidays"),
     "window": ("task", "window"),
     "horizon": ("task", "horizon"),
+    "folds": ("split", "folds"),
+    "gap": ("split", "gap"),
     "trials": ("budget", "trials"),
     "timeout": ("budget", "timeout"),
     "epochs": ("training", "epochs"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from threadpoolctl import threadpool_limits
 
-from lstmopt.data.windows import Part
+from lstmopt.data.windows import Fold
 from lstmopt.forecasting.baselines import (
     FittedBaseline,
     baseline_names,
@@ -41,8 +41,7 @@ class BackgroundFit:
     Args:
         registry: Where their names are looked up.
         names: ``NAME`` or ``NAME:KEY=VALUE,…`` of each; all that there are for None.
-        train: What they are fitted on.
-        validation: What they choose on.
+        folds: What they are fitted on and choose on; the newest comes first.
         seasons: Plausible season lengths, in rows.
     """
 
@@ -50,13 +49,12 @@ class BackgroundFit:
         self,
         registry: Registry,
         names: Iterable[str] | None,
-        train: Part,
-        validation: Part,
+        folds: Sequence[Fold],
         seasons: Sequence[int],
     ) -> None:
         self._names = baseline_names(registry, names)
         self._registry, self._seasons = registry, seasons
-        self._train, self._validation = train, validation
+        self._folds = tuple(folds)
         self._fitted: list[FittedBaseline] = []
         self._error: BaseException | None = None
         self.scoring_seconds = 0.0
@@ -68,9 +66,7 @@ class BackgroundFit:
         try:
             with threadpool_limits(1):  # the other cores are busy with candidates
                 for name in self._names:
-                    fitted = fit_baseline(
-                        self._registry, name, self._train, self._validation, self._seasons
-                    )
+                    fitted = fit_baseline(self._registry, name, self._folds, self._seasons)
                     self.scoring_seconds += fitted.scoring_seconds
                     self._fitted.append(fitted)
         except BaseException as error:
@@ -91,8 +87,9 @@ class BackgroundFit:
         if self._error is not None:
             raise self._error
         done = tuple(self._fitted)
+        validation = self._folds[0].validation
         timed = [
-            replace(b, latency_ms=time_forecast(b.forecast, self._validation)) if b.forecast else b
+            replace(b, latency_ms=time_forecast(b.forecast, validation)) if b.forecast else b
             for b in done
         ]
         return Fitted(tuple(timed), tuple(self._names[len(done) :]))

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lstmopt.data.windows import Part
+from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
@@ -65,14 +65,17 @@ def fit_baselines(
     train: Part,
     validation: Part,
     seasons: Sequence[int],
+    older: Sequence[Fold] = (),
 ) -> list[FittedBaseline]:
     """Fit baselines by name, ``NAME`` or ``NAME:KEY=VALUE,…``; all that there are for None.
 
-    Raises LstmoptError for a name that is not registered, and where a plug-in fails.
+    Their scores on validation are means over ``train`` and ``validation`` and the ``older`` folds,
+    on each of which they are fitted anew, as far as it can have them. Raises LstmoptError for a
+    name that is not registered, and where a plug-in fails.
     """
+    folds = (Fold(train, validation), *older)
     fitted = [
-        fit_baseline(registry, text, train, validation, seasons)
-        for text in baseline_names(registry, names)
+        fit_baseline(registry, text, folds, seasons) for text in baseline_names(registry, names)
     ]
     return [
         replace(b, latency_ms=time_forecast(b.forecast, validation)) if b.forecast else b
@@ -101,23 +104,29 @@ def make_baseline(registry: Registry, text: str) -> Baseline:
 
 
 def fit_baseline(
-    registry: Registry, text: str, train: Part, validation: Part, seasons: Sequence[int]
+    registry: Registry, text: str, folds: Sequence[Fold], seasons: Sequence[int]
 ) -> FittedBaseline:
-    """Fit one baseline and score it on validation; its forecasts are not timed yet.
+    """Fit one baseline on each fold and score it there; its forecasts are not timed yet.
 
-    Raises LstmoptError for a name that is not registered, and where a plug-in fails.
+    Those of the newest fold are what it has to offer. Raises LstmoptError for a name that is not
+    registered, and where a plug-in fails.
     """
-    named, made = Named.parse(text), make_baseline(registry, text)
-    who = described("baseline", registry.strategy("baseline", named.name))
-    with PluginErrors(who):
-        forecast = made.fit(train, validation, tuple(seasons))
-        if forecast is None:
+    named, who = Named.parse(text), ""
+    fitted: list[tuple[_Checked, Fold]] = []
+    for fold in folds:
+        made = make_baseline(registry, text)
+        who = described("baseline", registry.strategy("baseline", named.name))
+        with PluginErrors(who):
+            forecast = made.fit(fold.train, fold.validation, tuple(seasons))
+        if forecast is not None:
+            fitted.append((_Checked(forecast, who), fold))
+        elif fold is folds[0]:
             return FittedBaseline(named.name, None)
-        checked = _Checked(forecast, who)
+    with PluginErrors(who):
         start = time.perf_counter()
-        scores = score_part(checked, validation)
+        scores = score_folds(*zip(*fitted, strict=True))
         took = time.perf_counter() - start
-        return FittedBaseline(named.name, checked, scores, scoring_seconds=took)
+        return FittedBaseline(named.name, fitted[0][0], scores, scoring_seconds=took)
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,16 @@ def score_part(forecast: Forecast, part: Part) -> Scores:
     """Score a baseline on every window of a part, in the scaled target's units."""
     targets, mask = part.gather_targets(part.origins())
     return score(forecast(part), targets, mask)
+
+
+def score_folds(forecasts: Sequence[Forecast], folds: Sequence[Fold]) -> Scores:
+    """Score a forecast of each fold on its validation part; means, in the newest fold's units."""
+    scores = [score_part(f, fold.validation) for f, fold in zip(forecasts, folds, strict=True)]
+    return Scores(
+        statistics.fmean(s.mse * fold.unit**2 for s, fold in zip(scores, folds, strict=True)),
+        statistics.fmean(s.mae * fold.unit for s, fold in zip(scores, folds, strict=True)),
+        statistics.fmean(s.r2 for s in scores),
+    )
 
 
 def best_on(validation: Part, forecasts: Iterable[Forecast]) -> Forecast | None:

@@ -57,7 +57,7 @@ def measures(run: RunData) -> dict[str, Measure]:
     """
     trials = run.trials
     columns: dict[str, Any] = {name: trials[name].to_numpy(float) for name in run.goals.names}
-    best = _best_epochs(run).reindex(trials.index)
+    best = _reports_that_count(run).reindex(trials.index)
     for name in learned_names(run):
         reached = best[name].to_numpy(float)
         told = columns.get(name)
@@ -65,7 +65,8 @@ def measures(run: RunData) -> dict[str, Measure]:
     for name, values in _costs(run).items():
         columns.setdefault(name, values)
     columns["seconds"] = trials["seconds"].to_numpy(float)
-    columns["epochs"] = trials["epochs"].to_numpy(float) / reports_per_epoch(run)
+    counted = "epochs_trained" if run.goals.cumulative else "epochs"
+    columns["epochs"] = trials[counted].to_numpy(float) / reports_per_epoch(run)
     columns["trial"] = trials.index.to_numpy(float)
     maximised = {o.name for o in run.goals.objectives if o.direction == "maximize"} | {"val_r2"}
     units = {o.name: o.unit for o in run.goals.objectives if o.unit} | _UNITS
@@ -103,12 +104,14 @@ def _is_log(run: RunData, name: str, values: NDArray[np.float64]) -> bool:
     return name in _LOG or (name in learned_names(run) and bool(known.max() / known.min() > _WIDE))
 
 
-def _best_epochs(run: RunData) -> pd.DataFrame:
-    """Return the epoch of the lowest validation loss, a row a trial."""
+def _reports_that_count(run: RunData) -> pd.DataFrame:
+    """Return the report of the lowest validation loss, or the last of folds, a row a trial."""
     curves = run.curves
     finite = curves[curves["val_loss"].notna()]
     if finite.empty:
         return pd.DataFrame(columns=learned_names(run), dtype=float)
+    if run.goals.cumulative:
+        return finite.groupby(level="trial").tail(1).droplevel("epoch")
     return finite.loc[finite.groupby(level="trial")["val_loss"].idxmin()].droplevel("epoch")
 
 

@@ -305,10 +305,12 @@ def _series(study: StudyFacts) -> str:
         return ""
     train, validation, test = np.diff([0, *study.parts]).tolist()
     first, last = study.times
+    gap = f", {study.gap:,} left out" if study.gap else ""
+    folds = f" in the newest of {study.folds} folds" if study.folds > 1 else ""
     return (
-        f"{study.rows:,} rows of step {study.step} from {first} to {last}; {train:,} to "
-        f"train, {validation:,} to validate, {test:,} to test; window {study.window}, "
-        f"horizon {study.horizon}"
+        f"{study.rows:,} rows of step {study.step} from {first} to {last}; {train - study.gap:,} "
+        f"to train{gap}, {validation:,} to validate{folds}, {test:,} to test; window "
+        f"{study.window}, horizon {study.horizon}"
     )
 
 

@@ -177,6 +177,10 @@ def draw_curves(run: RunData, measure: str | None = None) -> go.Figure:
     curves = run.curves
     if curves.empty:
         return note(drawn, "nothing was trained yet")
+    if run.goals.cumulative:  # a report is a fold, each after another number of epochs
+        fold = curves.groupby(level="trial").cumcount() + 1
+        curves = curves.droplevel("epoch").assign(epoch=fold.to_numpy())
+        curves = curves.set_index("epoch", append=True)
     wide = curves[measure].unstack("epoch").reindex(run.trials.index)
     group = groups(run)
     shown = _shown_curves(group, wide.notna().any(axis=1).to_numpy())

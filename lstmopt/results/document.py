@@ -67,7 +67,8 @@ class RangeEntry(Plain, frozen=True, kw_only=True):
 class StudyFacts(Plain, frozen=True, kw_only=True):
     """What a study is: its choices, its data and the machine that it ran on.
 
-    ``parts`` are the rows at which training, validation and test end; ``times`` the first and the
+    ``parts`` are the rows at which training, validation and test end, with the ``gap`` of rows that
+    is not trained on; with several ``folds`` those of the newest. ``times`` are the first and the
     last of the series. ``mase_season`` is the season, in rows, of the naive forecast whose error on
     the training rows, ``mase_scale``, MASE divides by. ``data`` is the data's fingerprint, ``work``
     what a loss depends on.
@@ -95,6 +96,8 @@ class StudyFacts(Plain, frozen=True, kw_only=True):
     step: str = ""
     rows: int = 0
     parts: tuple[int, ...] = ()
+    folds: int = 1
+    gap: int = 0
     times: tuple[str, ...] = ()
     mase_season: int | None = None
     mase_scale: float | None = None
@@ -348,10 +351,14 @@ class Spent(Plain, frozen=True, kw_only=True):
 
 
 class Reports(Plain, frozen=True, kw_only=True):
-    """How many reports a whole trial gives, and an epoch."""
+    """How many reports a whole trial gives, and an epoch; how many epochs a report takes at most.
+
+    The last is above 1 where a report is a fold.
+    """
 
     reports: int
     reports_per_epoch: int
+    epochs_per_report: int = 1
 
 
 class StudyAbout(Plain, frozen=True, kw_only=True):
@@ -406,7 +413,7 @@ class StudyResults(Plain, frozen=True, kw_only=True):
     @property
     def goals(self) -> Goals:
         """The objectives; what they measured is here, they measure no more."""
-        return goals_of(self.objectives)
+        return goals_of(self.objectives, self.study.folds > 1)
 
     @property
     def front_trials(self) -> list[TrialEntry]:
@@ -440,9 +447,10 @@ def objective_entries(goals: Goals) -> tuple[ObjectiveEntry, ...]:
     return tuple(ObjectiveEntry(**{n: getattr(o, n) for n in names}) for o in goals.objectives)
 
 
-def goals_of(entries: Iterable[ObjectiveEntry]) -> Goals:
+def goals_of(entries: Iterable[ObjectiveEntry], cumulative: bool = False) -> Goals:
     """Return objectives that were read back; they measure nothing."""
-    return Goals(tuple(Objective(measure=_measured, **msgspec.to_builtins(e)) for e in entries))
+    objectives = (Objective(measure=_measured, **msgspec.to_builtins(e)) for e in entries)
+    return Goals(tuple(objectives), cumulative)
 
 
 def _measured(_: Any) -> float:
@@ -478,7 +486,8 @@ def make_results(
 
 def _spent(trials: Sequence[TrialRecord], planned: Reports, seconds: float) -> Spent:
     each = planned.reports_per_epoch
-    saved = sum(planned.reports - t.epochs_trained for t in trials if t.by_pruner)
+    most = planned.reports * planned.epochs_per_report
+    saved = sum(most - t.epochs_trained for t in trials if t.by_pruner)
     return Spent(
         trials=sum(t.state != INFEASIBLE and not t.taken_over for t in trials),
         taken_over=sum(t.taken_over for t in trials),
@@ -506,7 +515,7 @@ def results_so_far(study: optuna.Study) -> tuple[StudyResults, tuple[TrialEntry,
     if known is None:
         return None
     about = msgspec.convert(known, StudyAbout)
-    goals = goals_of(about.objectives)
+    goals = goals_of(about.objectives, about.study.folds > 1)
     closed, active = closed_trials(study, goals), active_trials(study, goals)
     moments = [m for t in (*closed, *active) for m in (t.began, t.ended) if m]
     results = make_results(about, closed, goals, _seconds_between(moments))

@@ -88,6 +88,12 @@ class RunFolder:
         path = self._checkpoint(number, epochs)
         return path.read_bytes() if path.is_file() else None
 
+    def last_checkpoint(self, number: int) -> bytes | None:
+        """Return a trial's checkpoint, if it is there."""
+        folder = self._checkpoint(number, 0).parent
+        found = max(folder.glob("epoch_*.pt"), key=lambda path: path.stat().st_mtime, default=None)
+        return found.read_bytes() if found else None
+
     def write_checkpoint(self, number: int, epochs: int, checkpoint: bytes) -> None:
         self.write(self._checkpoint(number, epochs), checkpoint)
 

@@ -10,7 +10,7 @@ import io
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -110,6 +110,9 @@ class _State:
     epochs: int = 0
     """How many were trained."""
     best_weights: dict[str, Any] | None = None
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    """Of the newest fold, as those weights."""
     failure: str | None = None
 
     @classmethod
@@ -132,7 +135,9 @@ class _State:
     def add(self, progress: Progress, unit: float) -> Epoch:
         """Take in a fold that was trained to its end; return the report on all so far."""
         if self.best_weights is None:
-            self.best_weights = read_checkpoint(progress.checkpoint)["best_weights"]
+            newest = read_checkpoint(progress.checkpoint)
+            self.best_weights = newest["best_weights"]
+            self.best_loss, self.best_epoch = newest["best_loss"], newest["best_epoch"]
         if progress.failure:
             self.failure = f"{progress.failure} of fold {len(self.scores) + 1}"
         trained = progress.epochs
@@ -142,11 +147,14 @@ class _State:
         self.epochs += len(trained)
         train, squared, absolute, r2 = map(statistics.fmean, zip(*self.scores, strict=True))
         seconds = sum(epoch.seconds for epoch in trained)
-        measured = {
-            name: statistics.fmean(values[name] for values in self.values)
-            for name in self.values[0]
-        }
+        measured = mean_values(self.values)
         return Epoch(self.epochs, train, squared, absolute, r2, seconds, measured)
+
+
+def mean_values(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means over folds of what objectives measured, by name; there may be none."""
+    names = values[0] if values else ()
+    return {name: statistics.fmean(of_fold[name] for of_fold in values) for name in names}
 
 
 def _losses(epoch: Epoch, unit: float) -> list[float]:

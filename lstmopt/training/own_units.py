@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmopt.data.scaling import Scaling, fit_scaling
+from lstmopt.data.series import Series
 from lstmopt.data.split import Split
+from lstmopt.data.windows import Fold, Rows
 from lstmopt.training.metrics import Floats, ScoredForecasts, seasonal_naive_mae
 
 _RESOLUTION = float(np.finfo(np.float32).eps)
@@ -35,9 +38,19 @@ class OwnUnits:
     @classmethod
     def of(cls, split: Split, end: int) -> OwnUnits:
         """Return the target of a split up to row ``end``: nothing behind it is held."""
-        series, scaling = split.series, split.scaling
+        return cls._of(split.series, split.scaling, split.train.rows, end)
+
+    @classmethod
+    def of_fold(cls, series: Series, fold: Fold) -> OwnUnits:
+        """Return the target of a fold up to the end of its validation part, scaled as it is."""
+        first, end = fold.train.rows
+        scaling = fit_scaling(series, end, first)
+        return cls._of(series, scaling, fold.train.rows, fold.validation.rows[1])
+
+    @classmethod
+    def _of(cls, series: Series, scaling: Scaling, trained: Rows, end: int) -> OwnUnits:
         target = np.where(series.observed[:end], series.values[:end, 0], np.nan)
-        training = target[: split.ends[0]]
+        training = target[slice(*trained)]
         for season in (*sorted(series.season), 1):
             naive_mae = seasonal_naive_mae(training, season)
             if not math.isnan(naive_mae):

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,12 @@ class RawStudy:
     features: SeriesFeatures | None = None
     directions: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether its losses are means over several folds."""
+        _, split = self.work.get("task or split", ({}, {}))
+        return bool(split.get("folds", 1) > 1)
 
 
 @dataclass(frozen=True)
@@ -380,9 +386,10 @@ def _as_here(parameter: Any, value: Value) -> Value:
 def _losses(frame: Frame, raw: RawStudy, trial: RawTrial) -> tuple[float, ...] | None:
     """Return the learned objectives: from the curve where there is one, else as they were told."""
     learned = frame.goals.learned
-    best = min(trial.curve, key=lambda epoch: epoch.val_loss, default=None)
-    if best and all(o.name in best.values for o in frame.goals.forecast):
-        return tuple(o.minimised(o.at(best)) for o in learned)
+    if trial.curve:
+        found = replace(frame.goals, cumulative=raw.has_folds).what_counts(trial.curve)
+        if all(o.name in found.values for o in frame.goals.forecast):
+            return tuple(o.minimised(o.at(found)) for o in learned)
     if all(o.name in trial.values and raw.directions.get(o.name) == o.direction for o in learned):
         return tuple(o.minimised(trial.values[o.name]) for o in learned)
     if len(trial.values) == len(learned) == 1 and not raw.own:

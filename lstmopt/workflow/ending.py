@@ -63,9 +63,8 @@ class Ending:
         self._job, self._costs, self._engine = job, costs, engine
         self._observer, self._deadline = observer or Observer(), deadline or Deadline()
         self._say = self._observer.notice
-        split, config = job.split, job.config
         self._baselines = BackgroundFit(
-            job.registry, config.baselines, split.train, split.validation, job.series.season
+            job.registry, job.config.baselines, job.split.folds, job.series.season
         )
 
     def seconds(self, front: Sequence[TrialRecord]) -> float:
@@ -143,7 +142,8 @@ class Ending:
         outcome, deployed = finished.outcome, finished.deployed
         if not self._trains_on_all:
             return outcome
-        took = sum(epoch.seconds for epoch in deployed.curve[: deployed.best.number])
+        curve = deployed.curve
+        took = deployed.best_epoch * sum(e.seconds for e in curve) / curve[-1].number
         if self._all_rows_seconds(took) > self._deadline.left:
             self._say(
                 "no time was left to train the deployed network on all rows: lstmopt fit --all"
@@ -168,7 +168,7 @@ class Ending:
 
 
 def _checkpoint_of(trial: TrialRecord, job: Job) -> bytes | None:
-    return job.folder.read_checkpoint(trial.number, trial.epochs_trained)
+    return job.folder.last_checkpoint(trial.number)
 
 
 def save_model(job: Job, deployed: Refit) -> None:
@@ -190,7 +190,7 @@ def save_model(job: Job, deployed: Refit) -> None:
         ModelHistory(
             params=dict(deployed.candidate.params),
             seed=deployed.candidate.seed,
-            reports=deployed.best.number,
+            reports=deployed.best_epoch,
             until=until(job),
         ),
     ).save(job.folder.weights)

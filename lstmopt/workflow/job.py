@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 import pandas as pd
 import torch
 
-from lstmopt.config.options import Config
+from lstmopt.config.options import Config, SplitOptions
 from lstmopt.config.study_file import read_config, replace
 from lstmopt.data.read_series import read_series
 from lstmopt.data.series import Series
@@ -25,7 +26,7 @@ from lstmopt.data.windows import Shape
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.execution.local_engine import default_workers
-from lstmopt.forecasting.baselines import make_baseline, repeat, score_part
+from lstmopt.forecasting.baselines import make_baseline, repeat, score_folds
 from lstmopt.objectives import ForecastCost, ForecastCosts, Goals, make_goals
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.plugin.strategy import Named
@@ -46,6 +47,7 @@ from lstmopt.storage.trial_record import FORMAT
 from lstmopt.system.host import machine, versions
 from lstmopt.system.mmap_arrays import Scratch, store
 from lstmopt.system.study_lock import hold_study
+from lstmopt.training.folds import TrainingParts, mean_values
 from lstmopt.training.forecast_objectives import ForecastObjectives
 from lstmopt.training.memory_estimate import training_mb
 from lstmopt.training.own_units import OwnUnits
@@ -64,7 +66,7 @@ class Job:
     plan: Plan
     split: Split
     parts: Path
-    """The file from which workers read the training and the validation part, and objectives."""
+    """The file from which workers read `TrainingParts`."""
     device: str
     workers: int
     folder: RunFolder
@@ -93,7 +95,12 @@ class Job:
     @property
     def reports(self) -> int:
         """How many reports a trial gives that runs to its last epoch."""
-        return self.config.training.epochs * self.plan.reports_per_epoch
+        return trial_reports(self.config, self.plan.reports_per_epoch)
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs a trial takes at most, in shares where an epoch is reported so."""
+        return self.reports * self.plan.epochs_per_report
 
     @property
     def engine(self) -> str:
@@ -113,8 +120,8 @@ class Job:
     @cached_property
     def series_features(self) -> SeriesFeatures:
         """What the target is like in the training part."""
-        target = self.series.values[: self.split.ends[0], 0]
-        return series_features(target, self.series.season)
+        first, end = self.split.train.rows
+        return series_features(self.series.values[first:end, 0], self.series.season)
 
     def forecast_costs(self, costs: Mapping[Architecture, ForecastCost]) -> ForecastCosts:
         """Return what forecasts cost, as a search asks for it."""
@@ -144,7 +151,7 @@ class Job:
             "data file": self.series.fingerprint,
             "objectives": list(config.objectives),
             "space": msgspec.to_builtins(_plain_space(self.plan.space)),
-            "task or split": msgspec.to_builtins([config.task, config.split]),
+            "task or split": msgspec.to_builtins([config.task, _plain_split(config.split)]),
             "training": msgspec.to_builtins(config.training),
             "limits": msgspec.to_builtins(config.limits),
             "pruner": dict(config.pruner),
@@ -179,6 +186,8 @@ class Job:
                 step=series.step,
                 rows=len(series.times),
                 parts=self.split.ends,
+                folds=self.config.split.folds,
+                gap=self.config.split.gap,
                 times=(str(series.times[0]), str(series.times[-1])),
                 mase_season=units.season,
                 mase_scale=finite(units.naive_mae),
@@ -188,7 +197,11 @@ class Job:
             ),
             objectives=objective_entries(self.goals),
             architectures=tuple(map(ArchitectureEntry.of, costs.values())),
-            budget=Reports(reports=self.reports, reports_per_epoch=self.plan.reports_per_epoch),
+            budget=Reports(
+                reports=self.reports,
+                reports_per_epoch=self.plan.reports_per_epoch,
+                epochs_per_report=self.plan.epochs_per_report,
+            ),
             warnings=self.notices,
         )
 
@@ -204,7 +217,8 @@ def prepare(
     folder = RunFolder(Path(out))
     _refuse_another_study(folder, config.name)
     config = with_packages(config, registry, folder)
-    goals = make_goals([registry.objective(name) for name in config.objectives])
+    several_folds = config.split.folds > 1
+    goals = make_goals([registry.objective(n) for n in config.objectives], several_folds)
     space = parse_space(config.space)
     named = Named.of(config.sampler)
     sampler = registry.strategy("sampler", named.name)
@@ -214,7 +228,9 @@ def prepare(
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
     series = read_series(config.data.path if source is None else source, config.data)
     shape = Shape(config.task.window, config.task.horizon)
-    split = split_series(series, shape, (config.split.train, config.split.validation))
+    cut = config.split
+    fractions = cut.train, cut.validation
+    split = split_series(series, shape, fractions, cut.folds, cut.gap, cut.history)
     training = replace(
         config.training, targets_per_window=targets_per_window(split.train, config.training)
     )
@@ -235,7 +251,8 @@ def prepare(
         config.limits,
         config.tell_stopped,
         reports,
-        config.training.epochs * reports,
+        trial_reports(config, reports),
+        config.training.epochs if several_folds else 1,
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
@@ -244,10 +261,12 @@ def prepare(
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"
-    shared: tuple[Any, ...] = (measures,) if measures else ()
-    train, validation, *_ = store((split.train, split.validation, *shared), parts)
+    shared = store(TrainingParts(split.folds, measures), parts)
+    newest, *older = shared.folds
     series = store(series, scratch.path / "series")
-    split = Split(train, validation, split.scaling, split.ends, series)
+    split = replaced(
+        split, train=newest.train, validation=newest.validation, series=series, older=tuple(older)
+    )
     return Job(
         config, registry, plan, split, parts, device, workers, folder, scratch, executor=executor
     )
@@ -265,26 +284,44 @@ def _refuse_another_study(folder: RunFolder, name: str) -> None:
         )
 
 
-def forecast_objectives(split: Split, goals: Goals) -> ForecastObjectives | None:
-    """Return what workers need to measure the goals' forecast objectives; None without any."""
+def trial_reports(config: Config, reports_per_epoch: int) -> int:
+    """Return how many reports a trial gives: a fold's or, with one fold, an epoch's."""
+    folds = config.split.folds
+    return folds if folds > 1 else config.training.epochs * reports_per_epoch
+
+
+def forecast_objectives(split: Split, goals: Goals) -> tuple[ForecastObjectives, ...]:
+    """Return what workers need to measure the goals' forecast objectives, by fold; else nothing."""
     if not goals.forecast:
-        return None
-    return ForecastObjectives.of(goals.forecast, OwnUnits.of(split, split.ends[1]))
+        return ()
+    return tuple(
+        ForecastObjectives.of(goals.forecast, OwnUnits.of_fold(split.series, fold))
+        for fold in split.folds
+    )
 
 
 def naive_losses(
-    split: Split, goals: Goals, measures: ForecastObjectives | None = None
+    split: Split, goals: Goals, measures: Sequence[ForecastObjectives] = ()
 ) -> dict[str, float]:
     """Return what repeating the last value scores on the validation part, by learned objective.
 
     Turned so that lower is better; infinite where it is no number, for anything is as good then.
+    With several folds the worst mean over the newest ones, so that at no report more is asked for.
     """
-    part, forecasts = split.validation, repeat(split.validation)
-    scores = score_part(repeat, part)
-    values = measures.measure(forecasts, part.origins()).values if measures else {}
-    epoch = Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0, dict(values))
-    losses = {o.name: o.minimised(o.at(epoch)) for o in goals.learned}
-    return {name: math.inf if math.isnan(loss) else loss for name, loss in losses.items()}
+    measured = [
+        measure.measure(repeat(fold.validation), fold.validation.origins()).values
+        for measure, fold in zip(measures, split.folds, strict=False)
+    ]
+    epochs = []
+    for n in range(1, len(split.folds) + 1):
+        scores = score_folds([repeat] * n, split.folds[:n])
+        values = mean_values(measured[:n])
+        epochs.append(Epoch(0, scores.mse, scores.mse, scores.mae, scores.r2, 0.0, values))
+    losses = {o.name: [o.minimised(o.at(e)) for e in epochs] for o in goals.learned}
+    return {
+        name: math.inf if any(map(math.isnan, found)) else max(found)
+        for name, found in losses.items()
+    }
 
 
 def choose_device(name: str, engine: str = "", executor: Executor | None = None) -> str:
@@ -303,13 +340,24 @@ def choose_device(name: str, engine: str = "", executor: Executor | None = None)
     return name
 
 
+def _plain_split(split: SplitOptions) -> dict[str, Any]:
+    """Return the split's options; those that came later are left out where they change nothing."""
+    plain: dict[str, Any] = msgspec.to_builtins(split)
+    if split.folds == 1:
+        del plain["folds"], plain["history"]
+    if not split.gap:
+        del plain["gap"]
+    return plain
+
+
 def _plain_space(space: Space) -> dict[str, list[Any]]:
     return {name: [repr(parameter)] for name, parameter in space.parameters.items()}
 
 
 def _check_training_windows(split: Split, config: Config) -> None:
     wanted = targets_per_window(split.train, config.training)
-    if not len(split.train.origins(config.task.window + wanted - 1)) >= wanted:
+    context = config.task.window + wanted - 1
+    if not all(len(fold.train.origins(context)) >= wanted for fold in split.folds):
         raise LstmoptError(
             f"the training part needs windows of {config.task.window} + {wanted - 1} rows without "
             f"a long gap, found fewer than {wanted}: lower training.targets_per_window"

@@ -17,7 +17,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.objectives import ForecastCosts, Goals, normalise
 from lstmopt.pareto import front_mask, hypervolume
 from lstmopt.pruning.pruners import Closing, Promoter, Pruner, decisions
-from lstmopt.pruning.trial_curves import Trials, TrialView
+from lstmopt.pruning.trial_curves import TrialView
 from lstmopt.results.document import (
     SCHEMA,
     Audit,
@@ -143,7 +143,7 @@ def summarise(
     on_front = front_mask([*trained, *values])[len(trained) :]
     reach_it = [number for number, kept in zip(ends, on_front, strict=True) if kept]
     lost = [number for number in reach_it if number not in members]
-    saved = sum(job.reports - record.epochs_trained for record in stopped)
+    saved = sum(job.most_epochs - record.epochs_trained for record in stopped)
     return Audit(
         stopped=len(stopped),
         sampled=len(audited),
@@ -236,7 +236,7 @@ class _Replay:
 
     def __init__(self, goals: Goals, pruner: Pruner) -> None:
         self.goals, self.pruner = goals, pruner
-        self.trials = Trials([o.name for o in goals.static], [o.name for o in goals.learned])
+        self.trials = goals.no_trials()
         self.curves: dict[int, dict[int, Epoch]] = {}
         self.decided: dict[int, int] = {}
         self.paused: set[int] = set()

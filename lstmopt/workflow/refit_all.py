@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from lstmopt.config.study_file import replace as with_options
+from lstmopt.data.windows import Fold
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.execution.open_engine import open_engine
 from lstmopt.forecasting.forecaster import Forecaster
@@ -20,6 +21,7 @@ from lstmopt.results.document import AllRowsEntry, epochs_of
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
 from lstmopt.system.mmap_arrays import store
+from lstmopt.training.folds import TrainingParts
 from lstmopt.workflow.job import Job
 
 
@@ -35,7 +37,8 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
     history = history_of(model)
     part, scaling = job.split.all_rows()
     last = replace(part, rows=(job.split.ends[1], part.rows[1]))  # what trains is scored
-    store((part, last), parts := job.scratch.path / "all_rows")
+    parts = job.scratch.path / "all_rows"
+    store(TrainingParts((Fold(part, last),)), parts)
     weights = _train(job, history, parts, observer)
     history = msgspec.structs.replace(history, until=until(job), updates=())
     replace(model, weights=weights, scaling=scaling, history=history).save(job.folder.weights)

@@ -19,7 +19,6 @@ from lstmopt.search.search_plan import refit_seed, training_seed
 from lstmopt.search_space import Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
-from lstmopt.training.trainer import Progress
 from lstmopt.workflow.forecast_errors import deviation
 
 SHARE = 0.25
@@ -28,15 +27,22 @@ SHARE = 0.25
 
 @dataclass(frozen=True)
 class Refit:
-    """One candidate trained anew with one seed, or as its search trained it."""
+    """One candidate trained anew with one seed, or as its search trained it.
+
+    ``validation_loss`` is that of the weights, which are of report ``best_epoch``: with several
+    folds the newest's alone.
+    """
 
     candidate: Candidate
     weights: dict[str, torch.Tensor]
     curve: tuple[Epoch, ...]
+    validation_loss: float
+    best_epoch: int
 
-    @property
-    def best(self) -> Epoch:
-        return min(self.curve, key=lambda epoch: epoch.val_loss)
+    @classmethod
+    def of(cls, candidate: Candidate, checkpoint: bytes, curve: tuple[Epoch, ...]) -> Refit:
+        saved = read_checkpoint(checkpoint)
+        return cls(candidate, saved["best_weights"], curve, saved["best_loss"], saved["best_epoch"])
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Finalist:
     @property
     def best(self) -> Refit:
         """The refit that is best on validation."""
-        return min(self.refits, key=lambda refit: refit.best.val_loss)
+        return min(self.refits, key=lambda refit: refit.validation_loss)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ def _seconds(front: Sequence[TrialRecord], reports: int) -> list[float]:
     for trial in front:
         seen = max(1, len(trial.curve))
         whole = seen if trial.state == "complete" else max(seen, usual)
-        predicted.append(trial.seconds / (trial.epochs_trained or seen) * whole)
+        each = statistics.fmean(epoch.seconds for epoch in trial.curve) if trial.curve else 0.0
+        predicted.append(each * whole)
     return predicted
 
 
@@ -130,7 +137,8 @@ def refit_all(
             reasons.append(progress.failure)
         elif not progress.out_of_time:
             trial = next(t for t in front if t.number == number)
-            found[number][repeat] = _as_refit(plan.candidate(trial, repeat), progress)
+            candidate = plan.candidate(trial, repeat)
+            found[number][repeat] = Refit.of(candidate, progress.checkpoint, progress.epochs)
     finalists = [
         _finalist(trial, [refits[n] for n in sorted(refits)], costs)
         for trial in front
@@ -143,11 +151,6 @@ def refit_all(
             "again, or begin a new run whose [space] has a narrower learning rate"
         )
     return finalists
-
-
-def _as_refit(candidate: Candidate, progress: Progress) -> Refit:
-    weights = read_checkpoint(progress.checkpoint)["best_weights"]
-    return Refit(candidate, weights, progress.epochs)
 
 
 def _order(
@@ -219,6 +222,6 @@ def as_searched(
                 f"{trial.number} failed ({progress.failure}): mend that and run again"
             )
         checkpoint = progress.checkpoint
-    refit = Refit(candidate, read_checkpoint(checkpoint)["best_weights"], trial.curve)
+    refit = Refit.of(candidate, checkpoint, trial.curve)
     values = costs.goals.values(costs.static(trial.params), trial.curve)
     return Finalist(trial, (refit,), values, dict.fromkeys(costs.goals.names, 0.0), 0)

@@ -297,7 +297,7 @@ def _learn(job: Job, costs: ForecastCosts, observer: Observer) -> Provenance:
 def start_engine(
     job: Job, observer: Observer | None = None, stop: StopRequest | None = None
 ) -> Iterator[Engine]:
-    """Start the workers; they are given the training and validation parts and nothing else.
+    """Start the workers; they are given the parts trained and validated on and nothing else.
 
     Args:
         job: A job that was prepared.

@@ -250,3 +250,16 @@ def test_figures_import_no_plotly_before_they_are_drawn():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "[]", answer.stderr
+
+
+def test_folds_are_drawn_by_their_number_and_a_trial_lies_at_its_mean_over_them(made):
+    def as_folds(document):
+        document["study"]["folds"] = 6
+        for trial in document["trials"]:
+            for number, report in enumerate(trial["curve"]):
+                report["number"] = 3 * number + 1 + trial["number"] % 2
+
+    run = rewritten(made, as_folds)
+    assert {x for line in run.figures.curves().data for x in line.x} <= set(range(1, 7))
+    for number, (_, loss) in points(run.figures.front(), "stopped").items():
+        assert loss == run.curves.loc[number, "val_loss"].iloc[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -407,3 +408,13 @@ def test_a_loss_that_is_not_finite_is_counted():
 def test_a_wrong_new_name_is_one_sentence(finished_run, rename, words):
     with pytest.raises(LstmoptError, match=words):
         read_past([str(finished_run)], finished_run / "x", frame_of(rename=rename))
+
+
+@pytest.mark.parametrize(("folds", "loss"), [(1, 0.2), (3, 0.4)])
+def test_of_a_study_with_folds_the_mean_over_all_of_them_is_learnt(folds, loss):
+    curve = tuple(Epoch(n, v, v, v, 1 - v, 1.0) for n, v in enumerate([0.5, 0.2, 0.4], 1))
+    trial = RawTrial(0, FULL, {"val_loss": loss, "latency_ms": 9.0}, curve)
+    work = {"task or split": [{"window": 24}, {"train": 0.7} | ({"folds": 3} if folds > 1 else {})]}
+    earlier = replace(raw(work=work), trials=(trial,))
+    study, _ = put_into(frame_of(), earlier)
+    assert [past.losses for past in study.trials] == [(loss,)]

@@ -103,6 +103,22 @@ def test_every_decision_is_made_again_from_the_record(tmp_path_factory, pruner):
     assert [r.where for r in replayed if not r.same] == []
 
 
+def test_decisions_over_folds_are_made_again_and_stopped_trials_see_all_folds(tmp_path_factory):
+    config, folder, document = make_run(
+        tmp_path_factory,
+        pruner={"name": "plausible_halving"},
+        split={"folds": 3},
+        training={"epochs": 2},
+        budget={"trials": 8},
+        baselines=["repeat"],
+    )
+    audit = audit_run(config, folder, sample=2)
+    assert audit.decisions_replayed > 0
+    assert audit.decisions_different == ()
+    assert all(entry.repeated and entry.reports == 3 for entry in audit.trials)
+    assert 0 < audit.epochs_saved == document["budget"]["epochs_saved"]
+
+
 @pytest.mark.parametrize("after", [3, 9, 17])
 def test_the_decisions_of_an_interrupted_run_are_made_again_too(tmp_path, after):
     wave().to_csv(tmp_path / "wave.csv", index=False)

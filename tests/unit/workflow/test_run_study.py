@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import statistics
 import subprocess
 import sys
 
@@ -14,11 +15,14 @@ import pytest
 import torch
 
 from lstmopt import Forecaster, run
+from lstmopt.config.options import SplitOptions
+from lstmopt.config.study_file import replace
 from lstmopt.data.split import Split
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.baselines import fit_baselines, repeat, score_part
 from lstmopt.pareto import front_mask
 from lstmopt.workflow.finalists import choose
-from lstmopt.workflow.job import prepare
+from lstmopt.workflow.job import naive_losses, prepare
 from lstmopt.workflow.run_study import refit_trial
 from support.parts import wave
 from support.studies import SPACE, config_of
@@ -355,3 +359,80 @@ def test_a_baseline_that_cannot_be_made_is_refused_before_the_search(
     with pytest.raises(LstmoptError, match=words):
         prepare(config_of(csv, baselines=[baseline]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def with_folds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folds")
+    wave().to_csv(folder / "wave.csv", index=False)
+    config = config_of(
+        folder / "wave.csv",
+        split={"train": 0.7, "validation": 0.1, "folds": 3, "gap": 2},
+        baselines=["ridge"],
+        finalists={"seeds": 1},
+    )
+    return config, folder, run(config, folder / "run")
+
+
+def test_a_study_of_folds_chooses_by_means_over_them(with_folds):
+    _, _, document = with_folds
+    complete = [t for t in document["trials"] if t["state"] == "complete"]
+    assert all(len(t["curve"]) == 3 for t in complete)
+    assert all(t["values"]["val_loss"] == t["curve"][-1]["val_loss"] for t in complete)
+    assert (document["study"]["folds"], document["study"]["gap"]) == (3, 2)
+    trained = [t["curve"][-1]["number"] if t["curve"] else 0 for t in document["trials"]]
+    assert document["budget"]["epochs_trained"] == sum(trained)
+    stopped = sum(t["by_pruner"] for t in document["trials"])
+    assert document["budget"]["epochs_saved"] <= stopped * 3 * 3
+    assert document["chosen"]["validation"]["val_loss"] > 0
+
+
+def test_the_network_deployed_is_the_newest_folds(with_folds):
+    config, folder, _ = with_folds
+    job = prepare(config, folder / "again")
+    assert Forecaster.load(folder / "run").scaling.target_mean == job.split.scaling.target_mean
+    assert job.split.train.rows == (0, 278)
+    assert job.split.validation.rows == (280, 320)
+
+
+def test_a_baseline_is_judged_by_its_mean_over_the_folds(with_folds):
+    config, folder, document = with_folds
+    job = prepare(config, folder / "again")
+    (fitted,) = fit_baselines(
+        job.registry,
+        ["ridge"],
+        job.split.train,
+        job.split.validation,
+        job.series.season,
+        job.split.older,
+    )
+    assert document["bar"]["ridge"]["validation_mse"] == fitted.validation.mse
+    alone = [
+        fit_baselines(job.registry, ["ridge"], f.train, f.validation, job.series.season)[0]
+        for f in job.split.folds
+    ]
+    scaled = [b.validation.mse * f.unit**2 for b, f in zip(alone, job.split.folds, strict=True)]
+    assert fitted.validation.mse == statistics.fmean(scaled)
+
+
+def test_the_naive_loss_is_the_highest_mean_that_a_report_is_compared_with(with_folds):
+    config, folder, _ = with_folds
+    job = prepare(config, folder / "again")
+    scaled = [score_part(repeat, f.validation).mse * f.unit**2 for f in job.split.folds]
+    means = [statistics.fmean(scaled[:n]) for n in (1, 2, 3)]
+    assert naive_losses(job.split, job.goals)["val_loss"] == max(means)
+
+
+def test_a_run_goes_on_with_its_folds_only(with_folds):
+    config, folder, document = with_folds
+    again = run(config, folder / "run")
+    assert again["trials"] == document["trials"]
+    for split in ({"folds": 2, "gap": 2}, {"folds": 3}, {}):
+        other = replace(config, split=SplitOptions(train=0.7, validation=0.1, **split))
+        with pytest.raises(LstmoptError, match="task or split"):
+            run(other, folder / "run")
+
+
+def test_one_fold_is_the_study_that_it_always_was(csv):
+    plain = prepare(config_of(csv), csv.parent / "run").identity()["task or split"]
+    assert plain == [{"window": 12, "horizon": 2}, {"train": 0.7, "validation": 0.15}]
