@@ -47,6 +47,7 @@ class RealTask:
         past: Sequence[Path] = (),
         plugins: Sequence[Path] = (),
     ) -> None:
+        studies.check_one_fold(config)
         self._config = replace(config, device=device, plugins=tuple(map(str, plugins)))
         self._seconds, self._past = seconds, tuple(past)
         self.name, self.epochs = f"{config.name} ({device})", config.training.epochs

@@ -17,6 +17,7 @@ from lstmopt.workflow.job import prepare
 from lstmopt.workflow.run_study import open_search, start_engine
 from lstmopt.workflow.shortfall import no_front
 
+from .studies import check_one_fold
 from .tables import StaticRule, Table
 
 _ARCHITECTURE = ("hidden_size", "num_layers")
@@ -28,6 +29,7 @@ def record(config: Config, folder: Path, observer: Observer) -> Table:
     The study lives in ``folder`` like any run: what was interrupted goes on. Its strategies and
     patience are set here, since a curve that ends early says nothing of what came after.
     """
+    check_one_fold(config)
     training = replace(config.training, patience=config.training.epochs)
     config = replace(
         config,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lstmopt.config.options import Config
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.execution.engine import Engine
@@ -112,6 +113,15 @@ def make_plan(
         epochs=epochs if bounded else None,
         tell_stopped=contender.tell,
     )
+
+
+def check_one_fold(config: Config) -> None:
+    """Refuse a study of several folds: strategies are compared at equal epochs of one training."""
+    if config.split.folds > 1:
+        raise LstmoptError(
+            f"a benchmark's study reports an epoch at a time, found split.folds = "
+            f"{config.split.folds}: leave it out"
+        )
 
 
 GRID_POINTS = 3
