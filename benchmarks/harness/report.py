@@ -14,7 +14,7 @@ import pandas as pd
 import plotly
 import plotly.graph_objects as go
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lstmopt.errors import LstmoptError
 from lstmopt.system.atomic_write import write_whole
@@ -282,8 +282,14 @@ def print_summary(summary: dict[str, Any], folder: Path) -> None:
 
 
 def _front_table(strategies: Sequence[dict[str, Any]], front: Front, words: str) -> Table:
-    columns = ("strategy", *FRONT_COLUMNS.values(), *COLUMNS.values())
-    table = Table(*columns, title=f"by {words}", title_justify="left")
+    name = Column("strategy", overflow="fold")  # what tells two apart is often at the end
+    table = Table(
+        name,
+        *FRONT_COLUMNS.values(),
+        *COLUMNS.values(),
+        title=f"by {words}",
+        title_justify="left",
+    )
     for row in sorted(strategies, key=lambda row: row[front]["mean_rank"] or float("inf")):
         cells = [row[front][key] for key in FRONT_COLUMNS] + [row[key] for key in COLUMNS]
         table.add_row(row["strategy"], *map(_cell, cells))
