@@ -7,14 +7,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from lstmopt import run
 from lstmopt.cli.main import cli
 from support.parts import wave
+from support.studies import config_of
 
 ROWS = wave(600)
-FAST = (
-    *("--trials", "1", "--epochs", "2", "--pruner", "none", "--workers", "1", "--no-report"),
-    *("--warm-start-strategy", "none", "--window", "12", "--target", "load", "--seed", "1"),
-)
 
 
 def call(*arguments: object):
@@ -27,7 +25,10 @@ def call(*arguments: object):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("update")
     ROWS[:400].to_csv(folder / "wave.csv", index=False)
-    call("run", folder / "wave.csv", "--out", folder / "run", "--refit", "train", *FAST)
+    finalists = {"seeds": 1, "refit": "train"}
+    budget, baselines = {"trials": 1}, ["repeat"]
+    config = config_of(folder / "wave.csv", budget=budget, baselines=baselines, finalists=finalists)
+    run(config, folder / "run")
     return folder
 
 
