@@ -153,4 +153,5 @@ def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: i
         seen.observed,
         shape,
         rows,
+        float(scaling.scale(np.zeros(1), 0)[0]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ class Part:
     ``inputs`` [rows, features] float32; row t holds the past columns at t, the calendar at t + 1
     and the known columns at t + 1 … t + horizon. A row with a gap has ``usable`` False.
     ``targets`` [rows] are z-scores; ``scored`` marks those really observed. ``rows`` are the rows
-    (first, end) in which every target of a window must lie.
+    (first, end) in which every target of a window must lie. ``zero`` is the z-score of a target
+    that is 0 in its own units. ``chosen`` [windows] are the only origins to look at, see `at`; None
+    for all.
     """
 
     inputs: NDArray[np.float32]
@@ -35,6 +37,8 @@ class Part:
     scored: NDArray[np.bool_]
     shape: Shape
     rows: Rows
+    zero: float = 0.0
+    chosen: NDArray[np.int64] | None = None
 
     def origins(self, context: int | None = None) -> NDArray[np.int64]:
         """Return the last input row of every window whose targets lie in ``rows``, ascending.
@@ -42,6 +46,8 @@ class Part:
         ``context`` is how many input rows the window needs, ``window`` unless given.
         """
         context = context or self.shape.window
+        if self.chosen is not None and context <= self.shape.window:
+            return self.chosen
         horizon = self.shape.horizon
         first, end = self.rows
         origins = np.arange(max(first - 1, context - 1), end - horizon)
@@ -51,7 +57,11 @@ class Part:
         if not self.scored.all():
             observed = np.concatenate([[0], np.cumsum(self.scored)])
             origins = origins[observed[origins + 1 + horizon] > observed[origins + 1]]
-        return origins
+        return origins if self.chosen is None else np.intersect1d(origins, self.chosen)
+
+    def at(self, origins: NDArray[np.int64]) -> Part:
+        """Return the part with some of its origins, ascending; it shares this one's memory."""
+        return replace(self, chosen=origins)
 
     def earlier(self, rows: Rows) -> Part:
         """Return the part whose targets lie in earlier ``rows``; it shares this one's memory."""
@@ -63,6 +73,7 @@ class Part:
             self.scored[:end],
             self.shape,
             rows,
+            self.zero,
         )
 
     def gather_inputs(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:

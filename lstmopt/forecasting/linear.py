@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.baselines import Forecast, best_on, window_lengths
+from lstmopt.forecasting.baselines import best_on, window_lengths
+from lstmopt.forecasting.judging import Forecast
 
 _CHUNK = 4_096
 """Windows that are looked at in one go."""
@@ -72,9 +73,11 @@ class LinearForecast:
 
 def _whole(part: Part, origins: NDArray[np.int64], window: int) -> NDArray[np.bool_]:
     """Say of each origin whether all rows of a window before it are usable."""
-    broken = np.concatenate([[0], np.cumsum(~part.usable)])
     starts = np.maximum(origins + 1 - window, 0)
-    whole: NDArray[np.bool_] = (origins + 1 >= window) & (broken[origins + 1] == broken[starts])
+    first = int(starts.min(initial=len(part.usable)))
+    broken = np.concatenate([[0], np.cumsum(~part.usable[first : int(origins.max(initial=0)) + 1])])
+    unbroken = broken[origins + 1 - first] == broken[starts - first]
+    whole: NDArray[np.bool_] = (origins + 1 >= window) & unbroken
     return whole
 
 
