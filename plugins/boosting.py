@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.baselines import Forecast, best_on
+from lstmopt.forecasting.baselines import best_on
+from lstmopt.forecasting.judging import Forecast
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import ThreadpoolController
 
 _TREES = (50, 100, 200)
 """How many trees validation may choose."""
@@ -59,7 +62,9 @@ class Boosting:
             learning_rate=self.learning_rate,
             early_stopping=False,
             random_state=0,
-        ).fit(seen.features(train, origins[windows], leads), differences)
+        )
+        with _threads().limit(limits=1):
+            model.fit(seen.features(train, origins[windows], leads), differences)
         return best_on(validation, [_Trees(model, count, seen) for count in _TREES])
 
 
@@ -99,7 +104,8 @@ class _Trees:
         origins, horizon = part.origins(), part.shape.horizon
         each = np.repeat(origins, horizon)
         features = self.seen.features(part, each, np.tile(np.arange(horizon), len(origins)))
-        found = self._predict(features).reshape(len(origins), horizon)
+        with _threads().limit(limits=1):
+            found = self._predict(features).reshape(len(origins), horizon)
         return (found + part.targets[origins][:, None]).astype(np.float32)
 
     def _predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -108,6 +114,19 @@ class _Trees:
             next(stages)
         answer: NDArray[np.float64] = next(stages)
         return answer
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Return what bounds scikit-learn's threads.
+
+    One of them waits for another at every node and tree, which takes 40 times as long on cores that
+    train networks.
+    """
+    import sklearn.ensemble  # noqa: F401 - its threads are found once it is loaded
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def make(*, lags: int = 48, most_samples: int = 50_000, learning_rate: float = 0.08) -> Boosting:
