@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.baselines import Forecast, repeat
+from lstmopt.forecasting.baselines import repeat
+from lstmopt.forecasting.judging import Forecast
 
 
 class Repeat:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.baselines import Forecast, best_on, repeat
+from lstmopt.forecasting.baselines import best_on, repeat
+from lstmopt.forecasting.judging import Forecast
 
 
 class SeasonalNaive:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -13,18 +14,15 @@ from numpy.typing import NDArray
 
 from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.forecast_table import last_origins
+from lstmopt.forecasting.judging import MOST_SECONDS, Forecast, Judged, judge
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
 from lstmopt.plugin.registry import Registry
 from lstmopt.plugin.strategy import Named, described
 from lstmopt.training.metrics import Scores, score
 
-Forecast = Callable[[Part], NDArray[np.float32]]
-"""Maps a part to forecasts [windows, horizon] of its scaled target, at ``part.origins()``."""
-
 _TIMINGS = 20
-_ROWS_TO_TIME = 5_000
-"""The latest rows of a part, from which one forecast is timed."""
 
 
 class Baseline(Protocol):
@@ -47,13 +45,14 @@ class Baseline(Protocol):
 class FittedBaseline:
     """A baseline ready to forecast.
 
-    ``validation`` are its scores there, ``latency_ms`` what one forecast takes. All three are None
-    for a baseline that the series cannot have. ``scoring_seconds`` is what forecasting the whole
-    validation part took.
+    ``judged`` is what it came to on the newest fold's validation part, ``validation`` are its
+    scores over all folds, ``latency_ms`` what one forecast takes. All four are None for a baseline
+    that the series cannot have. ``scoring_seconds`` is what judging it took.
     """
 
     name: str
     forecast: Forecast | None
+    judged: Judged | None = None
     validation: Scores | None = None
     latency_ms: float | None = None
     scoring_seconds: float = 0.0
@@ -67,7 +66,7 @@ def fit_baselines(
     seasons: Sequence[int],
     older: Sequence[Fold] = (),
 ) -> list[FittedBaseline]:
-    """Fit baselines by name, ``NAME`` or ``NAME:KEY=VALUE,…``; all that there are for None.
+    """Fit baselines by name, ``NAME`` or ``NAME:KEY=VALUE,…``; for None see `default_names`.
 
     Their scores on validation are means over ``train`` and ``validation`` and the ``older`` folds,
     on each of which they are fitted anew, as far as it can have them. Raises LstmoptError for a
@@ -84,8 +83,14 @@ def fit_baselines(
 
 
 def baseline_names(registry: Registry, names: Iterable[str] | None) -> list[str]:
-    """Return what a study's baselines are called: all that there are for None."""
-    return registry.names("baseline") if names is None else list(names)
+    """Return what a study's baselines are called: for None, see `default_names`."""
+    return default_names(registry) if names is None else list(names)
+
+
+def default_names(registry: Registry) -> list[str]:
+    """Name the baselines of a study that names none: those whose packages are installed."""
+    needs = {n: registry.strategy("baseline", n).needs for n in registry.names("baseline")}
+    return [name for name, package in needs.items() if not package or find_spec(package)]
 
 
 def make_baseline(registry: Registry, text: str) -> Baseline:
@@ -124,9 +129,12 @@ def fit_baseline(
             return FittedBaseline(named.name, None)
     with PluginErrors(who):
         start = time.perf_counter()
-        scores = score_folds(*zip(*fitted, strict=True))
+        kept = len(last_origins(folds[0].validation, "validation"))
+        most = MOST_SECONDS["validation"]
+        judged = [judge(f, fold.validation, most, kept, seasons) for f, fold in fitted]
+        scores = mean_scores([found.scores for found in judged], [fold for _, fold in fitted])
         took = time.perf_counter() - start
-        return FittedBaseline(named.name, fitted[0][0], scores, scoring_seconds=took)
+        return FittedBaseline(named.name, fitted[0][0], judged[0], scores, scoring_seconds=took)
 
 
 @dataclass(frozen=True)
@@ -148,17 +156,7 @@ class _Checked:
 
 def time_forecast(forecast: Forecast, part: Part) -> float:
     """Return what one forecast from a part's last window takes, in milliseconds (the median)."""
-    origin = int(part.origins()[-1])
-    first = max(0, origin + 1 - _ROWS_TO_TIME)
-    end = origin + 1 + part.shape.horizon
-    one = replace(
-        part,
-        inputs=part.inputs[first:end],
-        usable=part.usable[first:end],
-        targets=part.targets[first:end],
-        scored=part.scored[first:end],
-        rows=(origin + 1 - first, end - first),
-    )
+    one = part.at(part.origins()[-1:])
     taken = []
     for _ in range(_TIMINGS):
         start = time.perf_counter()
@@ -176,6 +174,11 @@ def score_part(forecast: Forecast, part: Part) -> Scores:
 def score_folds(forecasts: Sequence[Forecast], folds: Sequence[Fold]) -> Scores:
     """Score a forecast of each fold on its validation part; means, in the newest fold's units."""
     scores = [score_part(f, fold.validation) for f, fold in zip(forecasts, folds, strict=True)]
+    return mean_scores(scores, folds)
+
+
+def mean_scores(scores: Sequence[Scores], folds: Sequence[Fold]) -> Scores:
+    """Return the means of scores on folds, in the newest fold's units."""
     return Scores(
         statistics.fmean(s.mse * fold.unit**2 for s, fold in zip(scores, folds, strict=True)),
         statistics.fmean(s.mae * fold.unit for s, fold in zip(scores, folds, strict=True)),

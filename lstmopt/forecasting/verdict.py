@@ -93,3 +93,12 @@ def _standard_error(values: NDArray[np.float64], lags: int) -> float:
         weight = 1 - lag / (lags + 1)
         variance += 2 * weight * float(centred[lag:] @ centred[:-lag]) / count
     return math.sqrt(max(variance, np.finfo(float).tiny) / count)
+
+
+def window_errors(
+    forecasts: NDArray[np.float32], targets: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the mean squared error of each window [windows] over its observed leads."""
+    squares = np.where(mask, (forecasts.astype(np.float64) - targets) ** 2, 0.0)
+    errors: NDArray[np.float64] = squares.sum(axis=1) / mask.sum(axis=1)
+    return errors

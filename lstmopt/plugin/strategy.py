@@ -51,6 +51,8 @@ class Strategy:
             cost grows with them; None for all.
         stopped_per_finished: How many stopped trials without values a sampler is shown at most for
             each that has them; None for all.
+        needs: A module of an optional package that it imports; where that is not installed, a study
+            that names no baselines does without this one.
         package: Who brought it, the distribution's name or a file's path; the registry fills it in.
     """
 
@@ -66,6 +68,7 @@ class Strategy:
     tell_stopped: TellStopped = "last"
     sees: int | None = None
     stopped_per_finished: int | None = None
+    needs: str = ""
     package: str = field(default="", compare=False)
 
 

@@ -18,12 +18,13 @@ from lstmopt.report.measures import default_axes, measures
 from lstmopt.report.terminal import (
     METRIC_LABELS,
     audit_lines,
+    baseline_label,
     seeds_of,
     test_errors,
     trained_words,
     verdict_line,
 )
-from lstmopt.results.document import StudyFacts, StudyResults
+from lstmopt.results.document import StudyFacts, StudyResults, baseline_values
 from lstmopt.results.run import RunData
 from lstmopt.results.selection import why
 from lstmopt.search_space import Architecture, describe_params
@@ -70,6 +71,7 @@ def words_of(run: RunData) -> dict[str, Any]:
         "objectives": run.goals.names,
         "refitted": _refitted_names(run),
         "front": _front_table(results),
+        "bar": baseline_values(results),
         "importance_notes": _importance_notes(run),
         "pruning": _pruning(run),
         "audit": _audit(run),
@@ -125,7 +127,11 @@ def _refitted_names(run: RunData) -> list[str]:
 
 def _test_rows(results: StudyResults) -> list[dict[str, Any]]:
     return [
-        {"name": name, "scores": scores, "cells": scores and [scores.metric(m) for m in METRICS]}
+        {
+            "name": baseline_label(results, name),
+            "scores": scores,
+            "cells": scores and [scores.metric(m) for m in METRICS],
+        }
         for name, scores in test_errors(results).items()
     ]
 

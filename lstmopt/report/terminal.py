@@ -23,6 +23,7 @@ from lstmopt.results.document import (
     StudyResults,
     TrialEntry,
     VerdictEntry,
+    baseline_values,
     epochs_of,
 )
 from lstmopt.search_space import describe_params
@@ -88,6 +89,8 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
     cost = results.bar[verdict.baseline].latency_ms or 0.0
     costs = f"{chosen.latency_ms:.2g} ms a forecast against {cost:.2g} ms"
     among = f"{verdict.baseline}, the best of {len(results.bar)} baselines on validation"
+    if sample := results.bar[verdict.baseline].test_sample:
+        among += f", on {sample}"
     if verdict.says == "no difference":
         cheaper = verdict.baseline if cost <= chosen.latency_ms else f"trial {chosen.trial}"
         return (
@@ -128,7 +131,7 @@ def print_front(
         values = (f"{trial.values[name]:.4g}" for name in names)
         words = trained_words(trial, results)
         table.add_row(mark, *values, words, _text(describe_params(trial.params)))
-    if bar := _bar_values(results):
+    if bar := baseline_values(results):
         table.add_section()
         for name, measured in bar.items():
             cells = (f"{measured[n]:.4g}" if n in measured else "–" for n in names)
@@ -145,15 +148,6 @@ def trained_words(trial: TrialEntry, results: StudyResults) -> str:
     return f"{done:.3g} of {whole:.6g} epochs"
 
 
-def _bar_values(results: StudyResults) -> dict[str, dict[str, float]]:
-    """Return what is known of each baseline of what trials are measured by."""
-    return {
-        name: {"val_loss": entry.validation_mse, "latency_ms": entry.latency_ms}
-        for name, entry in results.bar.items()
-        if entry.validation_mse is not None and entry.latency_ms is not None
-    }
-
-
 def front_plot(results: StudyResults, console: Console, picked: int | None = None) -> str:
     """Draw what was trained by a learned objective and another, in characters.
 
@@ -168,7 +162,7 @@ def front_plot(results: StudyResults, console: Console, picked: int | None = Non
     drawn = {goals.learned[0].name, others[0].name}
     groups: dict[str, Sequence[Mapping[str, Any]]] = {
         "·": trained,
-        "×": [row for row in _bar_values(results).values() if drawn <= set(row)],
+        "×": [row for row in baseline_values(results).values() if drawn <= set(row)],
         "○": [trial.values for trial in front],
         "●": [trial.values for trial in front if trial.number == picked],
     }
@@ -282,6 +276,12 @@ _PRINTED = ("mae", "rmse", "mase", "smape", "r2")
 """What a terminal has room for; the record and the report have all."""
 
 
+def baseline_label(results: StudyResults, name: str) -> str:
+    """Return what stands before test errors: a name, and on which origins where not on all."""
+    sample = results.bar[name].test_sample if name in results.bar else None
+    return f"{name} (on {sample})" if sample else name
+
+
 def print_test(results: StudyResults, console: Console) -> None:
     """Print the chosen model's test errors beside the baselines', over all leads."""
     if results.chosen is None:
@@ -295,8 +295,9 @@ def print_test(results: StudyResults, console: Console) -> None:
             table.add_row(name, *["not for this series"] * len(columns))
             continue
         latency = results.bar[name].latency_ms if name in results.bar else results.chosen.latency_ms
+        label = _text(baseline_label(results, name))
         cells = (_cell(test.metric(metric)) for metric in _PRINTED)
-        table.add_row(name, *cells, f"{latency or 0:.2g}")
+        table.add_row(label, *cells, f"{latency or 0:.2g}")
     console.print(table)
 
 

@@ -310,11 +310,39 @@ class ChosenEntry(Plain, frozen=True, kw_only=True):
     pick: str = ""
 
 
+class SampleEntry(Plain, frozen=True, kw_only=True):
+    """An even sample of a part's origins, where forecasting from all ``of`` them took too long."""
+
+    origins: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.origins:,} of {self.of:,} origins"
+
+
 class BaselineEntry(Plain, frozen=True, kw_only=True):
-    """A baseline on the validation part: its scaled error, and what one forecast takes."""
+    """A baseline on the validation part: its scaled errors, and what one forecast takes.
+
+    ``validation_sample`` and ``test_sample`` are None where it forecast from every origin.
+    """
 
     validation_mse: float | None
     latency_ms: float | None
+    validation_mae: float | None = None
+    validation_r2: float | None = None
+    validation_sample: SampleEntry | None = None
+    test_sample: SampleEntry | None = None
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What is known of it by the names of objectives; empty where a series cannot have it."""
+        known = {
+            "val_loss": self.validation_mse,
+            "latency_ms": self.latency_ms,
+            "val_mae": self.validation_mae,
+            "val_r2": self.validation_r2,
+        }
+        return {name: value for name, value in known.items() if value is not None}
 
 
 class VerdictEntry(Plain, frozen=True, kw_only=True):
@@ -384,15 +412,18 @@ class Outcome(Plain, frozen=True, kw_only=True):
 
 
 class StudyResults(Plain, frozen=True, kw_only=True):
-    """Everything that a study found; ``chosen`` is None until a model was chosen.
+    """Everything that a study found, the verdict first.
 
     ``front`` is that of everything trained, ``finished_front`` of the trials alone that were
     trained to their end.
 
     What the test part said is of weights trained on the training part alone; ``all_rows`` and
     ``updates`` say how the deployed ones went on.
+
+    ``chosen`` is None until a model was chosen.
     """
 
+    verdict: VerdictEntry | None = None
     schema: int
     study: StudyFacts
     objectives: tuple[ObjectiveEntry, ...]
@@ -404,7 +435,6 @@ class StudyResults(Plain, frozen=True, kw_only=True):
     chosen: ChosenEntry | None
     baselines: dict[str, ForecastErrors | None] | None
     bar: dict[str, BaselineEntry] = {}
-    verdict: VerdictEntry | None = None
     all_rows: AllRowsEntry | None = None
     updates: tuple[ModelUpdate, ...] = ()
     budget: Spent
@@ -427,6 +457,23 @@ class StudyResults(Plain, frozen=True, kw_only=True):
         goals = self.goals
         rows = [goals.minimised(trial.values) for trial in self.front_trials]
         return np.array(rows, float).reshape(-1, len(goals.objectives))
+
+
+def baseline_values(results: StudyResults) -> dict[str, dict[str, float]]:
+    """Return of each baseline that the series can have what is known by objectives' names."""
+    return {name: entry.values for name, entry in results.bar.items() if entry.values}
+
+
+def pareto_document(results: StudyResults, front: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the verdict, rows of the front, and the baselines, as JSON says them."""
+    return {
+        "verdict": results.verdict and as_document(results.verdict),
+        "front": front,
+        "baselines": [
+            {"baseline": name, "values": values}
+            for name, values in baseline_values(results).items()
+        ],
+    }
 
 
 def space_entries(space: Space) -> dict[str, list[Param] | RangeEntry]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmopt.data.windows import Part, Shape
-from lstmopt.forecasting.baselines import Forecast
+from lstmopt.forecasting.judging import Forecast
 from lstmopt.plugin.options import make
 from lstmopt.plugin.strategy import Strategy
 from lstmopt.testing.contract import Contract
@@ -41,6 +41,13 @@ class BaselineContract(Contract):
                     found = self._fit(train, validation)(part)
                     assert found.shape == (len(part.origins()), horizon)
                     assert np.isfinite(found).all()
+
+    def test_it_forecasts_the_origins_that_it_is_asked_for(self) -> None:
+        """At some of a part's origins it says what it says there among all."""
+        train, validation, test = _parts(2, 2)
+        forecast = self._fit(train, validation)
+        some = forecast(test.at(test.origins()[3::7]))
+        np.testing.assert_allclose(some, forecast(test)[3::7], rtol=1e-5, atol=1e-6)
 
     def test_it_forecasts_the_same_every_time(self) -> None:
         """Nothing else than the series decides."""

@@ -10,7 +10,9 @@ import msgspec
 
 from lstmopt.execution.engine import Engine
 from lstmopt.forecasting.background_fit import BackgroundFit
+from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.forecasting.judging import MOST_SECONDS
 from lstmopt.forecasting.model_history import ModelHistory
 from lstmopt.objectives import ForecastCosts
 from lstmopt.results.document import Outcome
@@ -115,7 +117,11 @@ class Ending:
         if fitted.late:
             self._say(f"no time was left to fit {', '.join(fitted.late)}: give a longer --timeout")
         chosen = choose(finalists, job.goals, job.config.finalists.pick)
-        verdict = open_test(chosen, finalists, job.split, fitted.baselines)
+        verdict = open_test(
+            chosen, finalists, job.split, fitted.baselines, self._seconds_each(fitted.baselines)
+        )
+        for notice in verdict.notices():
+            self._say(notice)
         job.folder.write(
             job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
         )
@@ -126,6 +132,11 @@ class Ending:
             verdict, pick, latency, job.split.scaling.target_std, job.series_features
         )
         return Finished(verdict.deployed, outcome)
+
+    def _seconds_each(self, baselines: Sequence[FittedBaseline]) -> float:
+        """Return what forecasting the test part may take each baseline, in seconds."""
+        left = max(0.0, self._deadline.left) / max(1, len(baselines))
+        return min(MOST_SECONDS["test"], left)
 
     def with_all_rows(self, finished: Finished) -> Outcome:
         """Train the network that was just saved on all rows, where the study says so.

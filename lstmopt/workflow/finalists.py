@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.baselines import FittedBaseline, Forecast
+from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.forecast_table import last_origins, tabulate
-from lstmopt.forecasting.verdict import Comparison, compare
+from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge
+from lstmopt.forecasting.verdict import Comparison, compare, window_errors
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.objectives import Goals
 from lstmopt.results.document import (
@@ -24,6 +24,7 @@ from lstmopt.results.document import (
     ChosenEntry,
     FinalistEntry,
     Outcome,
+    SampleEntry,
     Spread,
     VerdictEntry,
     finite,
@@ -53,21 +54,33 @@ class Verdict:
 
     ``forecasts`` holds the last ones row by row (see `forecast_table.tabulate`): on the validation
     part every finalist's, on the test part those of the network to deploy; the baselines' on both.
-    ``test`` are the refits' errors there and ``errors`` the baselines', ``comparison`` is with the
-    one that is best on validation.
+    ``test`` are the refits' errors there and ``errors`` the baselines', ``judged`` says on which
+    windows; ``comparison`` is with the one that is best on validation.
     """
 
     chosen: Finalist
     finalists: tuple[Finalist, ...]
     test: tuple[PartErrors, ...]
     baselines: tuple[FittedBaseline, ...]
+    judged: dict[str, Judged | None]
     errors: dict[str, PartErrors | None]
     comparison: Comparison | None
     forecasts: pd.DataFrame
+    most_seconds: float
 
     @property
     def deployed(self) -> Refit:
         return self.chosen.best
+
+    def notices(self) -> list[str]:
+        """Say of each baseline that was tested on a sample how large it was."""
+        return [
+            f"baseline {name} is tested on {len(judged.origins):,} of {judged.windows:,} origins, "
+            f"evenly spread: from all of them it would take more than "
+            f"{self.most_seconds:.2g} seconds"
+            for name, judged in self.judged.items()
+            if judged and judged.sampled
+        ]
 
 
 def open_test(
@@ -75,58 +88,62 @@ def open_test(
     finalists: Sequence[Finalist],
     split: Split,
     baselines: Sequence[FittedBaseline],
+    most_seconds: float = MOST_SECONDS["test"],
 ) -> Verdict:
     """Score the chosen candidate's refits and the fitted baselines on the test part.
 
     Of the refits, the one that is best on validation is to be deployed, and compared with the
-    baseline that is.
+    baseline that is. Forecasting the test part takes each baseline ``most_seconds`` at most: where
+    that is not enough for all windows, an even sample is looked at.
     """
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
-    usable = {b.name: b.forecast for b in baselines if b.forecast}
+    kept, seasons = len(last_origins(test, "test")), split.series.season
+    judged = {
+        b.name: judge(b.forecast, test, most_seconds, kept, seasons) if b.forecast else None
+        for b in baselines
+    }
     networks = {f.trial.number: _network(f.best) for f in finalists}
-    seen = _tabulate_last(split, split.validation, "validation", usable, networks)
-    kept = {chosen.trial.number: networks[chosen.trial.number]}
-    shown = _tabulate_last(split, test, "test", usable, kept)
+    before = {b.name: b.judged for b in baselines}
+    seen = _tabulate_last(split, split.validation, "validation", before, networks)
+    own = networks[chosen.trial.number]
+    shown = _tabulate_last(split, test, "test", judged, {chosen.trial.number: own})
     return Verdict(
         chosen,
         tuple(finalists),
         tuple(PartErrors.of(_network(r)(test, origins), test, units) for r in chosen.refits),
         tuple(baselines),
+        judged,
         {
-            b.name: PartErrors.of(b.forecast(test), test, units) if b.forecast else None
-            for b in baselines
+            name: PartErrors.of(found.forecasts, test.at(found.origins), units) if found else None
+            for name, found in judged.items()
         },
-        _compare(networks[chosen.trial.number], baselines, test, split.series.season),
+        _compare(own, baselines, judged, test, seasons),
         pd.concat([seen, shown], ignore_index=True),
+        most_seconds,
     )
 
 
 def _compare(
-    network: Network, baselines: Sequence[FittedBaseline], test: Part, seasons: tuple[int, ...]
+    network: Network,
+    baselines: Sequence[FittedBaseline],
+    judged: Mapping[str, Judged | None],
+    test: Part,
+    seasons: tuple[int, ...],
 ) -> Comparison | None:
-    """Compare a network with the best baseline on validation; None where there is none."""
-    rivals = [b for b in baselines if b.forecast and b.validation]
-    if not rivals:
+    """Compare a network with the best baseline on validation, on the windows that it forecast.
+
+    None where there is none.
+    """
+    mse = {b.name: b.validation.mse for b in baselines if b.validation}
+    best = min(mse, key=lambda name: mse[name], default="")
+    rival = judged.get(best)
+    if rival is None:
         return None
-    best = min(rivals, key=lambda b: b.validation.mse if b.validation else math.inf)
-    origins = test.origins()
-    targets, mask = test.gather_targets(origins)
-    own, other = (
-        _window_errors(forecasts, targets, mask)
-        for forecasts in (network(test, origins), best.forecast(test) if best.forecast else targets)
-    )
+    targets, mask = test.gather_targets(rival.origins)
+    own = window_errors(network(test, rival.origins), targets, mask)
     lags = max(test.shape.horizon, min(seasons, default=0))
-    return compare(best.name, own, other, lags)
-
-
-def _window_errors(
-    forecasts: NDArray[np.float32], targets: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return the mean squared error of each window [windows] over its observed leads."""
-    squares = np.where(mask, (forecasts.astype(np.float64) - targets) ** 2, 0.0)
-    errors: NDArray[np.float64] = squares.sum(axis=1) / mask.sum(axis=1)
-    return errors
+    return compare(best, own, rival.errors, rival.lags(lags))
 
 
 Network = Callable[[Part, NDArray[np.int64]], NDArray[np.float32]]
@@ -150,12 +167,12 @@ def _tabulate_last(
     split: Split,
     part: Part,
     name: str,
-    baselines: Mapping[str, Forecast],
+    baselines: Mapping[str, Judged | None],
     networks: Mapping[int, Network],
 ) -> pd.DataFrame:
     """Tabulate a part's last forecasts, networks by the number of their trial."""
     origins = last_origins(part, name)
-    predicted = {b: forecast(part)[-len(origins) :] for b, forecast in baselines.items()}
+    predicted = {name: judged.last for name, judged in baselines.items() if judged}
     predicted |= {f"trial {n}": network(part, origins) for n, network in networks.items()}
     return tabulate(split, part, name, predicted)
 
@@ -193,13 +210,26 @@ def describe(
             name: None if errors is None else summarise([errors], target_std)
             for name, errors in verdict.errors.items()
         },
-        bar={
-            b.name: BaselineEntry(
-                validation_mse=finite(b.validation.mse) if b.validation else None,
-                latency_ms=b.latency_ms,
-            )
-            for b in verdict.baselines
-        },
+        bar={b.name: _bar_entry(b, verdict.judged[b.name]) for b in verdict.baselines},
         verdict=None if verdict.comparison is None else VerdictEntry(**asdict(verdict.comparison)),
         features=features,
     )
+
+
+def _bar_entry(baseline: FittedBaseline, test: Judged | None) -> BaselineEntry:
+    scores = baseline.validation
+    return BaselineEntry(
+        validation_mse=finite(scores.mse) if scores else None,
+        validation_mae=finite(scores.mae) if scores else None,
+        validation_r2=finite(scores.r2) if scores else None,
+        latency_ms=baseline.latency_ms,
+        validation_sample=_sample(baseline.judged),
+        test_sample=_sample(test),
+    )
+
+
+def _sample(judged: Judged | None) -> SampleEntry | None:
+    """Say on how many windows a baseline was judged, None where on all."""
+    if judged is None or not judged.sampled:
+        return None
+    return SampleEntry(origins=len(judged.origins), of=judged.windows)

@@ -1,0 +1,122 @@
+"""A baseline's errors on a part: over every window, or an even sample where that takes too long."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt.data.windows import Part
+from lstmopt.forecasting.verdict import window_errors
+from lstmopt.training.metrics import Scores, score
+
+Forecast = Callable[[Part], NDArray[np.float32]]
+"""Maps a part to forecasts [windows, horizon] of its scaled target, at ``part.origins()``."""
+
+MOST_SECONDS = {"validation": 10.0, "test": 60.0}
+"""What forecasting every window of a part may take; beyond it a sample is looked at."""
+
+_TRIED = 8
+"""Windows from which it is predicted what all of them take."""
+_REPEATS = 3
+_FEWEST = 20
+"""Windows that are looked at, whatever they take."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a baseline's forecasts of a part came to.
+
+    Attributes:
+        origins: Those that were forecast [windows].
+        windows: How many the part has.
+        forecasts: What was forecast there [windows, horizon].
+        scores: Errors over them.
+        errors: The mean squared error of each window over its observed leads [windows].
+        last: Forecasts of the last windows [kept, horizon], NaN for those that were left out.
+    """
+
+    origins: NDArray[np.int64]
+    windows: int
+    forecasts: NDArray[np.float32]
+    scores: Scores
+    errors: NDArray[np.float64]
+    last: NDArray[np.float32]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether windows were left out."""
+        return len(self.origins) < self.windows
+
+    def lags(self, rows: int) -> int:
+        """Return over how many neighbouring origins so many rows reach."""
+        return -(-rows * len(self.origins) // self.windows)
+
+
+def judge(
+    forecast: Forecast, part: Part, most_seconds: float, kept: int, seasons: Sequence[int] = ()
+) -> Judged:
+    """Forecast a part once, and score it.
+
+    ``kept`` is how many of the last windows' forecasts are kept, ``seasons`` are lengths in rows
+    that an even sample must not go along with; for the rest see `affordable`.
+    """
+    everything = part.origins()
+    some = affordable(forecast, part, most_seconds, seasons)
+    forecasts = forecast(some)
+    origins = some.origins()
+    targets, mask = part.gather_targets(origins)
+    last = np.full((min(kept, len(everything)), part.shape.horizon), np.nan, np.float32)
+    recent = origins >= everything[len(everything) - len(last)] if len(last) else origins < 0
+    places = np.searchsorted(everything[len(everything) - len(last) :], origins[recent])
+    last[places] = forecasts[recent]
+    scores = score(forecasts, targets, mask)
+    errors = window_errors(forecasts, targets, mask)
+    return Judged(origins, len(everything), forecasts, scores, errors, last)
+
+
+def affordable(
+    forecast: Forecast, part: Part, most_seconds: float, seasons: Sequence[int] = ()
+) -> Part:
+    """Return a part with as many windows as are forecast in ``most_seconds``, evenly spread.
+
+    That is the part itself where one window's time, or a prediction from a few, says that all of
+    them are.
+    """
+    origins = part.origins()
+    alone = _seconds(forecast, part.at(origins[-1:]))
+    if alone * len(origins) <= most_seconds:
+        return part
+    few = origins[:: -(-len(origins) // _TRIED)]
+    more = max(_seconds(forecast, part.at(few)) - alone, 1e-9)
+    each = more / max(1, len(few) - 1)
+    if alone + each * len(origins) <= most_seconds:
+        return part
+    return part.at(even_sample(origins, int((most_seconds - alone) / each), seasons))
+
+
+def _seconds(forecast: Forecast, part: Part) -> float:
+    """Return what a part takes, at best of a few times: a busy machine decides nothing."""
+    taken = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        forecast(part)
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def even_sample(
+    origins: NDArray[np.int64], most: int, seasons: Sequence[int] = ()
+) -> NDArray[np.int64]:
+    """Return every n-th origin up to the last, about ``most`` of them, but 20 where there are.
+
+    n has no divisor in common with a season, so that every time of a day or a week has its turn.
+    """
+    step = -(-len(origins) // max(most, _FEWEST))
+    while step > 1 and any(math.gcd(step, season) > 1 for season in seasons):
+        step += 1
+    return origins[(len(origins) - 1) % step :: step]
