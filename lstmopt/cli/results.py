@@ -18,7 +18,8 @@ from lstmopt.cli.shared import as_json, make_console, run_folder, write_report
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
 @as_json
 def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> None:
-    """Print the front of a run."""
+    """Print the front of a run, and the baselines."""
+    from lstmopt.results.document import pareto_document
     from lstmopt.results.run import read_run
     from lstmopt.results.selection import pick_trial
 
@@ -30,7 +31,7 @@ def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> N
         trials, picked = [trial], trial.number
     rows = [trial.as_row() for trial in trials]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(pareto_document(results, rows), indent=2))
     elif as_csv:
         import pandas as pd
 

@@ -79,6 +79,12 @@
     draw(node).then(() => {
       const xs = [], ys = [], numbers = [];
       for (const trace of node.data) {
+        if (trace.meta === "baselines") {
+          numbers.push(null);
+          xs.push(data.baselines.map((values) => values[across.name] ?? null));
+          ys.push(data.baselines.map((values) => values[up.name] ?? null));
+          continue;
+        }
         let mine = [...trace.customdata];
         if (trace.meta === "front") {
           mine.sort((a, b) => (across.placed[place.get(a)] - across.placed[place.get(b)]) * (across.maximise ? -1 : 1));
@@ -89,8 +95,11 @@
       }
       const objectives = new Set(data.objectives);
       const bounds = objectives.has(across.name) && objectives.has(up.name);
+      const placed = data.baselines.some((values) => across.name in values && up.name in values);
+      const visible = ({ meta, visible = true }) =>
+        meta === "front" ? bounds : meta === "baselines" && visible !== "legendonly" ? placed : visible;
       return Plotly.update(node,
-        { x: xs, y: ys, customdata: numbers, visible: node.data.map((trace) => trace.meta === "front" ? bounds : trace.visible ?? true) },
+        { x: xs, y: ys, customdata: numbers, visible: node.data.map(visible) },
         { "xaxis.title.text": plain(across.label), "yaxis.title.text": plain(up.label),
           "xaxis.type": across.log ? "log" : "linear", "yaxis.type": up.log ? "log" : "linear",
           "xaxis.autorange": true, "yaxis.autorange": true });

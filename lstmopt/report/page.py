@@ -24,7 +24,7 @@ from lstmopt.report.narrative import (
     words_of,
 )
 from lstmopt.report.style import template
-from lstmopt.results.document import TrialEntry
+from lstmopt.results.document import TrialEntry, baseline_values
 from lstmopt.results.run import RunData
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def _page_data(run: RunData) -> dict[str, Any]:
             for m in measures(run).values()
         ],
         "trials": [_trial(run, entry) for entry in run.entries],
+        "baselines": list(baseline_values(run.results).values()),
         "chosen": run.results.chosen and run.results.chosen.trial,
         "commands": {
             "predict": predict_command(run),

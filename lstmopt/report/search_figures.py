@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from lstmopt.objectives import normalise
 from lstmopt.pareto import GrowingFront, hypervolume
 from lstmopt.report.measures import (
+    Measure,
     curve_measure,
     default_axes,
     groups,
@@ -18,8 +20,8 @@ from lstmopt.report.measures import (
     reports_per_epoch,
     staircase,
 )
-from lstmopt.report.style import FRONT, MARKS, OPEN, VERMILLION, figure, note, plain
-from lstmopt.results.document import TrialEntry
+from lstmopt.report.style import BASELINE, FRONT, MARKS, OPEN, VERMILLION, figure, note, plain
+from lstmopt.results.document import TrialEntry, baseline_values
 from lstmopt.results.run import RunData
 from lstmopt.search_space import describe_params
 
@@ -39,7 +41,8 @@ MOST_CURVES = 400
 def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.Figure:
     """Draw all trials by two measures, told apart by shape and colour; the front in steps.
 
-    A trial that has no such value lies at the bad edge.
+    Baselines stand beside them where they have both measures. A trial that has no such value lies
+    at the bad edge.
     """
     found = measures(run)
     defaults = default_axes(run, found)
@@ -61,6 +64,7 @@ def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.F
             showlegend=False,
             meta="front",
         )
+    _add_baselines(drawn, run, across, up)
     for name, mark in MARKS.items():
         mine = np.flatnonzero(group == name)
         if not len(mine):
@@ -78,6 +82,36 @@ def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.F
     drawn.update_xaxes(type="log" if across.log else "linear")
     drawn.update_yaxes(type="log" if up.log else "linear")
     return drawn
+
+
+def _add_baselines(drawn: go.Figure, run: RunData, across: Measure, up: Measure) -> None:
+    """Mark the baselines by what they have of two measures, hidden where none has both.
+
+    They are no trials: the page finds them by ``meta``, in the order of the record.
+    """
+    values = baseline_values(run.results)
+    if not values:
+        return
+    x, y = ([row.get(measure.name) for row in values.values()] for measure in (across, up))
+    shown = sum(None not in place for place in zip(x, y, strict=True))
+    drawn.add_scatter(
+        x=x,
+        y=y,
+        text=[_baseline_text(name, row) for name, row in values.items()],
+        hovertemplate="%{text}<extra></extra>",
+        mode="markers",
+        marker=BASELINE.marker(),
+        name=f"{BASELINE.label} ({len(values)})",
+        meta="baselines",
+        legendrank=2_000,  # below the trials in the picture, after them in the legend
+        visible=bool(shown),
+    )
+
+
+def _baseline_text(name: str, values: Mapping[str, float]) -> str:
+    """Describe a baseline in a few lines."""
+    told = [f"{key} {values[key]:.4g}" for key in ("val_loss", "latency_ms") if key in values]
+    return "<br>".join(plain(line) for line in (f"baseline {name}", ", ".join(told)))
 
 
 def hover_texts(run: RunData) -> list[str]:

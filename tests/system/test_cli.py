@@ -71,7 +71,16 @@ def test_one_seed_and_one_worker_give_the_same_trials_and_losses(folder):
 
 
 def test_pareto_prints_the_front_as_table_json_and_csv(folder):
-    front = json.loads(lstmopt("pareto", "run", "--json", cwd=folder).stdout)
+    found = json.loads(lstmopt("pareto", "run", "--json", cwd=folder).stdout)
+    assert list(found) == ["verdict", "front", "baselines"]
+    document = json.loads((folder / "run" / "optimization_results.json").read_text())
+    assert document["verdict"]
+    assert found["verdict"] == document["verdict"]
+    bar = {entry["baseline"]: entry["values"] for entry in found["baselines"]}
+    assert set(bar) == {n for n, entry in document["bar"].items() if entry["latency_ms"]}
+    assert bar["ridge"]["val_loss"] == document["bar"]["ridge"]["validation_mse"]
+    assert bar["ridge"]["latency_ms"] == document["bar"]["ridge"]["latency_ms"]
+    front = found["front"]
     assert {"trial", "values", "params"} == set(front[0])
     table = lstmopt("pareto", "run", "--csv", cwd=folder).stdout
     assert len(table.splitlines()) == 1 + len(front)

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from lstmopt import load, make_config, run
 from lstmopt.report.page import SECTIONS, render
 from lstmopt.report.png import find_browser
+from lstmopt.report.terminal import verdict_line
 from support.parts import wave
 from support.runs import make_run, rewritten
 
@@ -177,12 +178,52 @@ def test_axes_switch_to_other_measures(watch, real):
     run = load(real.parent)
     drawn = page.evaluate(
         "document.querySelector('[data-figure=front]').data"
+        ".filter(trace => trace.customdata)"
         ".flatMap(trace => trace.customdata.map((number, n) => [number, trace.x[n]]))"
     )
     sizes = {row["hidden_size"]: row["parameters"] for row in run.document["architectures"]}
     assert drawn
     for number, x in drawn:
         assert x == sizes[run.trials.loc[number, "hidden_size"]]
+
+
+BASELINES = "document.querySelector('[data-figure=front]').data.find(t => t.meta === 'baselines')"
+
+
+def test_baselines_are_points_with_their_name_on_every_axis_that_they_have(watch, real):
+    page = watch(real).draw_all()
+    bar = load(real.parent).results.bar
+    first = [entry.latency_ms for entry in bar.values()]
+    assert page.evaluate(f"[...{BASELINES}.x]") == pytest.approx(first, rel=1e-4)
+    assert f"baseline ({len(bar)})" in page.locator('[data-figure="front"] .legend').text_content()
+    assert "baseline ridge" in page.evaluate(f"{BASELINES}.text.join()")
+    page.locator("#axis-x").select_option("parameters")
+    page.wait_for_function(f"{BASELINES}.visible === false")
+    page.locator("#axis-x").select_option("val_r2")
+    page.wait_for_function(f"{BASELINES}.visible === true")
+    found = page.evaluate(f"{BASELINES}.x")
+    assert found == pytest.approx([entry.validation_r2 for entry in bar.values()])
+
+
+def test_a_click_on_a_baseline_selects_no_trial(watch, real):
+    page = watch(real).draw_all()
+    page.locator('[data-figure="front"]').scroll_into_view_if_needed()
+    point = page.evaluate(
+        "(() => { const node = document.querySelector('[data-figure=front]');"
+        f"const trace = {BASELINES}; const shown = node._fullLayout;"
+        "const box = node.querySelector('.nsewdrag').getBoundingClientRect();"
+        "return [box.x + shown.xaxis.d2p(trace.x[0]), box.y + shown.yaxis.d2p(trace.y[0])]; })()"
+    )
+    page.mouse.move(*point)
+    page.locator(".hoverlayer", has_text="baseline ").first.wait_for()
+    page.mouse.click(*point)
+    assert page.locator("#selected-body").is_hidden()
+
+
+def test_the_verdict_stands_first(watch, real):
+    page = watch(real).page
+    first = page.locator("main p").first.inner_text()
+    assert first == verdict_line(load(real.parent).results)
 
 
 def test_the_colours_follow_the_reader(watch, real):

@@ -49,6 +49,37 @@ def test_the_front_is_where_its_trials_values_are(made):
         assert (x, y) == tuple(made.front.loc[number, ["latency_ms", "val_loss"]])
 
 
+BAR = {
+    "ridge": {"validation_mse": 0.2, "latency_ms": 0.02, "validation_r2": 0.7},
+    "<b>mine": {"validation_mse": 0.3, "latency_ms": 0.5},
+    "seasonal_naive": {"validation_mse": None, "latency_ms": None},
+}
+
+
+def baselines(figure):
+    return next(trace for trace in figure.data if trace.meta == "baselines")
+
+
+def test_baselines_stand_in_the_figure_of_the_front_with_their_own_latency(made):
+    assert all(trace.meta != "baselines" for trace in made.figures.front().data)
+    drawn = baselines(rewritten(made, lambda d: d.update(bar=BAR)).figures.front())
+    assert list(zip(drawn.x, drawn.y, strict=True)) == [(0.02, 0.2), (0.5, 0.3)]
+    assert drawn.name == "baseline (2)"
+    assert drawn.text[0] == "baseline ridge<br>val_loss 0.2, latency_ms 0.02"
+    assert "<b>" not in drawn.text[1]
+    assert drawn.customdata is None  # they are no trials
+    looks = {(t.marker.symbol, t.marker.color) for t in made.figures.front().data}
+    assert (drawn.marker.symbol, drawn.marker.color) not in looks
+
+
+def test_a_baseline_is_drawn_by_what_it_has(made):
+    figures = rewritten(made, lambda d: d.update(bar=BAR)).figures
+    assert baselines(figures.front(y="val_r2")).y == (0.7, None)
+    hidden = baselines(figures.front(x="parameters"))
+    assert hidden.visible is False
+    assert set(hidden.x) == {None}
+
+
 def test_a_trial_without_a_value_lies_beyond_all_that_have_one(made):
     infeasible = points(made.figures.front(), "never trained")
     worst = made.trials["val_loss"].max()

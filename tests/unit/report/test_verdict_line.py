@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from rich.console import Console
 
-from lstmopt.report.terminal import verdict_line
+from lstmopt import Run
+from lstmopt.report.terminal import print_result, verdict_line
 from support.runs import make_run, rewritten
 
 
-def said(folder, **verdict: object) -> str:
+def said(folder, sample: object = None, **verdict: object) -> str:
+    return verdict_line(judged(folder, sample, **verdict).results)
+
+
+def judged(folder, sample: object = None, **verdict: object) -> Run:
     made = make_run(folder, ["complete"] * 3)
     scores = {"scaled": {"mse": {"mean": 0.1, "std": 0}, "mae": {"mean": 0.1, "std": 0}}}
     scores |= {"own": scores["scaled"], "r2": {"mean": 0.9, "std": 0}}
     chosen = {"trial": 1, "params": {}, "validation": {}, "test": scores, "latency_ms": 1.0}
-    bar = {"ridge": {"validation_mse": 0.2, "latency_ms": 0.02}}
+    bar = {"ridge": {"validation_mse": 0.2, "latency_ms": 0.02, "test_sample": sample}}
     found = {"baseline": "ridge", **verdict}
-    changed = rewritten(made, lambda d: d.update(chosen=chosen, bar=bar, verdict=found))
-    return verdict_line(changed.results)
+    return rewritten(made, lambda d: d.update(chosen=chosen, bar=bar, verdict=found))
+
+
+WORSE = {"difference": -0.7, "low": -1.27, "high": -0.13, "p": 0.01, "says": "do not deploy"}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +38,7 @@ def said(folder, **verdict: object) -> str:
             r"Deploy trial \d+: 23 % less error than ridge.* \(95 % interval 14 to 31\), at",
         ),
         (
-            {"difference": -0.7, "low": -1.27, "high": -0.13, "p": 0.01, "says": "do not deploy"},
+            WORSE,
             r"Do not deploy .* has 70 % more error than ridge.*interval 13 to 127\)",
         ),
         (
@@ -46,3 +55,15 @@ def test_a_verdict_is_one_sentence(tmp_path, verdict, words):
     line = said(tmp_path, **verdict)
     assert re.search(words, line)
     assert "\n" not in line
+
+
+def test_a_verdict_says_on_which_origins_where_not_on_all(tmp_path):
+    line = said(tmp_path, {"origins": 40, "of": 1200}, **WORSE)
+    assert "of 1 baselines on validation, on 40 of 1,200 origins (95 % interval" in line
+
+
+def test_the_verdict_is_the_first_line_of_what_is_printed(tmp_path):
+    results = judged(tmp_path, **WORSE).results
+    shown = io.StringIO()
+    print_result(results, Console(file=shown, width=160), str(tmp_path))
+    assert shown.getvalue().splitlines()[0] == verdict_line(results)

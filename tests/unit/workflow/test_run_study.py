@@ -14,13 +14,17 @@ import pandas as pd
 import pytest
 import torch
 
-from lstmopt import Forecaster, run
+from lstmopt import Forecaster, load, run
 from lstmopt.config.options import SplitOptions
 from lstmopt.config.study_file import replace
 from lstmopt.data.split import Split
 from lstmopt.errors import LstmoptError
-from lstmopt.forecasting.baselines import fit_baselines, repeat, score_part
+from lstmopt.forecasting.baselines import default_names, fit_baselines, repeat, score_part
+from lstmopt.forecasting.judging import MOST_SECONDS
 from lstmopt.pareto import front_mask
+from lstmopt.plugin.registry import load_registry
+from lstmopt.report.narrative import words_of
+from lstmopt.search.observer import Observer
 from lstmopt.workflow.finalists import choose
 from lstmopt.workflow.job import naive_losses, prepare
 from lstmopt.workflow.run_study import refit_trial
@@ -47,7 +51,9 @@ def test_the_result_document_says_everything_by_name(finished):
             assert scores[unit]["mse"]["mean"] > 0
             assert scores[unit]["mae"]["mean"] > 0
         assert scores["r2"]["mean"] <= 1
-    names = {"repeat", "seasonal_naive", "ridge", "nlinear", "boosting"}
+    assert next(iter(document)) == "verdict"
+    names = set(default_names(load_registry()))
+    assert names >= {"repeat", "seasonal_naive", "ridge", "nlinear", "boosting"}
     assert set(document["baselines"]) == set(document["bar"]) == names
     assert all(entry["latency_ms"] > 0 for entry in document["bar"].values())
     verdict = document["verdict"]
@@ -55,6 +61,35 @@ def test_the_result_document_says_everything_by_name(finished):
     assert (verdict["says"] == "no difference") == (verdict["p"] >= 0.05)
     best = min(document["bar"], key=lambda name: document["bar"][name]["validation_mse"])
     assert verdict["baseline"] == best
+
+
+def test_a_baseline_that_takes_too_long_is_tested_and_compared_on_a_sample_and_said_so(
+    csv, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(MOST_SECONDS, "test", 0.0)
+    told = []
+    observer = Observer()
+    observer.notice = told.append
+    config = config_of(csv, baselines=["repeat", "ridge"], budget={"trials": 2})
+    document = run(config, tmp_path / "run", observer=observer)
+    loaded = load(tmp_path / "run")
+    rows = loaded.forecasts
+    test = rows[rows["part"] == "test"]
+    sample = document["bar"]["ridge"]["test_sample"]
+    assert sample == document["bar"]["repeat"]["test_sample"]
+    assert sample["origins"] < sample["of"] == test["origin"].nunique()
+    assert document["bar"]["ridge"]["validation_sample"] is None
+    words = f"on {sample['origins']} of {sample['of']} origins"
+    assert any("baseline ridge is tested " + words in text for text in told)
+    assert f"ridge ({words})" in [row["name"] for row in words_of(loaded)["test_rows"]]
+    # the verdict and the scores are of the same windows as the table's
+    verdict, name = document["verdict"], document["verdict"]["baseline"]
+    seen = test[test[name].notna()]
+    assert seen["origin"].nunique() == sample["origins"]
+    trial = f"trial {document['chosen']['trial']}"
+    own, rival = (((seen[n] - seen["truth"]) ** 2).mean() for n in (trial, name))
+    assert verdict["difference"] == pytest.approx(1 - own / rival, rel=1e-3, abs=1e-3)
+    assert document["baselines"][name]["own"]["mse"]["mean"] == pytest.approx(rival, rel=1e-3)
 
 
 def test_the_front_is_that_of_the_recorded_trials(finished):
