@@ -176,7 +176,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         tell_stopped: What the sampler is told of stopped trials, None for what serves it best.
         limits: What a forecaster may cost at most.
         baselines: Forecasts that a network has to beat, by registered names with their options
-            (``NAME:KEY=VALUE,…``); None for all.
+            (``NAME:KEY=VALUE,…``); None for all whose packages are installed.
         warm_start: The warm start's name and options, and what it learns from.
         budget: When the search ends.
         finalists: How the front is refitted and one candidate chosen.

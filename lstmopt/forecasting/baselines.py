@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError
-from lstmopt.forecasting.forecast_table import last_origins
-from lstmopt.forecasting.judging import MOST_SECONDS, Forecast, Judged, judge
+from lstmopt.forecasting.judging import MOST_SECONDS, Forecast, Judged, judge, last_origins
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
 from lstmopt.plugin.registry import Registry

@@ -10,17 +10,9 @@ from numpy.typing import NDArray
 
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
-
-ROWS = {"test": 5_000, "validation": 1_000}
-"""Rows kept of each part, at most: its last windows, so that the file stays small."""
+from lstmopt.forecasting.judging import last_origins
 
 COLUMNS = ("part", "origin", "lead", "time", "truth")
-
-
-def last_origins(part: Part, name: str) -> NDArray[np.int64]:
-    """Return the origins of a part's last windows whose forecasts are kept."""
-    windows = max(1, ROWS[name] // part.shape.horizon)
-    return part.origins()[-windows:]
 
 
 def tabulate(

@@ -20,6 +20,9 @@ Forecast = Callable[[Part], NDArray[np.float32]]
 MOST_SECONDS = {"validation": 10.0, "test": 60.0}
 """What forecasting every window of a part may take; beyond it a sample is looked at."""
 
+ROWS = {"test": 5_000, "validation": 1_000}
+"""Rows kept of each part, at most: its last windows, so that the file of forecasts stays small."""
+
 _TRIED = 8
 """Windows from which it is predicted what all of them take."""
 _REPEATS = 3
@@ -55,6 +58,12 @@ class Judged:
     def lags(self, rows: int) -> int:
         """Return over how many neighbouring origins so many rows reach."""
         return -(-rows * len(self.origins) // self.windows)
+
+
+def last_origins(part: Part, name: str) -> NDArray[np.int64]:
+    """Return the origins of a part's last windows whose forecasts are kept."""
+    windows = max(1, ROWS[name] // part.shape.horizon)
+    return part.origins()[-windows:]
 
 
 def judge(

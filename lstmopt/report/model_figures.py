@@ -52,6 +52,8 @@ def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figur
             x=times,
             y=rows[name].to_numpy(float),
             name=name,
+            # no line would be seen of a sample of origins
+            mode="markers" if rows[name].isna().any() else "lines",
             line={
                 "color": COLOURS[n % len(COLOURS)],
                 "dash": DASHES[n % len(DASHES)],

@@ -14,8 +14,8 @@ from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
-from lstmopt.forecasting.forecast_table import last_origins, tabulate
-from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge
+from lstmopt.forecasting.forecast_table import tabulate
+from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
 from lstmopt.forecasting.verdict import Comparison, compare, window_errors
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.objectives import Goals
