@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import signal
 import subprocess
@@ -10,17 +11,22 @@ import sys
 import time
 
 import pytest
+from rich.console import Console
 
-from lstmopt import load
+from lstmopt import Forecaster, load, run
+from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import Limits
+from lstmopt.report.terminal import print_result
 from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
+from lstmopt.storage.run_folder import RunFolder
 from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.training.trainer import advance
 from support.drivers import in_process, make_context, make_driver, make_plan
 from support.parts import SMALL, make_workload, wave
 from support.processes import started
+from support.studies import config_of
 
 CANDIDATE = Candidate(SMALL, 5)
 
@@ -80,6 +86,54 @@ def test_a_timeout_ends_the_last_trial_properly_in_the_middle_of_an_epoch(tmp_pa
     assert "time was up" in records[-1].reason
     assert not records[-1].by_pruner
     assert len(records[-1].curve) == records[-1].epochs_trained
+
+
+class Notices(Observer):
+    def __init__(self) -> None:
+        self.heard = []
+
+    def notice(self, text):
+        self.heard.append(text)
+
+
+def timed_study(folder, **changes):
+    wave().to_csv(folder / "wave.csv", index=False)
+    plain = {"warm_start": {"name": "none"}, "sampler": {"name": "random"}}
+    training = {"epochs": 200, "patience": 200}
+    return config_of(
+        folder / "wave.csv", budget={"trials": 100_000}, training=training, **plain, **changes
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_time_limit_holds_from_the_call_to_the_saved_model(tmp_path, workers):
+    begun = time.monotonic()
+    document = run(timed_study(tmp_path, workers=workers), tmp_path / "run", time_limit="8s")
+    assert time.monotonic() - begun < 16  # half of it for a machine that does other things too
+    assert document["chosen"]["trial"] in document["front"]
+    assert len(Forecaster.load(tmp_path / "run").predict(tmp_path / "wave.csv")) == 2
+
+
+def test_without_any_time_the_first_report_of_all_is_deployed(tmp_path):
+    observer = Notices()
+    document = run(timed_study(tmp_path), tmp_path / "run", observer=observer, time_limit=0.001)
+    (trial,) = document["trials"]
+    assert (trial["state"], trial["epochs"]) == ("pruned", 1)
+    (finalist,) = document["finalists"]
+    assert finalist["seeds"] == 0
+    assert any("the network of the search is deployed" in text for text in observer.heard)
+    assert "the LSTM is the search's own" in printed(tmp_path / "run")
+    shown = load(tmp_path / "run")
+    network = shown.model.network()
+    kept = RunFolder(tmp_path / "run").last_checkpoint(0)
+    for name, weights in read_checkpoint(kept)["best_weights"].items():
+        assert (network.state_dict()[name] == weights).all()
+
+
+def printed(folder):
+    console = Console(file=io.StringIO(), width=160)
+    print_result(load(folder).results, console, str(folder))
+    return console.file.getvalue()
 
 
 def test_a_candidate_has_a_limit_of_its_own(tmp_path):
