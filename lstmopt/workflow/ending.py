@@ -22,7 +22,15 @@ from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.finalists import choose, describe, open_test
 from lstmopt.workflow.job import Job
 from lstmopt.workflow.refit_all import train_on_all, until
-from lstmopt.workflow.refits import Finalist, Refit, RefitPlan, as_searched, refit_all
+from lstmopt.workflow.refits import (
+    SHARE,
+    Finalist,
+    Refit,
+    RefitPlan,
+    as_searched,
+    longest_seconds,
+    refit_all,
+)
 
 _TESTING = 1.5
 """Seconds that choosing, testing and saving take beside the baselines' forecasts."""
@@ -78,11 +86,16 @@ class Ending:
         Returns:
             Seconds.
         """
-        plan = self._plan()
-        refits = plan.kept_back(front, self._engine.workers)
-        if self._trains_on_all and front:
-            refits += max(self._all_rows_seconds(trial.seconds) for trial in front)
-        return refits + self._testing()
+        refits = self._plan(front).kept_back(front, self._engine.workers)
+        return refits + self._after_refits(front)
+
+    def _after_refits(self, front: Sequence[TrialRecord]) -> float:
+        """Predict what testing, and training on all rows where there is time for it, take."""
+        testing = _TESTING + _FORECASTS * self._baselines.scoring_seconds
+        if not self._trains_on_all:
+            return testing
+        last = self._all_rows_seconds(longest_seconds(front, self._job.reports))
+        return testing + (last if last <= SHARE * self._deadline.seconds else 0.0)
 
     @property
     def _trains_on_all(self) -> bool:
@@ -93,12 +106,9 @@ class Ending:
         ends = self._job.split.ends
         return seconds * ends[2] / ends[0]
 
-    def _testing(self) -> float:
-        return _TESTING + _FORECASTS * self._baselines.scoring_seconds
-
-    def _plan(self) -> RefitPlan:
-        config, deadline = self._job.config, self._deadline.keeping(self._testing())
-        finalists = config.finalists
+    def _plan(self, front: Sequence[TrialRecord]) -> RefitPlan:
+        config, finalists = self._job.config, self._job.config.finalists
+        deadline = self._deadline.keeping(self._after_refits(front))
         return RefitPlan(finalists.seeds, self._job.reports, finalists.pick, config.seed, deadline)
 
     def finish(self, candidates: Sequence[TrialRecord], named: bool = False) -> Finished:
@@ -163,7 +173,7 @@ class Ending:
         return msgspec.structs.replace(outcome, all_rows=train_on_all(self._job, self._observer))
 
     def _refit(self, candidates: Sequence[TrialRecord]) -> list[Finalist]:
-        plan = self._plan()
+        plan = self._plan(candidates)
         finalists = refit_all(candidates, self._costs, self._engine, plan)
         done, all_of_them = sum(f.seeds for f in finalists), plan.seeds * len(candidates)
         if finalists:

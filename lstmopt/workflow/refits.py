@@ -99,6 +99,11 @@ class RefitPlan:
         return min(SHARE * self.deadline.seconds, self.seconds(front, workers))
 
 
+def longest_seconds(front: Sequence[TrialRecord], reports: int) -> float:
+    """Predict what the longest refit of a front takes, in seconds; 0 without a front."""
+    return max(_seconds(front, reports), default=0.0)
+
+
 def _seconds(front: Sequence[TrialRecord], reports: int) -> list[float]:
     """Predict what it takes to train each of a front to its end, in seconds.
 
