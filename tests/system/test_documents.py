@@ -59,10 +59,13 @@ def test_the_command_for_new_rows_runs(tmp_path):
     table = wave(400).rename(columns={"load": "sales"}).drop(columns="wind")
     table[:300].to_csv(tmp_path / "sales.csv", index=False)
     table[300:].to_csv(tmp_path / "april.csv", index=False)
-    study = "lstmopt run --data sales.csv --target sales --trials 1 --epochs 1 --no-report"
-    assert "pdated with april.csv (100 rows" in run_shell(
-        f"{study} --workers 1\n{command}", tmp_path
+    (tmp_path / "small.toml").write_text(
+        'name = "sales"\nworkers = 1\nbaselines = ["repeat"]\n[data]\npath = "sales.csv"\n'
+        'target = "sales"\n[space]\nhidden_size = [8]\n[budget]\ntrials = 1\n'
+        "[training]\nepochs = 1\n"
     )
+    shown = run_shell(f"lstmopt run small.toml --no-report\n{command}", tmp_path)
+    assert "pdated with april.csv (100 rows" in shown
 
 
 def test_the_commands_to_look_at_a_run_run(sales):
