@@ -144,7 +144,7 @@ def test_only_finished_trials_have_values_but_a_replay_knows_how_all_end(task):
 
 @pytest.mark.parametrize("pruner", ["none", "median", "auto"])
 @given(seed=st.integers(0, 2**16), budget=st.integers(1, 120))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_replay_notes_each_best_loss_when_its_report_comes(rows, pruner, seed, budget):
     study = rows.search(contender(pruner=pruner), seed, budget, None, REGISTRY)
     for trial in study.trials:

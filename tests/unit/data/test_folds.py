@@ -29,7 +29,7 @@ def same(ours, theirs) -> bool:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts)
 def test_each_fold_is_validated_right_before_the_next_newer_one(cut):
     folds, gap, history = cut
@@ -44,7 +44,7 @@ def test_each_fold_is_validated_right_before_the_next_newer_one(cut):
     assert split.open_test().rows == (240, 400)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts, st.floats(-1e3, 1e3))
 def test_no_fold_is_trained_on_or_scaled_by_what_comes_after_its_training(cut, poison):
     split = split_series(SERIES, SHAPE, HALF, *cut)
@@ -55,7 +55,7 @@ def test_no_fold_is_trained_on_or_scaled_by_what_comes_after_its_training(cut, p
         assert same(fold.train, other.train)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts, st.floats(-1e3, 1e3))
 def test_no_fold_is_validated_on_what_comes_after_it(cut, poison):
     split = split_series(SERIES, SHAPE, HALF, *cut)
@@ -94,7 +94,7 @@ def test_errors_of_any_fold_times_its_unit_are_in_the_scale_of_the_newest():
         np.testing.assert_allclose(scaled, own / split.scaling.target_std, rtol=1e-3, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 12), st.integers(0, 400))
 def test_a_fold_without_enough_training_windows_is_one_sentence(folds, gap):
     left = 200 - 40 * (folds - 1) - gap

@@ -26,7 +26,7 @@ def table(times: object, rows: int = 500) -> pd.DataFrame:
     return pd.DataFrame({"time": times, "load": np.sin(np.arange(rows) * 0.26)})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(ZONES),
     st.sampled_from(["15min", "30min", "h"]),

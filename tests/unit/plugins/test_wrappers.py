@@ -78,7 +78,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(studies())
 def test_every_pruner_of_optuna_decides_and_never_stops_who_has_no_peers(name, drawn):
     (trial, *others), finished = drawn

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import optuna
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lstmopt.errors import MachineError
@@ -108,7 +108,6 @@ def journal(tmp_path_factory):
     return open_journal(tmp_path_factory.mktemp("view") / "journal.log")
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_a_view_knows_what_its_storage_holds_but_curves(journal, steps):
     study = optuna.create_study(storage=journal, directions=["minimize"] * 2)

@@ -70,7 +70,7 @@ def outcome(storage, study_id, step, number):
 
 
 @pytest.mark.parametrize("held", [1, 2, 256])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(STEPS)
 def test_a_drivers_journal_is_what_optunas_own_storage_would_be(held, steps):
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:

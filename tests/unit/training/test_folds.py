@@ -68,7 +68,7 @@ def test_the_weights_to_deploy_are_those_of_the_newest_fold():
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=3))
 def test_segments_of_some_folds_are_one_of_all(segments):
     train, checkpoint, epochs = open_workload(PARTS, OPTIONS, "cpu"), None, []

@@ -175,7 +175,7 @@ def spaces(draw_value):
     return parse_space(table)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(spaces(), spaces(), st.integers(0, 1000))
 def test_whatever_is_put_into_a_space_lies_in_it(there, here, seed):
     import numpy as np
