@@ -43,6 +43,7 @@ class BackgroundFit:
         names: ``NAME`` or ``NAME:KEY=VALUE,…`` of each; all that there are for None.
         folds: What they are fitted on and choose on; the newest comes first.
         seasons: Plausible season lengths, in rows.
+        most_seconds: What a baseline may take to forecast a whole validation part.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class BackgroundFit:
         names: Iterable[str] | None,
         folds: Sequence[Fold],
         seasons: Sequence[int],
+        most_seconds: float = math.inf,
     ) -> None:
         self._names = baseline_names(registry, names)
         self._registry, self._seasons = registry, seasons
-        self._folds = tuple(folds)
+        self._folds, self._most_seconds = tuple(folds), most_seconds
         self._fitted: list[FittedBaseline] = []
         self._error: BaseException | None = None
         self.scoring_seconds = 0.0
@@ -66,7 +68,9 @@ class BackgroundFit:
         try:
             with threadpool_limits(1):  # the other cores are busy with candidates
                 for name in self._names:
-                    fitted = fit_baseline(self._registry, name, self._folds, self._seasons)
+                    fitted = fit_baseline(
+                        self._registry, name, self._folds, self._seasons, self._most_seconds
+                    )
                     self.scoring_seconds += fitted.scoring_seconds
                     self._fitted.append(fitted)
         except BaseException as error:

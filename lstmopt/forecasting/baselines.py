@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -108,12 +109,17 @@ def make_baseline(registry: Registry, text: str) -> Baseline:
 
 
 def fit_baseline(
-    registry: Registry, text: str, folds: Sequence[Fold], seasons: Sequence[int]
+    registry: Registry,
+    text: str,
+    folds: Sequence[Fold],
+    seasons: Sequence[int],
+    most_seconds: float = math.inf,
 ) -> FittedBaseline:
     """Fit one baseline on each fold and score it there; its forecasts are not timed yet.
 
-    Those of the newest fold are what it has to offer. Raises LstmoptError for a name that is not
-    registered, and where a plug-in fails.
+    Those of the newest fold are what it has to offer. Where all forecasts of a validation part take
+    more than ``most_seconds`` (or ten), a sample is looked at. Raises LstmoptError for a name that
+    is not registered, and where a plug-in fails.
     """
     named, who = Named.parse(text), ""
     fitted: list[tuple[_Checked, Fold]] = []
@@ -129,7 +135,7 @@ def fit_baseline(
     with PluginErrors(who):
         start = time.perf_counter()
         kept = len(last_origins(folds[0].validation, "validation"))
-        most = MOST_SECONDS["validation"]
+        most = min(MOST_SECONDS["validation"], most_seconds)
         judged = [judge(f, fold.validation, most, kept, seasons) for f, fold in fitted]
         scores = mean_scores([found.scores for found in judged], [fold for _, fold in fitted])
         took = time.perf_counter() - start

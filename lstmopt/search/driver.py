@@ -217,7 +217,8 @@ class Driver:
         """Submit the next segment, or close the trial when a budget is spent."""
         own = self._plan.limits.max_trial_seconds
         left_to_it = math.inf if own is None else own - trial.seconds
-        if self._budget.time_is_up and (trial.trained or self._has_report()):
+        reported = bool(trial.trained) or self._has_report()
+        if self._budget.time_is_up and reported:
             self._cut_off(trial, "time was up")
         elif left_to_it <= 0 or trial.out_of_time:
             reason = f"stopped after {trial.trained} reports: max_trial_seconds is {own:g}"
@@ -231,7 +232,7 @@ class Driver:
                 epochs = epochs if rung is None else min(epochs, rung - trial.trained)
             trial.submit(epochs)
             # whatever the clock says, the first report of all is waited for
-            ends_in = self._budget.seconds_left if self._has_report() else math.inf
+            ends_in = self._budget.seconds_left if reported else math.inf
             seconds = min(ends_in, left_to_it)
             future = self._engine.submit(trial.candidate, trial.checkpoint, epochs, seconds)
             self._training[future] = trial

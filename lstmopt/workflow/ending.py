@@ -23,7 +23,6 @@ from lstmopt.workflow.finalists import choose, describe, open_test
 from lstmopt.workflow.job import Job
 from lstmopt.workflow.refit_all import train_on_all, until
 from lstmopt.workflow.refits import (
-    SHARE,
     Finalist,
     Refit,
     RefitPlan,
@@ -34,8 +33,11 @@ from lstmopt.workflow.refits import (
 
 _TESTING = 1.5
 """Seconds that choosing, testing and saving take beside the baselines' forecasts."""
-_FORECASTS = 2.0
-"""How often as many forecasts as there are on validation are made there."""
+_FORECASTS, _FORECASTS_SHARE = 2.0, 0.05
+"""The baselines' forecasts of the test part take so many times those of validation, but no more
+than so large a share of the call."""
+_ALL_ROWS_SHARE = 0.1
+"""The most of a call's time that is left for training on all rows."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,11 @@ class Ending:
         self._observer, self._deadline = observer or Observer(), deadline or Deadline()
         self._say = self._observer.notice
         self._baselines = BackgroundFit(
-            job.registry, job.config.baselines, job.split.folds, job.series.season
+            job.registry,
+            job.config.baselines,
+            job.split.folds,
+            job.series.season,
+            _FORECASTS_SHARE * self._deadline.seconds,
         )
 
     def seconds(self, front: Sequence[TrialRecord]) -> float:
@@ -90,12 +96,17 @@ class Ending:
         return refits + self._after_refits(front)
 
     def _after_refits(self, front: Sequence[TrialRecord]) -> float:
-        """Predict what testing, and training on all rows where there is time for it, take."""
-        testing = _TESTING + _FORECASTS * self._baselines.scoring_seconds
-        if not self._trains_on_all:
-            return testing
-        last = self._all_rows_seconds(longest_seconds(front, self._job.reports))
-        return testing + (last if last <= SHARE * self._deadline.seconds else 0.0)
+        """Predict what testing and training on all rows take."""
+        last = 0.0
+        if self._trains_on_all:
+            predicted = self._all_rows_seconds(longest_seconds(front, self._job.reports))
+            last = min(predicted, _ALL_ROWS_SHARE * self._deadline.seconds)
+        return _TESTING + self._forecasting() + last
+
+    def _forecasting(self) -> float:
+        """Return what the baselines' forecasts of the test part may take, in seconds."""
+        predicted = _FORECASTS * self._baselines.scoring_seconds
+        return min(predicted, _FORECASTS_SHARE * self._deadline.seconds)
 
     @property
     def _trains_on_all(self) -> bool:
@@ -144,9 +155,12 @@ class Ending:
         return Finished(verdict.deployed, outcome)
 
     def _seconds_each(self, baselines: Sequence[FittedBaseline]) -> float:
-        """Return what forecasting the test part may take each baseline, in seconds."""
-        left = max(0.0, self._deadline.left) / max(1, len(baselines))
-        return min(MOST_SECONDS["test"], left)
+        """Return what forecasting the test part may take a slow baseline, in seconds."""
+        if not self._deadline.is_set:
+            return MOST_SECONDS["test"]
+        left = min(self._forecasting(), max(0.0, self._deadline.left))
+        slow = sum(_FORECASTS * b.scoring_seconds * len(baselines) > left for b in baselines)
+        return min(MOST_SECONDS["test"], left / max(1, slow))
 
     def with_all_rows(self, finished: Finished) -> Outcome:
         """Train the network that was just saved on all rows, where the study says so.

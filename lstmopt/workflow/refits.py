@@ -21,8 +21,10 @@ from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.forecast_errors import deviation
 
-SHARE = 0.25
+SHARE = 0.15
 """The most of a call's time that a search leaves for refits."""
+_OVER = 2.0
+"""How many times too long a prediction may well be: training ends early, and workers idle then."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +183,10 @@ def _order(
 def _waiting(
     order: Sequence[tuple[TrialRecord, float]], plan: RefitPlan
 ) -> Iterator[tuple[tuple[int, int], Candidate]]:
-    """Yield the next refit that is predicted to end in time, a seed of each before another."""
+    """Yield the next refit that may well end in time, a seed of each before another."""
     for repeat in range(plan.seeds):
         for trial, seconds in order:
-            if seconds < plan.deadline.left:
+            if 0 < plan.deadline.left > seconds / _OVER:
                 yield (trial.number, repeat), plan.candidate(trial, repeat)
 
 

@@ -157,7 +157,7 @@ def test_a_hook_that_hands_over_nothing_usable_is_a_warning_and_the_rest_works(
     ("objective", "words"),
     [
         ("'x', 'minimise', 'static', len", "direction minimize or maximize, found 'minimise'"),
-        ("'x', 'minimize', 'Static', len", "kind static or learned, found 'Static'"),
+        ("'x', 'minimize', 'Static', len", "kind static or learned or forecast, found 'Static'"),
         ("'x', 'minimize', 'static', len, scale='ln'", "scale linear or log, found 'ln'"),
     ],
 )

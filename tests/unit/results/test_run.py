@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from lstmopt import load, run
+from lstmopt.config.study_file import replace
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
@@ -22,6 +23,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("loaded")
     wave().to_csv(folder / "wave.csv", index=False)
     config = config_of(folder / "wave.csv", budget={"trials": 8}, pruner={"name": "median"})
+    config = replace(config, finalists=replace(config.finalists, refit="train"))
     run(config, folder / "run")
     return folder / "run"
 

@@ -21,7 +21,7 @@ from lstmopt.execution.local_engine import open_local_engine
 from lstmopt.execution.process_pool import LocalProcesses
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import Decision
-from lstmopt.search import active_trial, budget
+from lstmopt.search import active_trial
 from lstmopt.search import driver as driver_module
 from lstmopt.search.active_trial import ActiveTrial
 from lstmopt.search.driver import Driver
@@ -62,7 +62,8 @@ def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
     for trial, record in zip(open_here(tmp_path).study.get_trials(), records, strict=True):
         assert trial.values == [min(e.val_loss for e in record.curve), record.values["latency_ms"]]
         assert record.values["latency_ms"] == record.params["hidden_size"] / 10
-    assert not list((tmp_path / "checkpoints").iterdir())
+    kept = {f"trial_{record.number}" for record in front_of(records, GOALS)}
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == kept
 
 
 def test_the_front_of_the_record_is_that_of_optuna(tmp_path):
@@ -171,7 +172,8 @@ def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
     assert outcome(make_driver(tmp_path / "dropped", plan).search()) == outcome(kept)
     assert any(r.state == "complete" for r in kept)
     assert any("paused" in r.reason for r in kept)
-    assert not [*(tmp_path / "dropped" / "checkpoints").rglob("*.pt")]
+    kept_files = {path.parent.name for path in (tmp_path / "dropped" / "checkpoints").rglob("*.pt")}
+    assert kept_files == {f"trial_{record.number}" for record in front_of(kept, GOALS)}
 
 
 def test_a_trial_that_had_been_trained_to_its_end_is_complete_whenever_the_driver_died(
@@ -405,7 +407,7 @@ def test_samplers_propose_differently(tmp_path):
 def test_time_that_is_up_closes_the_running_trial(tmp_path, monkeypatch):
     call = Scripted(lambda c: [0.5] * 10)
     records = make_driver(tmp_path, make_plan(5, seconds=1e-9), in_process(call)).search()
-    assert records == []
+    assert [(r.state, len(r.curve)) for r in records] == [("pruned", 1)]  # there is an answer
     stored = open_here(tmp_path / "b")
     stored.study.enqueue_trial({"hidden_size": 4, "learning_rate": 0.01})
 
@@ -419,7 +421,7 @@ def test_time_that_is_up_closes_the_running_trial(tmp_path, monkeypatch):
             self.now += 61
 
     clock = Clock()
-    monkeypatch.setattr(budget, "time", clock)
+    monkeypatch.setattr("lstmopt.system.deadline.time", clock)
     (record,) = make_driver(
         tmp_path / "b", make_plan(5, seconds=60), in_process(call), clock
     ).search()

@@ -127,7 +127,7 @@ def test_where_all_rows_cannot_be_trained_on_the_tested_network_stays(folder, mo
         return Progress(b"", (), True, "the loss was no longer finite in epoch 1")
 
     with monkeypatch.context() as patch:
-        patch.setattr("lstmopt.execution.local_engine.advance", failing)
+        patch.setattr("lstmopt.training.folds.advance", failing)
         with pytest.raises(MachineError, match="the tested one stays deployed"):
             refit_deployed(config_in(folder), folder)
     assert same_weights(Forecaster.load(folder), kept)

@@ -181,7 +181,7 @@ def test_the_test_part_is_opened_once_after_the_choice(csv, tmp_path, monkeypatc
         return choose(*args)
 
     monkeypatch.setattr(Split, "open_test", watched_open)
-    monkeypatch.setattr("lstmopt.workflow.run_study.choose", watched_choose)
+    monkeypatch.setattr("lstmopt.workflow.ending.choose", watched_choose)
     run(config_of(csv), tmp_path / "run")
     assert events == ["choice", "test"]
 
@@ -404,7 +404,7 @@ def with_folds(tmp_path_factory):
         folder / "wave.csv",
         split={"train": 0.7, "validation": 0.1, "folds": 3, "gap": 2},
         baselines=["ridge"],
-        finalists={"seeds": 1},
+        finalists={"seeds": 1, "refit": "train"},
     )
     return config, folder, run(config, folder / "run")
 
