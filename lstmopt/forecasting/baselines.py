@@ -88,9 +88,13 @@ def baseline_names(registry: Registry, names: Iterable[str] | None) -> list[str]
 
 
 def default_names(registry: Registry) -> list[str]:
-    """Name the baselines of a study that names none: those whose packages are installed."""
+    """Name the baselines of a study that names none: those whose packages are installed.
+
+    Those that need one come last: where time is short, the others are there.
+    """
     needs = {n: registry.strategy("baseline", n).needs for n in registry.names("baseline")}
-    return [name for name, package in needs.items() if not package or find_spec(package)]
+    there = [name for name, package in needs.items() if not package or find_spec(package)]
+    return sorted(there, key=lambda name: bool(needs[name]))
 
 
 def make_baseline(registry: Registry, text: str) -> Baseline:
