@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,8 +62,7 @@ class StatisticalBaseline:
         longest = min(self.longest_season, len(rows) // _FEWEST_SEASONS)
         model = self.make(min((s for s in seasons if 1 < s <= longest), default=1))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _quiet():
                 model.fit(rows)
         except Exception:  # statsforecast says by a bare one that no model fits
             return None
@@ -97,9 +97,20 @@ class _Carried:
     def _forward(self, rows: Floats, horizon: int) -> Floats:
         if not np.ptp(rows):  # which statsforecast would divide by
             return np.full(horizon, rows[-1])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             return self.model.forward(rows, h=horizon)["mean"]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep a fit's warnings from the user.
+
+    By a filter that stays: ``warnings.catch_warnings`` would take those of other threads too, and
+    baselines are fitted in a thread of their own.
+    """
+    warnings.filterwarnings("ignore", module="statsforecast")
+    with np.errstate(all="ignore"):
+        yield
 
 
 def _trusted(part: Part, first: int, end: int) -> NDArray[np.bool_]:

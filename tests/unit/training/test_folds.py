@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from lstmopt.data.windows import Fold
 from lstmopt.networks.weights import read_checkpoint
+from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import Candidate
 from lstmopt.seeds import derive_seed
 from lstmopt.training.folds import TrainingParts, open_workload
+from lstmopt.training.forecast_objectives import ForecastObjectives
 from lstmopt.training.options import TrainingOptions
+from lstmopt.training.own_units import OwnUnits
 from lstmopt.training.trainer import Workload, advance
 from support.parts import SMALL, make_part
 
@@ -54,6 +57,19 @@ def test_a_report_is_the_mean_over_the_folds_so_far_in_the_units_of_the_newest()
     assert WHOLE.epochs[-1].val_r2 == statistics.fmean(e.val_r2 for e in best)
     assert WHOLE.finished
     assert WHOLE.failure is None
+
+
+def test_forecast_objectives_are_measured_on_each_fold_in_its_own_units():
+    mae = load_registry().objective("val_mase")
+    target = PARTS.folds[0].validation.targets.astype(float)
+    units = [OwnUnits(target * std, 0.0, std, 24, scale) for std, scale in ((1, 1), (2, 3), (4, 5))]
+    measures = tuple(ForecastObjectives.of([mae], unit) for unit in units)
+    found = open_workload(TrainingParts(FOLDS, measures), OPTIONS, "cpu")(CANDIDATE, None, 3)
+    assert said(found.epochs) == said(WHOLE.epochs)
+    best = [min(alone(n).epochs, key=lambda e: e.val_loss) for n in range(3)]
+    each = [e.val_mae * u.std / u.naive_mae for e, u in zip(best, units, strict=True)]
+    for n, report in enumerate(found.epochs, 1):
+        assert report.values == {"val_mase": pytest.approx(statistics.fmean(each[:n]), rel=1e-4)}
 
 
 def test_epochs_are_counted_as_they_were_trained():

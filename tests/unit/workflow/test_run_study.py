@@ -402,6 +402,7 @@ def with_folds(tmp_path_factory):
     wave().to_csv(folder / "wave.csv", index=False)
     config = config_of(
         folder / "wave.csv",
+        objectives=["val_loss", "val_mase", "latency_ms"],
         split={"train": 0.7, "validation": 0.1, "folds": 3, "gap": 2},
         baselines=["ridge"],
         finalists={"seeds": 1, "refit": "train"},
@@ -414,6 +415,9 @@ def test_a_study_of_folds_chooses_by_means_over_them(with_folds):
     complete = [t for t in document["trials"] if t["state"] == "complete"]
     assert all(len(t["curve"]) == 3 for t in complete)
     assert all(t["values"]["val_loss"] == t["curve"][-1]["val_loss"] for t in complete)
+    assert all(
+        t["values"]["val_mase"] == t["curve"][-1]["values"]["val_mase"] > 0 for t in complete
+    )
     assert (document["study"]["folds"], document["study"]["gap"]) == (3, 2)
     trained = [t["curve"][-1]["number"] if t["curve"] else 0 for t in document["trials"]]
     assert document["budget"]["epochs_trained"] == sum(trained)
@@ -426,6 +430,8 @@ def test_the_network_deployed_is_the_newest_folds(with_folds):
     config, folder, _ = with_folds
     job = prepare(config, folder / "again")
     assert Forecaster.load(folder / "run").scaling.target_mean == job.split.scaling.target_mean
+    history = Forecaster.load(folder / "run").history
+    assert 1 <= history.reports <= config.training.epochs  # of the newest fold, not of all three
     assert job.split.train.rows == (0, 278)
     assert job.split.validation.rows == (280, 320)
 
