@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from lstmopt import load
 from support.parts import wave
 from support.processes import started
 from support.runs import make_run, rewritten
@@ -81,7 +82,10 @@ def test_pareto_prints_the_front_as_table_json_and_csv(folder):
     assert bar["ridge"]["val_loss"] == document["bar"]["ridge"]["validation_mse"]
     assert bar["ridge"]["latency_ms"] == document["bar"]["ridge"]["latency_ms"]
     front = found["front"]
-    assert {"trial", "values", "params"} == set(front[0])
+    assert {"trial", "values", "params", "trained_to_end", "epochs"} == set(front[0])
+    states = {trial["number"]: trial["state"] for trial in document["trials"]}
+    for row in front:
+        assert row["trained_to_end"] == (states[row["trial"]] == "complete")
     table = lstmopt("pareto", "run", "--csv", cwd=folder).stdout
     assert len(table.splitlines()) == 1 + len(front)
     assert "val_loss" in lstmopt("pareto", "run", cwd=folder).stdout
@@ -224,8 +228,14 @@ def test_a_plug_in_file_serves_for_one_run(folder):
     )
     args = ("small.toml", "--plugin", "mine.py", "--pruner", "mine", "--out", "plug")
     done = lstmopt("run", *args, cwd=folder)
-    assert done.returncode == 1
-    assert "3 trials and none complete" in done.stderr
+    assert done.returncode == 0, done.stderr
+    found = load(folder / "plug")
+    assert set(found.trials["state"]) == {"pruned"}
+    assert (
+        found.results.chosen.trial in found.results.front
+    )  # what was stopped is there all the same
+    assert found.results.finished_front == ()
+    assert "1 of 2 epochs" in done.stdout
 
 
 @pytest.mark.parametrize(

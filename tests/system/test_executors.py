@@ -171,9 +171,7 @@ def test_a_refit_whose_worker_goes_away_begins_again_and_gives_up_when_it_kills(
         return Engine(InProcess(), 1, call)
 
     def finished(*errors: Exception) -> str | None:
-        trained, candidate = engine(*errors), Candidate({}, 0)
-        begun = {"key": (candidate, trained.submit(candidate, None, 1))}
-        ((key, progress),) = trained.finish(begun, 1)
+        ((key, progress),) = engine(*errors).train_each([("key", Candidate({}, 0))], 1)
         assert key == "key"
         return progress.failure
 
