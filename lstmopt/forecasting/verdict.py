@@ -22,7 +22,8 @@ class Comparison:
         baseline: The baseline that is best on validation.
         difference: How much lower the network's mean squared error is, as a share of the
             baseline's; below 0 it is higher.
-        low: The lower end of its 95 % interval.
+        low: The lower end of its 95 % interval, which holds 0 where the test does not reject: that
+            of the difference of mean errors, in units of the baseline's.
         high: The upper end.
         p: Of Diebold and Mariano's test that both are equally good, two-sided.
         says: What follows at the level of 5 %.
@@ -71,10 +72,9 @@ def compare(
     small = math.sqrt((count + 1 - 2 * steps + steps * (steps - 1) / count) / count)
     freedom = count - 1
     apart = rival - network
-    statistic = small * float(apart.mean()) / _standard_error(apart, lags)
-    p = float(2 * student.sf(abs(statistic), freedom))
-    spread = float(student.ppf(1 - _LEVEL / 2, freedom)) / small
-    error = spread * _standard_error(network - ratio * rival, lags) / float(rival.mean())
+    deviation = _standard_error(apart, lags) / small
+    p = float(2 * student.sf(abs(float(apart.mean())) / deviation, freedom))
+    error = float(student.ppf(1 - _LEVEL / 2, freedom)) * deviation / float(rival.mean())
     says: Says = "no difference"
     if p < _LEVEL:
         says = "deploy" if gain > 0 else "do not deploy"
