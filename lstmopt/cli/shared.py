@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -78,7 +79,8 @@ def write_report(
     stream = stream or sys.stderr
     click.echo(f"report: {write_report(run)}", file=stream)
     if not pictures:
-        click.echo(f"note: no time was left to draw pictures: lstmopt report {folder}", err=True)
+        command = f"lstmopt report {shlex.quote(str(folder))}"
+        click.echo(f"note: no time was left to draw pictures: {command}", err=True)
         return
     if missing := write_sheets(run):
         click.echo(f"note: {missing}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -154,6 +155,11 @@ class Ending:
         )
         return Finished(verdict.deployed, outcome)
 
+    @property
+    def _fit(self) -> str:
+        """The command that refits this run."""
+        return f"lstmopt fit {shlex.quote(str(self._job.folder.path))}"
+
     def _seconds_each(self, baselines: Sequence[FittedBaseline]) -> float:
         """Return what forecasting the test part may take a slow baseline, in seconds."""
         if not self._deadline.is_set:
@@ -181,7 +187,7 @@ class Ending:
         took = deployed.best_epoch * sum(e.seconds for e in curve) / curve[-1].number
         if self._all_rows_seconds(took) > self._deadline.left:
             self._say(
-                "no time was left to train the deployed network on all rows: lstmopt fit --all"
+                f"no time was left to train the deployed network on all rows: {self._fit} --all"
             )
             return outcome
         return msgspec.structs.replace(outcome, all_rows=train_on_all(self._job, self._observer))
@@ -196,7 +202,7 @@ class Ending:
             return finalists
         self._say(
             "no time was left to train a candidate of the front anew: the network of the search "
-            "is deployed; lstmopt fit trains it with other seeds"
+            f"is deployed; {self._fit} trains the front with other seeds"
         )
         checkpoint_of = partial(_checkpoint_of, job=self._job)
         return [as_searched(candidates, self._costs, self._engine, plan, checkpoint_of)]
