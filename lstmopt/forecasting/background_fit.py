@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
@@ -15,7 +15,7 @@ from lstmopt.forecasting.baselines import (
     FittedBaseline,
     baseline_names,
     fit_baseline,
-    time_forecast,
+    with_latency,
 )
 from lstmopt.plugin.registry import Registry
 
@@ -92,11 +92,8 @@ class BackgroundFit:
             raise self._error
         done = tuple(self._fitted)
         validation = self._folds[0].validation
-        timed = [
-            replace(b, latency_ms=time_forecast(b.forecast, validation)) if b.forecast else b
-            for b in done
-        ]
-        return Fitted(tuple(timed), tuple(self._names[len(done) :]))
+        timed = tuple(with_latency(baseline, validation) for baseline in done)
+        return Fitted(timed, tuple(self._names[len(done) :]))
 
 
 _LOOK = 0.5

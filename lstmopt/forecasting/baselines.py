@@ -73,12 +73,9 @@ def fit_baselines(
     name that is not registered, and where a plug-in fails.
     """
     folds = (Fold(train, validation), *older)
-    fitted = [
-        fit_baseline(registry, text, folds, seasons) for text in baseline_names(registry, names)
-    ]
     return [
-        replace(b, latency_ms=time_forecast(b.forecast, validation)) if b.forecast else b
-        for b in fitted
+        with_latency(fit_baseline(registry, text, folds, seasons), validation)
+        for text in baseline_names(registry, names)
     ]
 
 
@@ -161,6 +158,13 @@ class _Checked:
             rule = f"a baseline forecasts a finite number for each of [windows, horizon] {shape}"
             raise LstmoptError(wrong_answer(rule, f"shape {found.shape}", self.who))
         return found
+
+
+def with_latency(baseline: FittedBaseline, part: Part) -> FittedBaseline:
+    """Return a baseline with what one forecast takes, where it has any."""
+    if baseline.forecast is None:
+        return baseline
+    return replace(baseline, latency_ms=time_forecast(baseline.forecast, part))
 
 
 def time_forecast(forecast: Forecast, part: Part) -> float:
