@@ -103,13 +103,13 @@ def forecast_metrics(
     errors = given - known
     absolute = np.abs(errors)
     mae = float(absolute.mean())
-    level = (np.abs(given) + np.abs(known)) / 2
+    level = np.abs(given) + np.abs(known)
     shares = np.divide(absolute, level, out=np.zeros_like(level), where=level > 0)
     return ForecastMetrics(
         mae=mae,
         rmse=float(np.sqrt(np.mean(errors**2))),
         mase=mae / naive_mae if naive_mae > 0 else math.nan,
-        smape=100 * float(shares.mean()),
+        smape=200 * float(shares.mean()),
         r2=_r2(errors, known),
         bias=float(errors.mean()),
     )
