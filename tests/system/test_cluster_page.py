@@ -109,8 +109,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def test_slurm_with_a_queue_that_starts_every_job_at_once(folder):
     programs = folder / "bin"
     programs.mkdir()
-    (programs / "sbatch").write_text(
-        '#!/bin/sh\nsetsid bash "$1" > job.$$.txt 2>&1 &\necho "Submitted batch job $!"\n'
+    (programs / "sbatch").write_text(  # as SLURM does, it keeps the script, which is then deleted
+        '#!/bin/sh\ncp "$1" job.$$.sh\nsetsid bash job.$$.sh > job.$$.txt 2>&1 &\n'
+        'echo "Submitted batch job $!"\n'
     )
     (programs / "scancel").write_text('#!/bin/sh\nfor job; do kill -- -"$job"; done\n')
     for program in programs.iterdir():
