@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmopt.data.least_squares import chunks, fit_leads, spread
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import best_on, window_lengths
 from lstmopt.forecasting.judging import Forecast
-
-_CHUNK = 4_096
-"""Windows that are looked at in one go."""
-
-_SMALLEST = 1e-10
-"""Eigenvalues below this share of the largest are none: columns repeat each other."""
 
 Floats = NDArray[np.float64]
 
@@ -39,12 +34,12 @@ class WindowView:
         """Return how many numbers are seen of a window."""
         return self.window * (self.inputs or part.inputs.shape[1])
 
-    def gather(self, part: Part, origins: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return what is seen [windows, features] and the last values [windows, 1]."""
+    def gather(self, part: Part, origins: NDArray[np.int64]) -> tuple[Floats, Floats | None]:
+        """Return what is seen [windows, features] and, if relative, last values [windows, 1]."""
         rows = origins[:, None] + np.arange(1 - self.window, 1)
         seen = part.inputs[rows, : self.inputs].astype(np.float64)  # [windows, window, inputs]
-        last = part.targets[origins].astype(np.float64)[:, None]
-        if self.relative:
+        last = part.targets[origins].astype(np.float64)[:, None] if self.relative else None
+        if last is not None:
             seen[:, :, 0] -= last
         return seen.reshape(len(origins), -1), last
 
@@ -64,10 +59,10 @@ class LinearForecast:
         origins = part.origins()
         forecasts = np.repeat(part.targets[origins][:, None], part.shape.horizon, axis=1)
         whole = np.flatnonzero(_whole(part, origins, self.view.window))
-        for some in _chunks(whole):
+        for some in chunks(whole):
             seen, last = self.view.gather(part, origins[some])
             found = seen @ self.weights[:-1] + self.weights[-1]
-            forecasts[some] = found + last if self.view.relative else found
+            forecasts[some] = found if last is None else found + last
         return forecasts
 
 
@@ -81,10 +76,6 @@ def _whole(part: Part, origins: NDArray[np.int64], window: int) -> NDArray[np.bo
     return whole
 
 
-def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    return (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))
-
-
 def fit_linear(
     train: Part, view: WindowView, penalties: Sequence[float], most_windows: int
 ) -> list[LinearForecast]:
@@ -93,54 +84,9 @@ def fit_linear(
     On the most windows that are wanted, evenly spread: those with all of their targets, or where
     there are none, for each lead those that have it. Empty where a lead has no target at all.
     """
-    origins = train.origins(max(view.window, train.shape.window))
-    origins = origins[:: -(-max(len(origins), 1) // most_windows)]
-    _, mask = train.gather_targets(origins)
-    whole = mask.all(axis=1)
-    horizon = train.shape.horizon
-    groups = [(np.flatnonzero(whole), list(range(horizon)))]
-    if not whole.any():
-        groups = [(np.flatnonzero(mask[:, lead]), [lead]) for lead in range(horizon)]
-    if any(not len(rows) for rows, _ in groups):
-        return []
-    weights = np.empty((len(penalties), view.features(train) + 1, horizon))
-    for rows, leads in groups:
-        found = _solve(train, view, origins[rows], leads, penalties)
-        weights[:, :, leads] = found
-    return [LinearForecast(view, each) for each in weights]
-
-
-def _solve(
-    train: Part,
-    view: WindowView,
-    origins: NDArray[np.int64],
-    leads: list[int],
-    penalties: Sequence[float],
-) -> Floats:
-    """Return weights [penalties, features + 1, leads]: one eigendecomposition serves them all."""
-    features = view.features(train)
-    square, cross = np.zeros((features, features)), np.zeros((features, len(leads)))
-    sums, target_sums = np.zeros(features), np.zeros(len(leads))
-    for some in _chunks(origins):
-        seen, last = view.gather(train, some)
-        targets = train.gather_targets(some)[0][:, leads].astype(np.float64)
-        if view.relative:
-            targets -= last
-        square += seen.T @ seen
-        cross += seen.T @ targets
-        sums += seen.sum(axis=0)
-        target_sums += targets.sum(axis=0)
-    mean, target_mean = sums / len(origins), target_sums / len(origins)
-    square -= np.outer(mean, sums)
-    cross -= np.outer(mean, target_sums)
-    values, vectors = np.linalg.eigh(square)
-    kept = values > _SMALLEST * values[-1]
-    projected = vectors[:, kept].T @ cross
-    solved = []
-    for penalty in penalties:
-        slopes = vectors[:, kept] @ (projected / (values[kept] + penalty)[:, None])
-        solved.append(np.vstack([slopes, target_mean - mean @ slopes]))
-    return np.stack(solved)
+    origins = spread(train.origins(max(view.window, train.shape.window)), most_windows)
+    found = fit_leads(train, origins, view.gather, view.features(train), penalties)
+    return [] if found is None else [LinearForecast(view, weights) for weights in found]
 
 
 @dataclass(frozen=True)
