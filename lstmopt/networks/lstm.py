@@ -1,11 +1,35 @@
-"""The network, and reading its weights."""
+"""The encoder ``lstm``: a stacked LSTM, and the forecaster that is no more than it and a head."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from lstmopt.search_space import Architecture
+from lstmopt.networks.recurrent import RecurrentStack, layer_sizes
+from lstmopt.search_space import Architecture, Value
+
+
+class LSTMEncoder(RecurrentStack):
+    """Long short-term memory that reads every row (Hochreiter and Schmidhuber, 1997)."""
+
+    def __init__(self, features: int, sizes: Sequence[int], dropout: float = 0.0) -> None:
+        super().__init__("lstm", features, sizes, dropout)
+
+
+def make_lstm(params: Mapping[str, Value], features: int, window: int) -> LSTMEncoder:
+    """Make the encoder of a candidate.
+
+    Args:
+        params: ``hidden_size``, ``hidden_size_2`` to ``_4``, ``num_layers`` and ``dropout``.
+        features: Columns of a row.
+        window: Rows, of which there may be any number.
+
+    Returns:
+        The encoder.
+    """
+    return LSTMEncoder(features, layer_sizes(params), float(params["dropout"]))
 
 
 class LSTMForecaster(nn.Module):

@@ -1,0 +1,199 @@
+"""A network: an encoder in the composition that is the same for every family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lstmopt.data.windows import Part
+from lstmopt.errors import LstmoptError
+from lstmopt.networks.column_choice import ColumnChoice, encoder_features, is_plain
+from lstmopt.networks.columns import Columns
+from lstmopt.networks.linear_part import LinearKind, LinearPart
+from lstmopt.networks.linear_start import LinearView
+from lstmopt.networks.network_start import Solved, set_constants, set_linear
+from lstmopt.networks.normalisation import Normalisation, make_normalisation
+from lstmopt.networks.selection import Selection
+from lstmopt.search_space import Value
+
+MakeEncoder = Callable[[Mapping[str, Value], int, int], nn.Module | None]
+"""Makes a family's encoder from hyperparameters, columns of a row and rows; None for no encoder."""
+
+SKIP_RATE = 0.03
+"""The learning rate of a linear part, as a share of the others': it begins at its solution."""
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Weights that learn alike.
+
+    Attributes:
+        parameters: The weights.
+        rate: Their learning rate, as a share of the candidate's.
+        decays: Whether the candidate's weight decay applies.
+    """
+
+    parameters: tuple[nn.Parameter, ...]
+    rate: float = 1.0
+    decays: bool = True
+
+
+class ForecastNetwork(nn.Module):
+    """An encoder between a normalisation of the window, a head and a linear skip.
+
+    Without a normalisation and a skip it is the encoder of all columns and a head. Otherwise the
+    target's window is normalised, the head begins at zero, and its output, denormalised, is added
+    to the level of the window (see `normalisation`) or to the linear forecast. Without an encoder
+    the linear forecast is all.
+
+    Attributes:
+        columns: The input's columns.
+        window: Rows that are looked at, the last ones.
+        choice: Which columns each part sees.
+        encoder: What maps rows [batch, steps, features] to states [batch, states, encoder.size].
+        normalisation: What becomes of the target's window; None where nothing does.
+        head: The map of the last state to all leads; None without an encoder.
+        skip: The linear part, None without one.
+    """
+
+    def __init__(
+        self, encoder: nn.Module | None, params: Mapping[str, Value], columns: Columns
+    ) -> None:
+        super().__init__()
+        self.columns, self.window = columns, int(params["window"])
+        linear = {**params, "skip": True} if encoder is None else params
+        self.choice = ColumnChoice.of(linear, columns)
+        self.encoder = encoder
+        self.head: nn.Linear | None = None
+        self.normalisation: Normalisation | None = None
+        self.skip: LinearPart | None = None
+        if encoder is not None:
+            size = _size(encoder) + len(self.choice.head)
+            self.head = nn.Linear(size, columns.horizon)
+            if not is_plain(params):
+                nn.init.zeros_(self.head.weight)
+                nn.init.zeros_(self.head.bias)
+                self.normalisation = make_normalisation(params["normalisation"])
+        if encoder is None or params["skip"]:
+            kind = _linear_kind(params) if encoder is None else "nlinear"
+            others = len(self.choice.skip)
+            self.skip = LinearPart(self.window, others, columns.horizon, kind)
+        self._seen = Selection(self.choice.encoder)
+        self._seen_beside = Selection(self.choice.encoder[1:])
+        self._for_head = Selection(self.choice.head)
+        self._for_skip = Selection(self.choice.skip)
+
+    @property
+    def forecasts_every_row(self) -> bool:
+        """Whether a forecast can be made at each of several steps of a window."""
+        return self.normalisation is None and bool(getattr(self.encoder, "per_row", False))
+
+    def forward(self, x: Tensor, last: int = 1) -> Tensor:
+        """Forecast from the last rows, ``window`` of them before each forecast.
+
+        Args:
+            x: Inputs [batch, steps, features] in z-scores, at least ``window + last - 1`` steps.
+            last: At how many of the last steps a forecast is made.
+
+        Returns:
+            Forecasts [batch, last, horizon] in z-scores.
+
+        Raises:
+            ValueError: For several steps where the network can only forecast at one.
+        """
+        if last > 1 and not self.forecasts_every_row:
+            raise ValueError(
+                f"a network with a normalisation, a skip or no state for every row forecasts at "
+                f"one step, not {last}"
+            )
+        rows = x[:, -(self.window + last - 1) :]
+        if self.encoder is not None and self.head is not None and self.normalisation is None:
+            forecasts: Tensor = self.head(self.encoder(self._seen(rows))[:, -last:])
+            return forecasts
+        return self._from_last_row(rows).unsqueeze(1)
+
+    def _from_last_row(self, rows: Tensor) -> Tensor:
+        target, newest = rows[:, :, 0], rows[:, -1]
+        linear: Tensor | None = None
+        if self.skip is not None:
+            linear = self.skip(target, self._for_skip(newest))
+        if self.encoder is None or self.head is None or self.normalisation is None:
+            assert linear is not None
+            return linear
+        seen, level, unit = self.normalisation(target)
+        inputs = torch.cat([seen.unsqueeze(2), self._seen_beside(rows)], 2)
+        state = torch.cat([self.encoder(inputs)[:, -1], self._for_head(newest)], 1)
+        forecast: Tensor = (level if linear is None else linear) + unit * self.head(state)
+        return forecast
+
+    def groups(self) -> list[ParameterGroup]:
+        """Return the weights by how they learn: all but the linear part's, and those."""
+        if self.skip is None:
+            return [ParameterGroup(tuple(self.parameters()))]
+        linear = tuple(self.skip.parameters())
+        rest = [p for name, p in self.named_parameters() if not name.startswith("skip.")]
+        own = [ParameterGroup(tuple(rest))] if rest else []
+        return [*own, ParameterGroup(linear, SKIP_RATE, decays=False)]
+
+    def fit_start(self, train: Part, validation: Part, solved: Solved | None = None) -> None:
+        """Set the constants and the linear part's weights from training windows.
+
+        Pure: the same parts give the same numbers. The linear part is ridge regression, its penalty
+        chosen on validation.
+
+        Args:
+            train: The training part, whose windows may be longer than the network's.
+            validation: The validation part.
+            solved: Solutions that were found on the same two parts; a new one is added.
+        """
+        known: Solved = {} if solved is None else solved
+        linear = None
+        if self.skip is not None:
+            view = LinearView(self.window, self.choice.skip, self.skip.kind)
+            set_linear(self.skip, view, (train, validation), known)
+            linear = view, known[view]
+        if self.normalisation is not None:
+            set_constants(self.normalisation, train, self.window, linear)
+
+
+def _size(encoder: nn.Module) -> int:
+    size = getattr(encoder, "size", None)
+    if type(size) is not int or size < 1:
+        raise LstmoptError(
+            f"an encoder says in its attribute size how many units a state has, found {size!r} in "
+            f"{type(encoder).__name__}: give it a whole number of at least 1"
+        )
+    return size
+
+
+def _linear_kind(params: Mapping[str, Value]) -> LinearKind:
+    match params["linear"]:
+        case "nlinear":
+            return "nlinear"
+        case "dlinear":
+            return "dlinear"
+        case other:
+            raise LstmoptError(f"linear is nlinear or dlinear, found {other!r}: take one of them")
+
+
+def build_network(
+    make_encoder: MakeEncoder, params: Mapping[str, Value], columns: Columns
+) -> ForecastNetwork:
+    """Build a candidate's network.
+
+    Args:
+        make_encoder: The family's.
+        params: All hyperparameters of the composition and of the encoder.
+        columns: The input's columns.
+
+    Returns:
+        The network, its weights drawn from torch's random numbers and its linear part at zero.
+
+    Raises:
+        LstmoptError: For a value that a hyperparameter does not have.
+    """
+    encoder = make_encoder(params, encoder_features(params, columns), int(params["window"]))
+    return ForecastNetwork(encoder, params, columns)
