@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lstmopt.forecasting.model_history import ModelUpdate as ModelUpdate
     from lstmopt.objectives import ForecastCost as ForecastCost
     from lstmopt.plugin.hookspecs import hookimpl as hookimpl
+    from lstmopt.plugin.network import Network as Network
     from lstmopt.plugin.strategy import Objective as Objective
     from lstmopt.plugin.strategy import Strategy as Strategy
     from lstmopt.pruning.pareto_pruner import ParetoPruner as ParetoPruner
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lstmopt.pruning.trial_curves import TrialView as TrialView
     from lstmopt.report.run import Run as Run
     from lstmopt.report.run import load as load
+    from lstmopt.search_space import Hyperparameter as Hyperparameter
     from lstmopt.search_space import Space as Space
     from lstmopt.training.metrics import ScoredForecasts as ScoredForecasts
     from lstmopt.warm_start.protocols import Beginning as Beginning
@@ -43,8 +45,10 @@ _PUBLIC = {
     "Epoch": "epoch",
     "ForecastCost": "objectives",
     "Forecaster": "forecasting.forecaster",
+    "Hyperparameter": "search_space",
     "LstmoptError": "errors",
     "ModelUpdate": "forecasting.model_history",
+    "Network": "plugin.network",
     "Objective": "plugin.strategy",
     "Observation": "warm_start.protocols",
     "ParetoPruner": "pruning.pareto_pruner",

@@ -16,6 +16,7 @@ def lstmopt_networks() -> list[Network]:
             make_gru,
             RECURRENT,
             "stacked GRU over rows, read row by row",
-            "Cho et al., Learning phrase representations using RNN encoder-decoder for statistical machine translation, EMNLP 2014, https://arxiv.org/abs/1406.1078",
+            "Cho et al., Learning phrase representations using RNN encoder-decoder for statistical "
+            "machine translation, EMNLP 2014, https://arxiv.org/abs/1406.1078",
         )
     ]

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.data.options import History
 from lstmopt.data.scaling import Scaling, fit_scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, truncate
@@ -136,6 +137,18 @@ def _check(rows: int, shape: Shape, rolling: bool, name: str, windows: int) -> N
         )
 
 
+def input_columns(series: Series, shape: Shape) -> Columns:
+    """Return what the columns of a series' inputs are (see `scaling.scaled_inputs`)."""
+    return Columns(
+        past=series.values.shape[1],
+        calendar=len(series.calendar),
+        known=series.known_values.shape[1],
+        annual=sum(name.startswith("year_") for name in series.calendar),
+        window=shape.window,
+        horizon=shape.horizon,
+    )
+
+
 def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:
     """Build a part that holds nothing of the rows from ``end`` on."""
     seen = truncate(series, end)
@@ -154,4 +167,5 @@ def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: i
         shape,
         rows,
         float(scaling.scale(np.zeros(1), 0)[0]),
+        groups=input_columns(series, shape),
     )

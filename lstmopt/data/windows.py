@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmopt.data.input_columns import Columns
+
 Floats = NDArray[np.float64]
 Rows = tuple[int, int]
 
@@ -28,7 +30,7 @@ class Part:
     ``targets`` [rows] are z-scores; ``scored`` marks those really observed. ``rows`` are the rows
     (first, end) in which every target of a window must lie. ``zero`` is the z-score of a target
     that is 0 in its own units. ``chosen`` [windows] are the only origins to look at, see `at`; None
-    for all.
+    for all. ``groups`` says what the inputs' columns are; see `columns`.
     """
 
     inputs: NDArray[np.float32]
@@ -39,6 +41,13 @@ class Part:
     rows: Rows
     zero: float = 0.0
     chosen: NDArray[np.int64] | None = None
+    groups: Columns | None = None
+
+    @property
+    def columns(self) -> Columns:
+        """What the inputs' columns are: all of them past ones, where nothing says it."""
+        past, shape = self.inputs.shape[1], self.shape
+        return self.groups or Columns(past, 0, 0, 0, shape.window, shape.horizon)
 
     def origins(self, context: int | None = None) -> NDArray[np.int64]:
         """Return the last input row of every window whose targets lie in ``rows``, ascending.
@@ -74,6 +83,7 @@ class Part:
             self.shape,
             rows,
             self.zero,
+            groups=self.groups,
         )
 
     def gather_inputs(self, origins: NDArray[np.int64]) -> NDArray[np.float32]:

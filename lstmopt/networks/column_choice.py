@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.errors import LstmoptError
-from lstmopt.networks.columns import Columns
 from lstmopt.search_space import Value
 
 

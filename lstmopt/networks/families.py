@@ -11,7 +11,7 @@ import torch
 
 from lstmopt.data.input_columns import Columns
 from lstmopt.errors import LstmoptError, near_miss
-from lstmopt.networks.forecast_network import ForecastNetwork, build_network
+from lstmopt.networks.forecast_network import ForecastNetwork, MakeEncoder, build_network
 from lstmopt.plugin.failures import PluginErrors
 from lstmopt.plugin.network import Network
 from lstmopt.plugin.registry import Registry, load_registry
@@ -29,9 +29,8 @@ class Families:
     @classmethod
     def of(cls, networks: Iterable[Network]) -> Families:
         """Pack families. Raises LstmoptError for one that cannot be sent."""
-        return cls(
-            {n.name: Portable.of(n, "families of networks", described("network", n)) for n in networks}
-        )
+        kind = "families of networks"
+        return cls({n.name: Portable.of(n, kind, described("network", n)) for n in networks})
 
     @classmethod
     def of_space(cls, registry: Registry, names: Iterable[Any]) -> Families:
@@ -58,7 +57,7 @@ class Families:
         """Build a candidate's network, its weights drawn from torch's random numbers."""
         family = self.family(params)
         with PluginErrors(described("network", family)):
-            make = family.build or _no_encoder
+            make: MakeEncoder = family.build or _no_encoder
             return build_network(make, self.complete(params, columns), columns)
 
     def window(self, params: Mapping[str, Value], columns: Columns) -> int:

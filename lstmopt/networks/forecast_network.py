@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.data.windows import Part
 from lstmopt.errors import LstmoptError
 from lstmopt.networks.column_choice import ColumnChoice, encoder_features, is_plain
-from lstmopt.networks.columns import Columns
 from lstmopt.networks.linear_part import LinearKind, LinearPart
 from lstmopt.networks.linear_start import LinearView
 from lstmopt.networks.network_start import Solved, set_constants, set_linear

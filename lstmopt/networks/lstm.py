@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmopt.networks.recurrent import RecurrentStack, layer_sizes
-from lstmopt.search_space import Architecture, Value
+from lstmopt.search_space import Value
 
 
 class LSTMEncoder(RecurrentStack):
@@ -40,10 +40,9 @@ class LSTMForecaster(nn.Module):
     """
 
     def __init__(
-        self, architecture: Architecture, features: int, horizon: int, dropout: float = 0.0
+        self, hidden: int, layers: int, features: int, horizon: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        hidden, layers = architecture.hidden_size, architecture.num_layers
         self.lstm = nn.LSTM(
             features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
@@ -64,8 +63,19 @@ class LSTMForecaster(nn.Module):
         return forecasts
 
 
-def count_parameters(architecture: Architecture, features: int, horizon: int) -> int:
-    """Count the weights without allocating them."""
-    with torch.device("meta"):
-        model = LSTMForecaster(architecture, features, horizon)
-    return sum(p.numel() for p in model.parameters())
+_CLASSIC, _COMPOSED = "lstm.", "encoder.layers.0."
+"""What the names of the recurrent weights begin with here, and in a `ForecastNetwork`."""
+
+
+def composed_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of an `LSTMForecaster` under the names of a `ForecastNetwork`."""
+    return {_renamed(name, _CLASSIC, _COMPOSED): weight for name, weight in weights.items()}
+
+
+def classic_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a stacked LSTM under the names of an `LSTMForecaster`."""
+    return {_renamed(name, _COMPOSED, _CLASSIC): weight for name, weight in weights.items()}
+
+
+def _renamed(name: str, before: str, after: str) -> str:
+    return after + name.removeprefix(before) if name.startswith(before) else name

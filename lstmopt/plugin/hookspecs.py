@@ -14,6 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import optuna
 
+    from lstmopt.plugin.network import Network
     from lstmopt.plugin.strategy import Objective, Strategy
 
 hookspec = pluggy.HookspecMarker("lstmopt")
@@ -39,6 +40,11 @@ def lstmopt_warm_starts() -> Sequence[Strategy]:  # type: ignore[empty-body]
 @hookspec
 def lstmopt_objectives() -> Sequence[Objective]:  # type: ignore[empty-body]
     """Return what a study can measure, known before training or epoch by epoch."""
+
+
+@hookspec
+def lstmopt_networks() -> Sequence[Network]:  # type: ignore[empty-body]
+    """Return families of networks, each with an encoder of windows and what of it may vary."""
 
 
 @hookspec

@@ -34,7 +34,7 @@ class Network:
     """
 
     name: str
-    build: Callable[[Params, int, int], Any] | None
+    build: Callable[[Mapping[str, Value], int, int], Any] | None
     hyperparameters: Mapping[str, Hyperparameter]
     summary: str
     reference: str

@@ -19,8 +19,10 @@ import pluggy
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin import hookspecs
 from lstmopt.plugin.failures import PluginErrors
+from lstmopt.plugin.network import Network
 from lstmopt.plugin.options import options_of
 from lstmopt.plugin.strategy import Kind, Objective, Strategy
+from lstmopt.search_space import Hyperparameter
 
 if TYPE_CHECKING:
     import optuna
@@ -35,6 +37,7 @@ _WITH_ARTICLE: dict[Kind, str] = {
     "pruner": "a pruner",
     "warm-start": "a warm start",
     "objective": "an objective",
+    "network": "a network",
     "baseline": "a baseline",
 }
 _FLAGS: dict[Kind, tuple[str, ...]] = {
@@ -44,19 +47,24 @@ _FLAGS: dict[Kind, tuple[str, ...]] = {
 """The flags of a strategy that mean something for its kind."""
 
 
+Item = Strategy | Objective | Network
+
+
 @dataclass(frozen=True)
 class Registered:
-    """A strategy or objective with the distribution that brought it."""
+    """What a hook handed over, with the distribution that brought it."""
 
     kind: Kind
     package: str
-    item: Strategy | Objective
+    item: Item
 
     @property
     def supports(self) -> list[str]:
         """What it can do that others of its kind cannot; of an objective, what it is."""
         if isinstance(self.item, Objective):
             return [self.item.kind, self.item.direction]
+        if isinstance(self.item, Network):
+            return []
         flags = _FLAGS.get(self.kind, ())
         return [flag.replace("_", "-") for flag in flags if getattr(self.item, flag)]
 
@@ -68,10 +76,25 @@ class Registered:
             "kind": self.kind,
             "package": self.package,
             "summary": self.item.summary,
-            "reference": strategy.reference if strategy else "",
+            "reference": getattr(self.item, "reference", ""),
             "supports": ", ".join(self.supports),
             "options": [asdict(o) for o in options_of(strategy)] if strategy else [],
+            "hyperparameters": (
+                {name: hyperparameter_about(h) for name, h in self.item.hyperparameters.items()}
+                if isinstance(self.item, Network)
+                else {}
+            ),
         }
+
+
+def hyperparameter_about(found: Hyperparameter) -> dict[str, Any]:
+    """Return as plain values what a user may know of a hyperparameter."""
+    return {
+        "takes": found.rule,
+        "default": found.default,
+        "costs": found.costs,
+        "when": {name: list(values)[:4] for name, values in found.when.items()},
+    }
 
 
 class Registry:
@@ -96,6 +119,7 @@ class Registry:
             ("pruner", manager.hook.lstmopt_pruners),
             ("warm-start", manager.hook.lstmopt_warm_starts),
             ("objective", manager.hook.lstmopt_objectives),
+            ("network", manager.hook.lstmopt_networks),
             ("baseline", manager.hook.lstmopt_baselines),
         )
         for kind, hook in kinds:
@@ -161,7 +185,7 @@ class Registry:
             )
         return found
 
-    def _find(self, kind: Kind, name: str) -> Strategy | Objective:
+    def _find(self, kind: Kind, name: str) -> Item:
         if found := self.entries.get((kind, name)):
             return found.item
         left_out = ", ".join(self.disabled)
@@ -185,6 +209,16 @@ class Registry:
         found = self._find("objective", name)
         assert isinstance(found, Objective)
         return found
+
+    def network(self, name: str) -> Network:
+        found = self._find("network", name)
+        assert isinstance(found, Network)
+        return found
+
+    @property
+    def networks(self) -> list[Network]:
+        """All families of networks."""
+        return [self.network(name) for name in self.names("network")]
 
 
 def load_registry(files: tuple[Path, ...] = ()) -> Registry:
@@ -241,9 +275,7 @@ def _hookless(manager: pluggy.PluginManager, plugin: Any, place: str) -> list[st
     return [f"a plug-in has a hook, found none in {place}: hooks are {', '.join(HOOKS)}"]
 
 
-def _items(
-    kind: Kind, hook: Callable[[], Iterable[Any]], package: str
-) -> list[Strategy | Objective]:
+def _items(kind: Kind, hook: Callable[[], Iterable[Any]], package: str) -> list[Item]:
     """Return what a hook hands over; what it cannot costs a warning that names its package."""
     try:
         return [replace(_checked(kind, item), package=package) for item in hook()]
@@ -252,17 +284,21 @@ def _items(
         return []
 
 
-def _checked(kind: Kind, item: Any) -> Strategy | Objective:
+def _checked(kind: Kind, item: Any) -> Item:
     """Return what a hook handed over; TypeError or ValueError where it can be none of its kind."""
-    wanted = Objective if kind == "objective" else Strategy
+    wanted: type[Any] = _CLASSES.get(kind, Strategy)
     if not isinstance(item, wanted):
         raise TypeError(f"a hook returns a list of {wanted.__name__}, found {item!r}")
     for field, values in _WORDS.items():
         if isinstance(item, Objective) and getattr(item, field) not in values:
             rule = " or ".join(values)
             raise ValueError(f"{item.name!r} has {field} {rule}, found {getattr(item, field)!r}")
-    return item
+    found: Item = item
+    return found
 
+
+_CLASSES: dict[Kind, type[Item]] = {"objective": Objective, "network": Network}
+"""What a hook returns a list of, where that is not strategies."""
 
 _WORDS = {
     name: get_args(get_type_hints(Objective)[name]) for name in ("direction", "kind", "scale")

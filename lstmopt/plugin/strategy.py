@@ -13,8 +13,9 @@ from lstmopt.plugin.failures import PluginErrors, wrong_answer
 
 if TYPE_CHECKING:
     from lstmopt.epoch import Epoch
+    from lstmopt.plugin.network import Network
 
-Kind = Literal["sampler", "pruner", "warm-start", "objective", "baseline"]
+Kind = Literal["sampler", "pruner", "warm-start", "objective", "network", "baseline"]
 
 
 TellStopped = Literal["nothing", "last", "extrapolated"]
@@ -150,7 +151,7 @@ class Objective:
         return value if self.direction == "minimize" else -value
 
 
-def described(kind: Kind, item: Strategy | Objective) -> str:
+def described(kind: Kind, item: Strategy | Objective | Network) -> str:
     """Return a plug-in as an error names it: what it is, its name, and who brought it.
 
     Args:
