@@ -25,7 +25,7 @@ from torch import Tensor
 from lstmopt.config import study_file as options
 from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, MachineError
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.lstm import LSTMForecaster, classic_names, composed_names
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCost, ForecastCosts, Goals
 from lstmopt.plugin.strategy import Objective
@@ -88,7 +88,7 @@ class LSTMModel(LSTMForecaster):
         output_size: int = 1,
         dropout: float = 0.2,
     ) -> None:
-        super().__init__(Architecture(hidden_size, num_layers), input_size, output_size, dropout)
+        super().__init__(hidden_size, num_layers, input_size, output_size, dropout)
         self.input_size, self.output_size = input_size, output_size
         self.hidden_size, self.num_layers, self.dropout = hidden_size, num_layers, dropout
 
@@ -134,7 +134,8 @@ class LSTMTrainer:
         if epochs < 1:
             raise LstmoptError(f"training takes at least 1 epoch, found {epochs}: give more")
         workload = self.workload.for_epochs(epochs)
-        checkpoint = initial_checkpoint(workload, self.candidate, self.model)
+        weights = composed_names(self.model.state_dict())
+        checkpoint = initial_checkpoint(workload, self.candidate, weights)
         progress = advance(workload, self.candidate, checkpoint, epochs)
         if progress.failure:
             raise LstmoptError(
@@ -142,7 +143,7 @@ class LSTMTrainer:
                 "lower the learning rate"
             )
         best = read_checkpoint(progress.checkpoint, workload.device)["best_weights"]
-        self.model.to(workload.device).load_state_dict(best)
+        self.model.to(workload.device).load_state_dict(classic_names(best))
         self.curve = progress.epochs
         return self
 
@@ -498,12 +499,12 @@ class OptunaLSTMTuner:
         architecture = candidate.architecture
         model = LSTMModel(
             workload.features,
-            architecture.hidden_size,
-            architecture.num_layers,
+            architecture["hidden_size"],
+            architecture["num_layers"],
             1,
             float(candidate["dropout"]),
         )
-        model.load_state_dict(refit.weights)
+        model.load_state_dict(classic_names(refit.weights))
         trainer = LSTMTrainer(model.to(workload.device).eval(), workload, candidate)
         trainer.curve = refit.curve
         return trainer
@@ -621,11 +622,7 @@ def _best(trials: Sequence[TrialRecord], goals: Goals, own: bool) -> TrialRecord
 
 
 def _cost(job: Job, architecture: Architecture) -> dict[Architecture, ForecastCost]:
-    shape = job.split.train.shape
-    features = job.split.train.inputs.shape[1]
-    return forecast_costs(
-        [architecture], Setting(features, shape.window, shape.horizon, job.device)
-    )
+    return forecast_costs([architecture], Setting(job.split.train.columns, job.device))
 
 
 def _draw(run: RunData) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.cells import one_hot_names
+from lstmopt.data.input_columns import Columns
 from lstmopt.data.options import DataOptions
 from lstmopt.data.raw_table import Source
 from lstmopt.data.read_series import ForModel, read_series
@@ -23,9 +24,11 @@ from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.model_files import find_weights, read_model, write_model
 from lstmopt.forecasting.model_history import ModelHistory
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.families import installed_families
+from lstmopt.networks.forecast_network import ForecastNetwork
+from lstmopt.networks.lstm import classic_names, composed_names
 from lstmopt.networks.weights import read_tensors
-from lstmopt.search_space import Architecture
+from lstmopt.search_space import NETWORK, Architecture
 
 SCHEMA = 1
 
@@ -36,7 +39,7 @@ class Forecaster:
 
     Attributes:
         weights: The network's state dict.
-        architecture: Its hidden size and layers.
+        architecture: The hyperparameters that decide what a forecast costs.
         features: Columns of its input: past, calendar, and one a step for each known in advance.
         shape: Rows read and rows forecast.
         scaling: Mean and standard deviation of the columns, the target first.
@@ -56,13 +59,25 @@ class Forecaster:
     data: DataOptions
     history: ModelHistory | None = None
 
-    def network(self) -> LSTMForecaster:
+    @property
+    def columns(self) -> Columns:
+        """What the columns of its input are."""
+        return Columns(
+            past=1 + self._inputs_of(self.data.features or ()),
+            calendar=len(self.calendar),
+            known=self._inputs_of(self.data.known),
+            annual=sum(name.startswith("year_") for name in self.calendar),
+            window=self.shape.window,
+            horizon=self.shape.horizon,
+        )
+
+    def network(self) -> ForecastNetwork:
         """Build the network.
 
         Returns:
             It, with its weights, in eval mode.
         """
-        model = LSTMForecaster(self.architecture, self.features, self.shape.horizon)
+        model = installed_families().build(self.architecture.params, self.columns)
         model.load_state_dict(self.weights)
         return model.eval()
 
@@ -252,10 +267,11 @@ class Forecaster:
                 beside them (``.json``).
         """
         buffer = io.BytesIO()
-        torch.save(self.weights, buffer)
+        lstm = self.architecture[NETWORK] == "lstm"
+        torch.save(classic_names(self.weights) if lstm else self.weights, buffer)
         description = {
             "schema": SCHEMA,
-            "architecture": asdict(self.architecture),
+            "architecture": self.architecture.params,
             "features": self.features,
             **asdict(self.shape),
             "mean": self.scaling.mean.tolist(),
@@ -284,8 +300,8 @@ class Forecaster:
         try:
             saved, content = read_model(weights)
             loaded = cls(
-                read_tensors(io.BytesIO(saved)),
-                Architecture(**content["architecture"]),
+                composed_names(read_tensors(io.BytesIO(saved))),
+                Architecture.of(content["architecture"]),
                 content["features"],
                 Shape(content["window"], content["horizon"]),
                 Scaling(np.array(content["mean"]), np.array(content["std"])),

@@ -12,6 +12,7 @@ import numpy as np
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import ForecastCost
 from lstmopt.plugin.strategy import Objective
+from lstmopt.search_space import Architecture
 from lstmopt.testing.contract import Contract
 from lstmopt.training.metrics import ScoredForecasts
 
@@ -33,7 +34,8 @@ class ObjectiveContract(Contract):
             for size in (8, 64, 256):
                 for layers in (1, 4):
                     weights = layers * 8 * size * size
-                    yield ForecastCost(size, layers, size * layers / 1000, 0.001, weights)
+                    architecture = Architecture.of({"hidden_size": size, "num_layers": layers})
+                    yield ForecastCost(architecture, size * layers / 1000, 0.001, weights)
             return
         if self.objective.kind == "forecast":
             for error in (3.0, 1.0, 0.1):

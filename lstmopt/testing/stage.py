@@ -55,8 +55,8 @@ def goals_for(strategy: Strategy) -> Goals:
 
 def forecast_cost(size: Architecture) -> ForecastCost:
     """Return what a forecast costs here: more with every unit and layer."""
-    work = size.hidden_size * size.num_layers
-    return ForecastCost(size.hidden_size, size.num_layers, work / 100, 0.0, work**2)
+    work = size["hidden_size"] * size["num_layers"]
+    return ForecastCost(size, work / 100, 0.0, work**2)
 
 
 def static_of(params: Params, goals: Goals) -> dict[str, float]:
@@ -71,8 +71,8 @@ def losses(params: Params) -> list[float]:
     """
     size = Architecture.of(params)
     rate = float(params.get("learning_rate", 0.01))
-    end = 0.1 + 1 / size.hidden_size + 0.05 * abs(math.log10(rate / 0.01))
-    return [end + size.num_layers / (epoch + 1) ** 2 for epoch in range(EPOCHS)]
+    end = 0.1 + 1 / size["hidden_size"] + 0.05 * abs(math.log10(rate / 0.01))
+    return [end + size["num_layers"] / (epoch + 1) ** 2 for epoch in range(EPOCHS)]
 
 
 def train(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:

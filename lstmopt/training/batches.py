@@ -47,22 +47,28 @@ class DevicePart:
     def origins(self, context: int) -> Tensor:
         return torch.from_numpy(self.part.origins(context)).to(self.inputs.device)
 
-    def batches(self, origins: Tensor, size: int, forecasts: int = 1) -> Iterator[Batch]:
+    def batches(
+        self, origins: Tensor, size: int, forecasts: int = 1, window: int | None = None
+    ) -> Iterator[Batch]:
         """Gather windows that end at ``origins`` and forecast at their last steps.
 
-        ``size`` windows a batch, in order; the last batch has what is left.
+        ``size`` windows a batch, in order; the last batch has what is left. ``window`` is how many
+        rows each has before its first forecast, those of the part's shape unless given.
         """
+        context = (window or self.shape.window) + forecasts - 1
         whole = len(origins) // size * size
         several = max(1, GATHERED // size) * size
         for first in range(0, whole, several):
             group = origins[first : min(first + several, whole)]
-            yield from self._gather(group.view(-1, size), forecasts)
+            yield from self._gather(group.view(-1, size), forecasts, context)
         if whole < len(origins):
-            yield from self._gather(origins[whole:][None], forecasts)
+            yield from self._gather(origins[whole:][None], forecasts, context)
 
-    def _gather(self, origins: Tensor, forecasts: int) -> Iterator[Batch]:
-        """Gather the batches whose windows end at ``origins`` [batches, windows]."""
-        context = self.shape.window + forecasts - 1
+    def _gather(self, origins: Tensor, forecasts: int, context: int) -> Iterator[Batch]:
+        """Gather the batches whose windows of ``context`` rows end at ``origins``.
+
+        Those are [batches, windows].
+        """
         steps = torch.arange(1 - context, 1, device=origins.device)
         rows = origins[:, None] + steps[:, None]  # [batches, steps, windows]
         inputs = self.inputs[rows]

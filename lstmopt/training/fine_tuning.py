@@ -89,6 +89,6 @@ def _only(options: TrainingOptions, epochs: int) -> TrainingOptions:
 
 def _train(workload: Workload, candidate: Candidate, network: nn.Module) -> Mapping[str, Any]:
     """Return the checkpoint after all epochs of a workload, begun from a network's weights."""
-    begin = initial_checkpoint(workload, candidate, network)
+    begin = initial_checkpoint(workload, candidate, network.state_dict())
     progress = advance(workload, candidate, begin, workload.options.epochs)
     return read_checkpoint(progress.checkpoint)

@@ -20,6 +20,7 @@ import torch
 
 from lstmopt.data.windows import Fold
 from lstmopt.epoch import Epoch
+from lstmopt.networks.families import Families
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.search_space import Candidate
 from lstmopt.seeds import derive_seed
@@ -33,11 +34,12 @@ class TrainingParts:
     """All that workers are given: a study's folds, the newest first.
 
     ``measures`` are its objectives of the kind ``forecast`` for each fold; empty where there are
-    none.
+    none. ``families`` build its networks, those that are installed where they train without it.
     """
 
     folds: tuple[Fold, ...]
     measures: tuple[ForecastObjectives, ...] = ()
+    families: Families | None = None
 
 
 Advance = Callable[..., Progress]
@@ -53,15 +55,23 @@ class FoldWorkload:
 
 
 def open_workload(
-    parts: TrainingParts, options: TrainingOptions, device: str, reports: int = 1
+    parts: TrainingParts,
+    options: TrainingOptions,
+    device: str,
+    reports: int = 1,
+    between: Callable[[], object] = lambda: None,
 ) -> Advance:
     """Put a study's folds on a device; return what trains its candidates there.
 
-    ``reports`` is how often an epoch is scored where there is one fold.
+    ``reports`` is how often an epoch is scored where there is one fold, ``between`` is called
+    before every step.
     """
     measures = parts.measures or (None,) * len(parts.folds)
     works = [
-        FoldWorkload(Workload(f.train, f.validation, options, device, reports, m), f.unit)
+        FoldWorkload(
+            Workload(f.train, f.validation, options, device, reports, m, parts.families, between),
+            f.unit,
+        )
         for f, m in zip(parts.folds, measures, strict=True)
     ]
     if len(works) == 1:

@@ -8,14 +8,16 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import torch
 
-from lstmopt.networks.lstm import LSTMForecaster, count_parameters
+from lstmopt.data.input_columns import Columns
+from lstmopt.networks.families import Families, installed_families
+from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.objectives import ForecastCost
 from lstmopt.search_space import Architecture
 from lstmopt.system.atomic_write import write_whole
@@ -25,13 +27,20 @@ from lstmopt.training.trainer import one_thread
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything beside the architecture that changes a forecast's cost."""
+    """Everything beside the architecture that changes a forecast's cost.
 
-    features: int
-    window: int
-    horizon: int
+    ``families`` build the networks; those that are installed without it.
+    """
+
+    columns: Columns
     device: str
     batch: int = 1
+    families: Families | None = field(default=None, compare=False, repr=False)
+
+    def build(self, architecture: Architecture) -> ForecastNetwork:
+        """Build a network, in eval mode."""
+        families = self.families or installed_families()
+        return families.build(architecture.params, self.columns).to(self.device).eval()
 
 
 @dataclass(frozen=True)
@@ -63,19 +72,21 @@ def forecast_costs(
             kept[key] = asdict(latency)
             _write_cache(path, kept)
             measured(architecture, latency)
-        latency = Latency(**kept[key])
-        size = count_parameters(architecture, setting.features, setting.horizon)
-        costs[architecture] = ForecastCost(
-            architecture.hidden_size,
-            architecture.num_layers,
-            latency.median_ms,
-            latency.spread_ms,
-            size,
-            setting.features,
-            setting.window,
-            setting.horizon,
-        )
+        costs[architecture] = _cost(architecture, Latency(**kept[key]), setting)
     return costs
+
+
+def _cost(architecture: Architecture, latency: Latency, setting: Setting) -> ForecastCost:
+    families, columns = setting.families or installed_families(), setting.columns
+    return ForecastCost(
+        architecture,
+        latency.median_ms,
+        latency.spread_ms,
+        families.count_parameters(architecture, columns),
+        columns.features,
+        families.window(architecture.params, columns),
+        columns.horizon,
+    )
 
 
 _WARM_UP, _FEWEST, _SECONDS, _NARROW = 10, 50, 0.4, 0.02
@@ -87,9 +98,9 @@ def measure(architecture: Architecture, setting: Setting) -> Latency:
     Eval mode, one CPU thread, after a warm-up; stops when the interquartile range divided by the
     square root of the repeats is below 2 % of the median, or after 0.4 s, with at least 50 repeats.
     """
-    model = LSTMForecaster(architecture, setting.features, setting.horizon)
-    model = model.to(setting.device).eval()
-    inputs = torch.zeros(setting.batch, setting.window, setting.features, device=setting.device)
+    model, columns = setting.build(architecture), setting.columns
+    rows = model.window  # what is served reads no more
+    inputs = torch.zeros(setting.batch, rows, columns.features, device=setting.device)
     times: list[float] = []
     with torch.inference_mode(), one_thread():
         for _ in range(_WARM_UP):
@@ -131,7 +142,8 @@ def _key(architecture: Architecture, setting: Setting) -> str:
         if setting.device.startswith("cuda")
         else processor()
     )
-    parts = [asdict(architecture), asdict(setting), torch.__version__, machine]
+    about = [architecture.values, asdict(setting.columns), setting.device, setting.batch]
+    parts = [about, torch.__version__, machine]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from lstmopt.networks.lstm import count_parameters
-from lstmopt.search_space import Candidate
+from lstmopt.data.input_columns import Columns
+from lstmopt.networks.families import Families
+from lstmopt.search_space import NETWORK, Candidate
 from lstmopt.training.batches import GATHERED, SCORED
 
 _FLOAT = 4
 _STEP, _SCORE, _WEIGHTS = 16, 4, 8
 
 
-def training_mb(
-    candidate: Candidate, window: int, targets: int, features: int, horizon: int
-) -> float:
+def training_mb(candidate: Candidate, columns: Columns, targets: int, families: Families) -> float:
     """Predict what training a candidate takes in megabytes (10^6 bytes), rather above than below.
 
     A step keeps 16 numbers for each window, input step, layer and hidden unit, scoring 4 for each
@@ -20,11 +19,12 @@ def training_mb(
     a checkpoint) and the windows gathered for a few steps. The factors come from peaks measured
     over 17 settings (``benchmarks/reliability/memory_prediction.py``).
     """
-    architecture, batch = candidate.architecture, int(candidate["batch_size"])
-    hidden, layers = architecture.hidden_size, architecture.num_layers
-    steps = window + targets - 1
-    step = _STEP * steps * batch * hidden * layers
-    scoring = _SCORE * window * SCORED * hidden
-    weights = _WEIGHTS * count_parameters(architecture, features, horizon)
-    gathered = 3 * steps * max(batch, GATHERED) * features
+    params = families.complete(candidate.params, columns)
+    window, batch = int(params["window"]), int(params["batch_size"])
+    read = window // int(params["segment"]) or 1 if params[NETWORK] == "segment" else window
+    hidden, layers = int(params["hidden_size"]), int(params["num_layers"])
+    step = _STEP * (read + targets - 1) * batch * hidden * layers
+    scoring = _SCORE * read * SCORED * hidden
+    weights = _WEIGHTS * families.count_parameters(candidate.architecture, columns)
+    gathered = 3 * (window + targets - 1) * max(batch, GATHERED) * columns.features
     return (max(step, scoring) + weights + gathered) * _FLOAT / 1e6

@@ -40,7 +40,7 @@ def predict(
     model.eval()
     chunks = []
     with torch.inference_mode():
-        for batch in part.batches(origins, SCORED):
+        for batch in part.batches(origins, SCORED, window=getattr(model, "window", None)):
             between()
             chunks.append(model(batch.inputs.transpose(0, 1))[:, -1])
     return torch.cat(chunks)

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.forecast_network import ForecastNetwork
+from lstmopt.networks.lstm import LSTMEncoder
 from lstmopt.search_space import Candidate
 from lstmopt.training import onednn
 from lstmopt.training.batches import Batch
@@ -30,7 +31,7 @@ class Step(Protocol):
 
 
 def make_step(
-    model: LSTMForecaster,
+    model: ForecastNetwork,
     candidate: Candidate,
     clip_norm: float,
     precision: Precision = "float32",
@@ -40,8 +41,13 @@ def make_step(
 
     The candidate names the optimizer, Adam or AdamW (Loshchilov and Hutter, 2019).
     """
-    device = model.head.weight.device.type
-    if device == "cpu" and precision == "float32" and onednn.is_available():
+    device = next(model.parameters()).device.type
+    plain = (
+        model.forecasts_every_row
+        and isinstance(model.encoder, LSTMEncoder)
+        and len(model.encoder.layers) == 1
+    )
+    if plain and device == "cpu" and precision == "float32" and onednn.is_available():
         return DirectStep(model, candidate, clip_norm)
     if device == "cuda" and cuda_graph:
         return GraphedStep(AutogradStep(model, candidate, clip_norm, precision, capturable=True))
@@ -53,7 +59,7 @@ class AutogradStep:
 
     def __init__(
         self,
-        model: LSTMForecaster,
+        model: ForecastNetwork,
         candidate: Candidate,
         clip_norm: float,
         precision: Precision = "float32",
@@ -68,7 +74,7 @@ class AutogradStep:
             capturable=capturable,
         )
         self.model, self.clip_norm = model, clip_norm
-        self._device, self._precision = model.head.weight.device.type, precision
+        self._device, self._precision = next(model.parameters()).device.type, precision
 
     def __call__(self, batch: Batch) -> Tensor:
         with self._cast():
@@ -101,8 +107,8 @@ class DirectStep:
     (``grad_scale``), not a pass over the gradients.
     """
 
-    def __init__(self, model: LSTMForecaster, candidate: Candidate, clip_norm: float) -> None:
-        self._lstm = onednn.DirectLSTM(model.lstm)
+    def __init__(self, model: ForecastNetwork, candidate: Candidate, clip_norm: float) -> None:
+        self._lstm = onednn.DirectLSTM(model.encoder.layers[0])
         self._weight, self._bias = model.head.weight.detach(), model.head.bias.detach()
         self._update = onednn.DirectAdam(
             model.parameters(),

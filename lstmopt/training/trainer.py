@@ -10,18 +10,20 @@ import copy
 import io
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from lstmopt.data.windows import Part
 from lstmopt.epoch import Epoch
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.families import Families, installed_families
+from lstmopt.networks.forecast_network import ForecastNetwork
+from lstmopt.networks.network_start import Solved
 from lstmopt.networks.weights import copy_weights, read_checkpoint
 from lstmopt.search_space import Candidate
 from lstmopt.seeds import derive_seed
@@ -55,7 +57,8 @@ class Workload:
 
     ``reports`` is how often an epoch is scored on the validation part; a candidate's epochs are
     then counted in such shares. ``measures`` are the study's objectives of the kind ``forecast``,
-    None where it has none.
+    None where it has none. ``families`` build its networks, those that are installed without it.
+    ``between`` is called before every step.
     """
 
     def __init__(
@@ -66,13 +69,19 @@ class Workload:
         device: str,
         reports: int = 1,
         measures: ForecastObjectives | None = None,
+        families: Families | None = None,
+        between: Callable[[], object] = lambda: None,
     ) -> None:
+        self.between = between
         self.reports, self.measures = reports, measures
+        self.families = families or installed_families()
+        self.columns = train.columns
+        self.solved: Solved = {}  # what is solved for one candidate serves others too
         self.train, self.validation = DevicePart(train, device), DevicePart(validation, device)
         self.options, self.device = options, device
         self.features, self.horizon = train.inputs.shape[1], train.shape.horizon
         self.targets = targets_per_window(train, options)
-        self.train_origins = self.train.origins(train.shape.window + self.targets - 1)
+        self._origins: dict[int, Tensor] = {}
         self.validation_origins = self.validation.origins(train.shape.window)
 
     def for_epochs(self, epochs: int) -> Workload:
@@ -81,11 +90,14 @@ class Workload:
         other.options = msgspec.structs.replace(self.options, epochs=epochs)
         return other
 
-    def build(self, candidate: Candidate) -> LSTMForecaster:
-        model = LSTMForecaster(
-            candidate.architecture, self.features, self.horizon, float(candidate["dropout"])
-        )
-        return model.to(self.device)
+    def train_origins(self, targets: int) -> Tensor:
+        """Return where training windows end that forecast at so many of their last rows."""
+        if targets not in self._origins:
+            self._origins[targets] = self.train.origins(self.train.shape.window + targets - 1)
+        return self._origins[targets]
+
+    def build(self, candidate: Candidate) -> ForecastNetwork:
+        return self.families.build(candidate.params, self.columns).to(self.device)
 
 
 def targets_per_window(train: Part, options: TrainingOptions) -> int:
@@ -173,11 +185,14 @@ class _State:
 
     def __init__(self, workload: Workload, candidate: Candidate, end: float = math.inf) -> None:
         torch.manual_seed(derive_seed(candidate.seed, 0))
-        self.workload, self.candidate, self._end = workload, candidate, end
+        families = workload.families
+        params = families.complete(candidate.params, workload.columns)
+        self.trained = families.family(candidate.params).trained
+        self.workload, self.candidate, self._end = workload, Candidate(params, candidate.seed), end
         self.model = workload.build(candidate)
         options = workload.options
         self.step = make_step(
-            self.model, candidate, options.clip_norm, options.precision, options.cuda_graph
+            self.model, self.candidate, options.clip_norm, options.precision, options.cuda_graph
         )
         self.epoch, self.best_epoch = 0, 0
         self.best_loss = math.inf
@@ -193,7 +208,10 @@ class _State:
         end: float = math.inf,
     ) -> _State:
         state = cls(workload, candidate, end)
-        if checkpoint is not None:
+        if checkpoint is None:
+            parts = workload.train.part, workload.validation.part
+            state.model.fit_start(*parts, workload.solved)
+        else:
             saved = read_checkpoint(checkpoint, workload.device)
             state.model.load_state_dict(saved["model"])
             state.step.load_state_dict(saved["optimizer"])
@@ -214,12 +232,13 @@ class _State:
     def finished(self) -> bool:
         options, reports = self.workload.options, self.workload.reports
         stale = self.epoch - self.best_epoch >= options.patience * reports
-        return self.failure is not None or stale or self.epoch >= options.epochs * reports
+        solved = not self.trained and self.epoch > 0
+        return self.failure is not None or solved or stale or self.epoch >= options.epochs * reports
 
     def run_epoch(self) -> Epoch:
         start = time.perf_counter()
         self.epoch += 1
-        train_loss = self._train()
+        train_loss = self._train() if self.trained else self._train_loss()
         validation, origins = self.workload.validation, self.workload.validation_origins
         forecasts = predict(self.model, validation, origins, self._check_time)
         scores, measured = score_at(forecasts, validation, origins), Measured()
@@ -238,6 +257,7 @@ class _State:
         return Epoch(self.epoch, train_loss, *errors, seconds, dict(measured.values))
 
     def _check_time(self) -> None:
+        self.workload.between()
         if time.monotonic() > self._end:
             raise _OutOfTime
 
@@ -246,10 +266,10 @@ class _State:
         workload = self.workload
         whole, share = divmod(self.epoch - 1, workload.reports)
         torch.manual_seed(derive_seed(self.candidate.seed, whole + 1))
-        forecasts = workload.targets
+        forecasts = workload.targets if self.model.forecasts_every_row else 1
         # windows of several targets start at another phase each epoch, so that every row serves
         phase = int(torch.randint(forecasts, ()))
-        origins = workload.train_origins
+        origins = workload.train_origins(forecasts)
         origins = origins[origins % forecasts == phase] if forecasts > 1 else origins
         order = torch.randperm(len(origins)).to(origins.device)
         size = int(self.candidate["batch_size"])
@@ -261,18 +281,31 @@ class _State:
         squares = torch.zeros((), device=workload.device)
         count = torch.zeros((), device=workload.device)
         self.model.train()
-        for batch in workload.train.batches(chosen, size, forecasts):
+        for batch in workload.train.batches(chosen, size, forecasts, self.model.window):
             self._check_time()
             squares += self.step(batch)
             count += batch.observed
         return float(squares / count)
 
+    def _train_loss(self) -> float:
+        """Return the mean squared error of weights that were solved, over training windows."""
+        train = self.workload.train
+        origins = self.workload.train_origins(1)
+        some = origins[:: -(-len(origins) // _SOME)]
+        return score_at(predict(self.model, train, some, self._check_time), train, some).mse
 
-def initial_checkpoint(workload: Workload, candidate: Candidate, model: nn.Module) -> bytes:
-    """Return the checkpoint before the first epoch, with the weights of ``model``."""
+
+_SOME = 4_096
+"""Training windows, evenly spread, that a solved network is scored on at most."""
+
+
+def initial_checkpoint(
+    workload: Workload, candidate: Candidate, weights: Mapping[str, Tensor]
+) -> bytes:
+    """Return the checkpoint before the first epoch, with other ``weights``."""
     with torch.random.fork_rng(_devices(workload)):
         state = _State(workload, candidate)
-        state.model.load_state_dict(model.state_dict())
+        state.model.load_state_dict(weights)
         return state.save()
 
 
