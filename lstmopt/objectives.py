@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -25,8 +25,7 @@ class ForecastCost:
     """What one forecast of an architecture costs; what static objectives measure.
 
     Attributes:
-        hidden_size: Units of a layer.
-        num_layers: LSTM layers.
+        architecture: The hyperparameters that decide it.
         latency_ms: Median time of one forecast on the study's device, in milliseconds.
         latency_spread_ms: Interquartile range of these times, in milliseconds.
         parameters: Number of weights.
@@ -35,14 +34,17 @@ class ForecastCost:
         horizon: Values of a forecast.
     """
 
-    hidden_size: int
-    num_layers: int
+    architecture: Architecture
     latency_ms: float
     latency_spread_ms: float
     parameters: int
     features: int = 1
     window: int = 24
     horizon: int = 1
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a hyperparameter of the architecture, such as ``hidden_size``."""
+        return self.architecture[name]
 
     @property
     def model_mb(self) -> float:
@@ -185,6 +187,9 @@ class Goals:
 class CandidateCosts(Protocol):
     """What a search knows of a candidate before it trains."""
 
+    def is_known(self, params: Params) -> bool:
+        """Return whether its static objectives are known without measuring them."""
+
     def static(self, params: Params) -> dict[str, float]:
         """Return its static objectives, by name."""
 
@@ -197,24 +202,34 @@ class ForecastCosts:
     """What forecasts cost, by architecture, as a search asks for it.
 
     Attributes:
-        costs: The cost of each architecture of the space.
+        costs: The cost of each architecture, which may be measured when it is asked for.
         goals: What a study optimises.
         limits: What a forecaster may cost at most.
         memory_mb: Predicts what training a candidate takes, in megabytes (10^6 bytes).
+        training: Hyperparameters beside the standard ones that do not decide a cost.
     """
 
     costs: Mapping[Architecture, ForecastCost]
     goals: Goals
     limits: Limits
     memory_mb: Callable[[Params], float] = lambda _: 0.0
+    training: Collection[str] = ()
+
+    def of(self, params: Params) -> ForecastCost:
+        """Return what a candidate's forecasts cost."""
+        return self.costs[Architecture.of(params, self.training)]
+
+    def is_known(self, params: Params) -> bool:
+        """Return whether what a candidate's forecasts cost is known without measuring it."""
+        return Architecture.of(params, self.training) in self.costs
 
     def static(self, params: Params) -> dict[str, float]:
         """Return a candidate's static objectives, by name."""
-        return self.goals.static_values(self.costs[Architecture.of(params)])
+        return self.goals.static_values(self.of(params))
 
     def excess(self, params: Params) -> dict[str, float]:
         """Return by which share a candidate exceeds each limit, by the limit's name."""
-        return self.limits.excess(self.costs[Architecture.of(params)], self.memory_mb(params))
+        return self.limits.excess(self.of(params), self.memory_mb(params))
 
 
 def normalise(points: ArrayLike, goals: Goals) -> NDArray[np.float64]:

@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from lstmopt.networks.lstm import LSTMForecaster
-from lstmopt.search_space import Architecture
 
 
 @pytest.mark.parametrize(("hidden_size", "num_layers"), [(16, 1), (64, 1), (64, 2), (256, 4)])
 def bench_forecast(benchmark, hidden_size, num_layers):
-    model = LSTMForecaster(Architecture(hidden_size, num_layers), 8, 1, 0.0).eval()
+    model = LSTMForecaster(hidden_size, num_layers, 8, 1, 0.0).eval()
     window = torch.zeros(1, 24, 8)
     with torch.inference_mode():
         benchmark(model, window)

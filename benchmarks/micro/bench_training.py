@@ -23,14 +23,15 @@ def bench_step(benchmark, workload, hidden_size, num_layers):
     """One optimiser step on 64 classic windows."""
     chosen = candidate(hidden_size, num_layers)
     step = make_step(workload.build(chosen).train(), chosen, clip_norm=1.0)
-    (batch,) = workload.train.batches(workload.train_origins[:64], 64)
+    (batch,) = workload.train.batches(workload.train_origins(1)[:64], 64)
     benchmark(step, batch)
 
 
 @pytest.mark.parametrize("batch_size", [16, 128])
 def bench_gather(benchmark, workload, batch_size):
     """The index gather of 2,048 windows in batches."""
-    origins = workload.train_origins[torch.randperm(len(workload.train_origins))[:2048]]
+    origins = workload.train_origins(1)
+    origins = origins[torch.randperm(len(origins))[:2048]]
     benchmark(lambda: list(workload.train.batches(origins, batch_size)))
 
 

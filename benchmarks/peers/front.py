@@ -26,6 +26,7 @@ from typing import Any
 from run import CPUS, HERE, RUNS, TASK, environment
 from worth import Worth
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.search_space import Architecture
 from lstmopt.training.latency import Setting, forecast_costs
 
@@ -73,9 +74,11 @@ def main() -> None:
 def measure_latency() -> dict[str, float]:
     """Measure every architecture of the space, by hidden size and layers."""
     sizes = itertools.product(SPACE["hidden_size"], SPACE["num_layers"])
-    setting = Setting(1, WORK["window"], WORK["horizon"], "cpu")
-    costs = forecast_costs([Architecture(*size) for size in sizes], setting)
-    return {f"{a.hidden_size} {a.num_layers}": cost.latency_ms for a, cost in costs.items()}
+    columns = Columns(1, 0, 0, 0, WORK["window"], WORK["horizon"])
+    setting = Setting(columns, "cpu")
+    wanted = [Architecture.of({"hidden_size": h, "num_layers": n}) for h, n in sizes]
+    costs = forecast_costs(wanted, setting)
+    return {f"{a['hidden_size']} {a['num_layers']}": c.latency_ms for a, c in costs.items()}
 
 
 def run_round(

@@ -64,7 +64,7 @@ def measure(
     candidate = Candidate(params, 0)
     advance(large, candidate, None, 1)
     taken = (peak_mib() - before) * 2**20 / 1e6
-    return training_mb(candidate, window, 1, features, horizon), taken
+    return training_mb(candidate, large.columns, 1, large.families), taken
 
 
 def main() -> None:

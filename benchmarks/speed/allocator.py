@@ -38,7 +38,7 @@ def train(how: str, hidden: int, layers: int, windows: int) -> None:
     import torch
 
     from lstmopt.networks.lstm import LSTMForecaster
-    from lstmopt.search_space import Architecture, Candidate
+    from lstmopt.search_space import Candidate
     from lstmopt.system.malloc import keep_freed_memory
     from lstmopt.training.batches import Batch
     from lstmopt.training.train_step import make_step
@@ -46,7 +46,7 @@ def train(how: str, hidden: int, layers: int, windows: int) -> None:
     if how == "kept":
         keep_freed_memory()
     torch.set_num_threads(1)
-    model = LSTMForecaster(Architecture(hidden, layers), FEATURES, 1, dropout=0.2).train()
+    model = LSTMForecaster(hidden, layers, FEATURES, 1, dropout=0.2).train()
     step = make_step(model, Candidate({}, 0), clip_norm=1.0)
     inputs, targets = torch.randn(WINDOW, windows, FEATURES), torch.randn(1, windows, 1)
     batch = Batch(inputs, targets, None, float(windows))

@@ -103,8 +103,8 @@ class Clock(Observer):
 
 
 def cost(size: Architecture) -> ForecastCost:
-    work = size.hidden_size * size.num_layers
-    return ForecastCost(size.hidden_size, size.num_layers, work / 100, 0.0, work**2)
+    work = size["hidden_size"] * size["num_layers"]
+    return ForecastCost(size, work / 100, 0.0, work**2)
 
 
 def train(candidate: Candidate, checkpoint: bytes | None, epochs: int) -> Progress:

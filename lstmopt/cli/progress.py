@@ -38,10 +38,7 @@ class LineProgress(Observer):
         self._line(f"note: {text}")
 
     def measured(self, architecture: Architecture, latency_ms: float) -> None:
-        self._line(
-            f"latency of {architecture.num_layers} x {architecture.hidden_size}: "
-            f"{latency_ms:.3f} ms"
-        )
+        self._line(f"latency of {architecture}: {latency_ms:.3f} ms")
 
     def told(self, record: TrialRecord) -> None:
         reason = f" ({record.reason})" if record.reason else ""

@@ -15,6 +15,7 @@ from concurrent.futures import (
     Future,
     wait,
 )
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired
@@ -45,13 +46,19 @@ class Engine:
     """An executor bound to one workload.
 
     ``workers`` is how many candidates it trains at once, or a function that says how many now.
-    ``call`` takes a candidate, a checkpoint, epochs and perhaps seconds, as `advance` does.
+    ``call`` takes a candidate, a checkpoint, epochs and perhaps seconds, as `advance` does. Within
+    a context of ``alone`` no worker of this machine trains, as far as that can be had.
     """
 
     def __init__(
-        self, executor: Executor, workers: int | Callable[[], int], call: Callable[..., Any]
+        self,
+        executor: Executor,
+        workers: int | Callable[[], int],
+        call: Callable[..., Any],
+        alone: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.executor, self._workers, self._call = executor, workers, call
+        self.alone = alone
 
     @property
     def workers(self) -> int:

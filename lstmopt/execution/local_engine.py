@@ -15,6 +15,7 @@ from lstmopt.search_space import Candidate
 from lstmopt.system.malloc import keep_freed_memory
 from lstmopt.system.memory_limit import limit_memory
 from lstmopt.system.mmap_arrays import load
+from lstmopt.system.pause import Pause
 from lstmopt.training.folds import Advance, open_workload
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Progress
@@ -40,10 +41,15 @@ def open_local_engine(
         return
     pool = LocalProcesses(workers, _load, (parts, options, device, reports, memory_mb))
     try:
-        yield Engine(pool, workers, _advance_loaded)
+        yield Engine(pool, workers, _advance_loaded, _pause(parts).held)
     finally:
         # nothing that still runs is wanted: finished segments are recorded as they come
         pool.shutdown(cancel_futures=True)
+
+
+def _pause(parts: Path) -> Pause:
+    """Return what lets all workers of one study stand still."""
+    return Pause(parts.with_name("pause"))
 
 
 def default_workers(device: str) -> int:
@@ -64,7 +70,7 @@ def _load(
     # Ctrl-C reaches the whole process group: the driver alone answers it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
-    _loaded = open_workload(load(parts), options, device, reports)
+    _loaded = open_workload(load(parts), options, device, reports, _pause(parts).wait)
     if memory_mb is not None:
         limit_memory(memory_mb)
 

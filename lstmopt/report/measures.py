@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lstmopt.results.run import RunData
-from lstmopt.search_space import Architecture
 
 LEARNED = ("val_loss", "val_r2", "val_mae")
 STATIC = ("latency_ms", "parameters", "model_mb")
@@ -120,7 +119,7 @@ def _costs(run: RunData) -> dict[str, NDArray[np.float64]]:
     table = {entry.architecture: entry for entry in run.results.architectures}
     if not (table and run.results.study.space):
         return {}  # of a user's own objective only the user knows what its networks are
-    found = [table.get(Architecture.of(entry.params)) for entry in run.entries]
+    found = [table.get(run.results.architecture(entry.params)) for entry in run.entries]
     return {name: np.array([getattr(row, name, np.nan) for row in found]) for name in STATIC}
 
 

@@ -27,7 +27,7 @@ from lstmopt.report.terminal import (
 from lstmopt.results.document import StudyFacts, StudyResults, baseline_values
 from lstmopt.results.run import RunData
 from lstmopt.results.selection import why
-from lstmopt.search_space import Architecture, describe_params
+from lstmopt.search_space import NETWORK, Architecture, describe_params
 from lstmopt.training.metrics import METRICS
 
 SECTIONS = {
@@ -157,14 +157,22 @@ def _mase_sentence(results: StudyResults) -> str:
 def _architecture(results: StudyResults) -> dict[str, str]:
     if results.chosen is None:
         return {"architecture": "", "parameters": ""}
-    chosen = Architecture.of(results.chosen.params)
-    layers = f"{chosen.num_layers} layer" + ("" if chosen.num_layers == 1 else "s")
+    chosen = results.architecture(results.chosen.params)
     sizes = (e.parameters for e in results.architectures if e.architecture == chosen)
     count = next(sizes, None)
     return {
-        "architecture": f"{layers} of {chosen.hidden_size} units",
+        "architecture": in_words(chosen),
         "parameters": "parameters" if count is None else f"{count:,} parameters",
     }
+
+
+def in_words(architecture: Architecture) -> str:
+    """Say a network's family and sizes."""
+    if architecture[NETWORK] == "linear":
+        return f"{architecture['linear']}"
+    layers = f"{architecture['num_layers']} layer" + ("s" * (architecture["num_layers"] != 1))
+    family = {"lstm": "LSTM", "gru": "GRU"}.get(architecture[NETWORK], architecture[NETWORK])
+    return f"{family} of {layers} of {architecture['hidden_size']} units"
 
 
 def predict_command(run: RunData) -> str:

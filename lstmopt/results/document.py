@@ -8,8 +8,7 @@ version of the same schema wrote.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +23,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.model_history import ModelUpdate
 from lstmopt.objectives import ForecastCost, Goals
 from lstmopt.plugin.strategy import Objective
-from lstmopt.search_space import Architecture, Choice, Space
+from lstmopt.search_space import STANDARD, Architecture, Choice, Space
 from lstmopt.storage.segments import plain_number
 from lstmopt.storage.trial_record import (
     INFEASIBLE,
@@ -117,10 +116,15 @@ class ObjectiveEntry(Plain, frozen=True, kw_only=True):
 
 
 class ArchitectureEntry(Plain, frozen=True, kw_only=True):
-    """What a forecast of an architecture costs: milliseconds, weights, megabytes."""
+    """What a forecast of an architecture costs: milliseconds, weights, megabytes.
 
-    hidden_size: int
-    num_layers: int
+    ``params`` are its hyperparameters as far as they are not what they always are; ``hidden_size``
+    and ``num_layers`` are so of a network without them too.
+    """
+
+    hidden_size: int = 0
+    num_layers: int = 0
+    params: dict[str, Param] = {}
     latency_ms: float
     latency_spread_ms: float
     parameters: int
@@ -131,17 +135,30 @@ class ArchitectureEntry(Plain, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, cost: ForecastCost) -> ArchitectureEntry:
-        return cls(**asdict(cost), model_mb=cost.model_mb)
+        measured = {n: getattr(cost, n) for n in _MEASURED}
+        layers = {name: cost[name] for name in ("hidden_size", "num_layers")}
+        params: dict[str, Param] = {**cost.architecture.params}
+        return cls(**measured, **layers, params=params, model_mb=cost.model_mb)
 
     @property
     def cost(self) -> ForecastCost:
-        fields = msgspec.to_builtins(self)
-        del fields["model_mb"]
-        return ForecastCost(**fields)
+        return ForecastCost(self.architecture, **{n: getattr(self, n) for n in _MEASURED})
 
     @property
     def architecture(self) -> Architecture:
-        return Architecture(self.hidden_size, self.num_layers)
+        layers = {"hidden_size": self.hidden_size, "num_layers": self.num_layers}
+        return Architecture.of(layers | self.params)
+
+
+_MEASURED = (
+    "latency_ms",
+    "latency_spread_ms",
+    "parameters",
+    "features",
+    "window",
+    "horizon",
+)
+"""What is measured of a forecast, and of what."""
 
 
 def finite(value: float | None) -> float | None:
@@ -450,6 +467,12 @@ class StudyResults(Plain, frozen=True, kw_only=True):
         """The trials of the front, best first objective first."""
         trials = {trial.number: trial for trial in self.trials}
         return [trials[number] for number in self.front]
+
+    def architecture(self, params: Mapping[str, Any]) -> Architecture:
+        """Return what decides the cost of a trial's forecasts."""
+        names = {name for entry in self.architectures for name in entry.params}
+        of_plugins = params.keys() - names - STANDARD.keys()
+        return Architecture.of(params, of_plugins)
 
     @property
     def front_points(self) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lstmopt.plugin.strategy import Objective
 from lstmopt.results.document import Param, RangeEntry, StudyResults, TrialEntry
-from lstmopt.search_space import ARCHITECTURE
+from lstmopt.search_space import Architecture
 
 if TYPE_CHECKING:
     import optuna
@@ -71,7 +71,7 @@ def _judge(results: StudyResults, objective: Objective) -> Importances:
         for entry in results.trials
         if entry.values.get(objective.name) is not None and (static or entry.state == "complete")
     ]
-    varied = [n for n in _varied(valued) if not static or n in ARCHITECTURE]
+    varied = [n for n in _varied(valued) if not static or Architecture.decides(n)]
     kind = "trials" if static else "complete trials"
     count = len(valued)
     if count < FEWEST:

@@ -137,6 +137,7 @@ def check_support(strategy: Strategy, space: Space, goals: Goals) -> None:
         )
     if not strategy.conditional and space.conditional:
         raise LstmoptError(
-            f"sampler {strategy.name!r} cannot search dropout, which applies from two layers on: "
-            "fix num_layers or dropout, or choose tpe, random, nsga2"
+            f"sampler {strategy.name!r} searches what applies to every candidate, found that "
+            f"{', '.join(space.conditional)} does not: fix that or what it depends on, or choose "
+            "tpe, random, nsga2"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
@@ -30,13 +31,14 @@ class WarmStartObservations:
     """
 
     def __init__(self, beginning: Beginning, goals: Goals, costs: CandidateCosts) -> None:
-        self._adviser, self._goals = beginning.adviser, goals
-        self._observations = [_completed(o, goals, costs) for o in beginning.observations]
+        self._adviser, self._goals, self._costs = beginning.adviser, goals, costs
+        self._observations = [_with_all_ranks(o, goals) for o in beginning.observations]
         self._background = bool(beginning.candidates) and not self._observations
         if self._background:
             drawn = draw(beginning.space, _BACKGROUND, np.random.default_rng(0))
             # last in everything: a small network alone would be on a front for its speed
-            static = (goals.minimised_static(costs.static(params)) for params in drawn)
+            there = [params for params in drawn if costs.is_known(params)] or drawn[:1]
+            static = (goals.minimised_static(costs.static(params)) for params in there)
             worst = tuple(max(column) for column in zip(*static, strict=True))
             last = (1.0,) * len(goals.learned)
             self._observations = [Observation(params, last, worst) for params in drawn]
@@ -66,7 +68,7 @@ class WarmStartObservations:
 
     def _as_trial(self, index: int, learned: Trials) -> FrozenTrial:
         observation = self._observations[index]
-        ranks, static = iter(observation.ranks), iter(observation.static)
+        ranks, static = iter(observation.ranks), iter(self._static(observation))
         values = []
         for objective in self._goals.objectives:
             if objective.kind == "static":
@@ -75,6 +77,11 @@ class WarmStartObservations:
             ends = learned.best(objective.name)[learned.finished, -1]
             values.append(objective.minimised(_value_of(next(ranks), ends)))
         return changed(self._made[index], values=values)
+
+    def _static(self, observation: Observation) -> tuple[float, ...]:
+        """Return what a forecast costs here; it is measured where nothing says it."""
+        static = self._costs.static
+        return observation.static or self._goals.minimised_static(static(observation.params))
 
 
 _BACKGROUND = 20
@@ -95,13 +102,11 @@ def _value_of(rank: float, ends: Floats) -> float:
     return middle + (rank - 0.5) * (float(np.ptp(ends)) or abs(middle) or 1.0)
 
 
-def _completed(observation: Observation, goals: Goals, costs: CandidateCosts) -> Observation:
-    """Fill in what an observation leaves to be known here: ranks alike, costs of this machine."""
-    ranks, static = observation.ranks, observation.static
-    if len(ranks) == 1:
-        ranks *= len(goals.learned)
-    static = static or goals.minimised_static(costs.static(observation.params))
-    return Observation(observation.params, ranks, static)
+def _with_all_ranks(observation: Observation, goals: Goals) -> Observation:
+    """Return an observation with a rank for each learned objective, alike where there was one."""
+    if len(observation.ranks) > 1:
+        return observation
+    return replace(observation, ranks=observation.ranks * len(goals.learned))
 
 
 def _unseen(index: int, observation: Observation, space: Space) -> FrozenTrial:

@@ -21,16 +21,7 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked, near_miss
 from lstmopt.objectives import CandidateCosts, Goals
 from lstmopt.results.document import StudyResults, read_results
-from lstmopt.search_space import (
-    ARCHITECTURE,
-    FIXED,
-    Choice,
-    Params,
-    Space,
-    Value,
-    applies,
-    is_conditional,
-)
+from lstmopt.search_space import FIXED, Architecture, Choice, Params, Space, Value
 from lstmopt.storage.driver_journal import open_journal
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.segments import curve_of, read_segments
@@ -48,6 +39,7 @@ WORK = (
     "task or split",
     "training",
     "reports an epoch",
+    "longest window",
 )
 """What of a study's identity must be the same for its losses to be comparable."""
 
@@ -312,7 +304,8 @@ def put_into(frame: Frame, raw: RawStudy) -> tuple[PastStudy, str]:
     does not vary here is left out. Raises LstmoptError where a learned objective is not known.
     """
     known = {frame.rename.get(n, n) for trial in raw.trials for n in trial.params}
-    strangers = sorted(known - set(FIXED))
+    ours = {*FIXED, *frame.space.parameters}
+    strangers = sorted(known - ours)
     same_work = bool(raw.work) and dict(raw.work) == dict(frame.work)
     trials = []
     why: Counter[str] = Counter()
@@ -327,7 +320,7 @@ def put_into(frame: Frame, raw: RawStudy) -> tuple[PastStudy, str]:
     if parts:
         lines.append(f"of {len(raw.trials)} trials {', '.join(parts)}")
     if strangers:
-        near = near_miss(strangers[0], list(FIXED))
+        near = near_miss(strangers[0], sorted(ours))
         names = ", ".join(strangers)
         lines.append(f"no hyperparameter here is called {names} ([warm_start.rename]: {near})")
     notice = f"{raw.name}: {'; '.join(lines)}" if lines else ""
@@ -338,12 +331,13 @@ def put_into(frame: Frame, raw: RawStudy) -> tuple[PastStudy, str]:
 def _put_trial(frame: Frame, raw: RawStudy, trial: RawTrial) -> PastTrial | str:
     """Put a trial into the frame, or say why it cannot be."""
     named = {frame.rename.get(name, name): value for name, value in trial.params.items()}
-    exact = raw.own and not set(named) - set(FIXED)
+    space = frame.space
+    exact = raw.own and not set(named) - {*FIXED, *space.parameters}
     if raw.own:
         # what did not vary there was what it always is
-        named = {n: v for n, v in FIXED.items() if not is_conditional(n)} | named
+        named = {n: v for n, v in FIXED.items() if not space.is_conditional(n)} | named
     params: Params = {}
-    for name, parameter in frame.space.parameters.items():
+    for name, parameter in space.parameters.items():
         if name in named:
             if not (isinstance(named[name], str | int | float) and parameter.contains(named[name])):
                 if name not in trial.params and name not in frame.rename.values():
@@ -351,14 +345,14 @@ def _put_trial(frame: Frame, raw: RawStudy, trial: RawTrial) -> PastTrial | str:
                     continue
                 return f"with {name} outside"
             params[name] = _as_here(parameter, named[name])
-        elif not is_conditional(name):
+        elif not space.is_conditional(name):
             exact = False
-    applicable = frame.space.names(params)
+    applicable = space.names(params)
     params = {name: value for name, value in params.items() if name in applicable}
-    exact &= all(name in params for name in applicable if is_conditional(name))
+    exact &= all(name in params for name in applicable if space.is_conditional(name))
     for name, value in named.items():
-        if name in FIXED and name not in frame.space.parameters and value != FIXED[name]:
-            exact &= not applies(name, params)
+        if name in FIXED and name not in space.parameters and value != FIXED[name]:
+            exact &= not space.applies(name, params)
     if not params:
         return "without a hyperparameter that varies here"
     losses = _losses(frame, raw, trial)
@@ -401,11 +395,14 @@ def _losses(frame: Frame, raw: RawStudy, trial: RawTrial) -> tuple[float, ...] |
 
 
 def _static(frame: Frame, trial: RawTrial, params: Params) -> tuple[float, ...] | None:
-    """Return the static objectives on this machine, or as told where an architecture is open."""
+    """Return the static objectives on this machine.
+
+    As they were told where an architecture is open, or was not measured yet.
+    """
     static = frame.goals.static
-    open_ones = [n for n in ARCHITECTURE if n in frame.space.parameters and n not in params]
-    if not open_ones:
+    deciding = filter(Architecture.decides, frame.space.names(params))
+    whole = all(name in params for name in deciding)
+    told = all(o.name in trial.values for o in static)
+    if whole and (frame.costs.is_known(params) or not told):
         return frame.goals.minimised_static(frame.costs.static(params))
-    if all(o.name in trial.values for o in static):
-        return tuple(o.minimised(trial.values[o.name]) for o in static)
-    return None
+    return tuple(o.minimised(trial.values[o.name]) for o in static) if told else None

@@ -9,6 +9,7 @@ from functools import partial
 
 import msgspec
 
+from lstmopt.data.windows import Shape
 from lstmopt.execution.engine import Engine
 from lstmopt.forecasting.background_fit import BackgroundFit
 from lstmopt.forecasting.baselines import FittedBaseline
@@ -18,6 +19,7 @@ from lstmopt.forecasting.model_history import ModelHistory
 from lstmopt.objectives import ForecastCosts
 from lstmopt.results.document import Outcome
 from lstmopt.search.observer import Observer
+from lstmopt.search_space import Architecture
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.finalists import choose, describe, open_test
@@ -140,7 +142,12 @@ class Ending:
             self._say(f"no time was left to fit {', '.join(fitted.late)}: give a longer --timeout")
         chosen = choose(finalists, job.goals, job.config.finalists.pick)
         verdict = open_test(
-            chosen, finalists, job.split, fitted.baselines, self._seconds_each(fitted.baselines)
+            chosen,
+            finalists,
+            job.split,
+            fitted.baselines,
+            job.families,
+            self._seconds_each(fitted.baselines),
         )
         for notice in verdict.notices():
             self._say(notice)
@@ -148,7 +155,7 @@ class Ending:
             job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
         )
         save_model(job, verdict.deployed)
-        latency = self._costs.costs[verdict.deployed.candidate.architecture].latency_ms
+        latency = self._costs.of(verdict.deployed.candidate.params).latency_ms
         pick = "named" if named else job.config.finalists.pick
         outcome = describe(
             verdict, pick, latency, job.split.scaling.target_std, job.series_features
@@ -219,11 +226,12 @@ def save_model(job: Job, deployed: Refit) -> None:
         job: A job that was prepared.
         deployed: The network.
     """
+    window = job.families.window(deployed.candidate.params, job.split.train.columns)
     Forecaster(
         deployed.weights,
-        deployed.candidate.architecture,
+        Architecture.of(deployed.candidate.params, job.plan.space.training),
         job.split.train.inputs.shape[1],
-        job.split.train.shape,
+        Shape(window, job.config.task.horizon),
         job.split.scaling,
         job.series.step,
         job.series.calendar,

@@ -17,7 +17,7 @@ from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.forecast_table import tabulate
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
 from lstmopt.forecasting.verdict import Comparison, compare, window_errors
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.families import Families
 from lstmopt.objectives import Goals
 from lstmopt.results.document import (
     BaselineEntry,
@@ -88,6 +88,7 @@ def open_test(
     finalists: Sequence[Finalist],
     split: Split,
     baselines: Sequence[FittedBaseline],
+    families: Families,
     most_seconds: float = MOST_SECONDS["test"],
 ) -> Verdict:
     """Score the chosen candidate's refits and the fitted baselines on the test part.
@@ -103,7 +104,7 @@ def open_test(
         b.name: judge(b.forecast, test, most_seconds, kept, seasons) if b.forecast else None
         for b in baselines
     }
-    networks = {f.trial.number: _network(f.best) for f in finalists}
+    networks = {f.trial.number: _network(f.best, families) for f in finalists}
     before = {b.name: b.judged for b in baselines}
     seen = _tabulate_last(split, split.validation, "validation", before, networks)
     own = networks[chosen.trial.number]
@@ -111,7 +112,10 @@ def open_test(
     return Verdict(
         chosen,
         tuple(finalists),
-        tuple(PartErrors.of(_network(r)(test, origins), test, units) for r in chosen.refits),
+        tuple(
+            PartErrors.of(_network(refit, families)(test, origins), test, units)
+            for refit in chosen.refits
+        ),
         tuple(baselines),
         judged,
         {
@@ -150,10 +154,9 @@ Network = Callable[[Part, NDArray[np.int64]], NDArray[np.float32]]
 """Maps a part and origins to forecasts [windows, horizon] of its scaled target."""
 
 
-def _network(refit: Refit) -> Network:
+def _network(refit: Refit, families: Families) -> Network:
     def forecast(part: Part, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-        shape, features = part.shape, part.inputs.shape[1]
-        model = LSTMForecaster(refit.candidate.architecture, features, shape.horizon)
+        model = families.build(refit.candidate.params, part.columns)
         model.load_state_dict(refit.weights)
         with one_thread():
             forecasts = predict(model, DevicePart(part, "cpu"), torch.from_numpy(origins))

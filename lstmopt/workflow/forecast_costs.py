@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace as replaced
 
 import msgspec
@@ -10,17 +11,55 @@ import torch
 
 from lstmopt.errors import LstmoptError
 from lstmopt.execution.engine import Engine, no_cluster
-from lstmopt.objectives import ForecastCost, Limits
+from lstmopt.objectives import ForecastCost, Goals, Limits
 from lstmopt.results.document import ABOUT, StudyAbout
 from lstmopt.search.observer import Observer
-from lstmopt.search_space import Architecture
+from lstmopt.search_space import Architecture, Space
 from lstmopt.storage.study_store import StoredStudy
 from lstmopt.system.host import host
 from lstmopt.training.latency import Setting, forecast_costs
 from lstmopt.workflow.job import Job
 
-Costs = dict[Architecture, ForecastCost]
-"""What a forecast of each architecture of a space costs."""
+MOST_AT_ONCE = 64
+"""Architectures that are measured before a search; of a larger space those that it comes to."""
+
+Measure = Callable[[Sequence[Architecture]], dict[Architecture, ForecastCost]]
+"""Measures what forecasts cost."""
+
+
+class Costs(dict[Architecture, ForecastCost]):
+    """What forecasts cost, measured when it is asked for.
+
+    ``measure`` measures what is missing, with nothing else running in a context of ``alone``; what
+    it gives is checked by ``goals``, which refuse what is no number.
+    """
+
+    def __init__(
+        self,
+        known: dict[Architecture, ForecastCost],
+        measure: Measure,
+        goals: Goals,
+        alone: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        super().__init__()
+        self._measure, self._goals, self._alone = measure, goals, alone
+        self._take(known)
+
+    def __missing__(self, architecture: Architecture) -> ForecastCost:
+        with self._alone():
+            self._take(self._measure([architecture]))
+        return self[architecture]
+
+    def measure_all(self, architectures: Sequence[Architecture]) -> None:
+        """Measure all that are missing; nothing trains yet."""
+        missing = [a for a in architectures if a not in self]
+        if missing:
+            self._take(self._measure(missing))
+
+    def _take(self, found: dict[Architecture, ForecastCost]) -> None:
+        for cost in found.values():
+            self._goals.static_values(cost)
+        self.update(found)
 
 
 def with_costs(
@@ -28,22 +67,39 @@ def with_costs(
 ) -> tuple[Job, Costs]:
     """Return what forecasts cost: as the study has it, or measured, once and on one device.
 
-    The job then says where that was. Raises LstmoptError where the limits leave no architecture,
-    and where a static objective cannot measure one.
+    All architectures of a small space are measured now, those of a large one when they are asked
+    for. The job then says where that is. Raises LstmoptError where the limits leave no
+    architecture, and where a static objective cannot measure one.
     """
-    costs, place = _known_costs(stored)
-    if set(costs) >= set(job.plan.space.architectures()):
-        if place != _latency_place(job):
-            observer.notice(f"latencies are those of {place or 'the machine it began on'}")
+    known, place = _known_costs(stored)
+    here = _latency_place(job)
+    costs = Costs(
+        known,
+        lambda wanted: measure_costs(job, observer, engine, wanted),
+        job.goals,
+        engine.alone if engine else nullcontext,
+    )
+    if known and place != here:
+        observer.notice(f"latencies are those of {place or 'the machine it began on'}")
     else:
-        costs, place = measure_costs(job, observer, engine), _latency_place(job)
-    _check_limits(job.plan.limits, list(costs.values()))
-    for cost in costs.values():
-        job.goals.static_values(cost)  # refuses what is no number before a study is made
+        place = here
+    costs.measure_all(first_measured(job.plan.space))
+    if job.plan.space.has_few_architectures(MOST_AT_ONCE):
+        _check_limits(job.plan.limits, list(costs.values()))
     return replaced(job, latency_on=place), costs
 
 
-def _known_costs(stored: StoredStudy | None) -> tuple[Costs, str]:
+def first_measured(space: Space) -> list[Architecture]:
+    """List the architectures that are measured before anything trains.
+
+    All of a small space; of a large one a single one, so that what cannot be measured is refused
+    before a study is made.
+    """
+    few = space.has_few_architectures(MOST_AT_ONCE)
+    return space.architectures(None if few else 1)
+
+
+def _known_costs(stored: StoredStudy | None) -> tuple[dict[Architecture, ForecastCost], str]:
     """Return what a study says that forecasts cost, and where they were timed."""
     known = stored.study.user_attrs.get(ABOUT) if stored else None
     if known is None:
@@ -57,11 +113,16 @@ def _latency_place(job: Job) -> str:
     return f"{f'worker {worker}' if worker else host()}, {job.device}"
 
 
-def measure_costs(job: Job, observer: Observer, engine: Engine | None = None) -> Costs:
-    """Measure every architecture of the space, alone on its machine: no candidate trains yet."""
-    features = job.split.train.inputs.shape[1]
-    setting = Setting(features, job.config.task.window, job.config.task.horizon, job.device)
-    architectures = job.plan.space.architectures()
+def measure_costs(
+    job: Job,
+    observer: Observer,
+    engine: Engine | None = None,
+    architectures: Sequence[Architecture] | None = None,
+) -> dict[Architecture, ForecastCost]:
+    """Measure architectures, all that are first measured by default, alone on their machine."""
+    setting = Setting(job.split.train.columns, job.device, families=job.families)
+    if architectures is None:
+        architectures = first_measured(job.plan.space)
     worker = job.config.engine.latency_on
     if worker and engine is None:
         raise no_cluster(worker)
@@ -89,6 +150,6 @@ def _check_limits(limits: Limits, costs: Sequence[ForecastCost]) -> None:
         if value > 0:
             raise LstmoptError(
                 f"{name} must leave an architecture to train, found that "
-                f"{least.num_layers} x {least.hidden_size} with {least.latency_ms:.3g} ms and "
+                f"{least.architecture} with {least.latency_ms:.3g} ms and "
                 f"{least.parameters} parameters comes closest: raise it or widen the space"
             )

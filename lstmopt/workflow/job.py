@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,7 +27,9 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.execution.local_engine import default_workers
 from lstmopt.forecasting.baselines import make_baseline, repeat, score_folds
+from lstmopt.networks.families import Families, installed_families
 from lstmopt.objectives import ForecastCost, ForecastCosts, Goals, make_goals
+from lstmopt.plugin.network import known_hyperparameters
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.plugin.strategy import Named
 from lstmopt.pruning.pruners import make_pruner
@@ -41,7 +43,7 @@ from lstmopt.results.document import (
     space_entries,
 )
 from lstmopt.search.search_plan import Plan, check_support
-from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
+from lstmopt.search_space import NETWORK, Architecture, Candidate, Params, Space, parse_space
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import FORMAT
 from lstmopt.system.host import machine, versions
@@ -74,6 +76,8 @@ class Job:
     """Holds ``parts`` and the series for as long as the job is there."""
     own_objective: bool = False
     """Whether a user's own objective suggests the hyperparameters, whatever the space."""
+    families: Families = field(default_factory=installed_families)
+    """What builds its networks."""
     executor: Executor | None = None
     """A user's own, on which candidates are trained in place of what the study file names."""
     latency_on: str = ""
@@ -125,13 +129,13 @@ class Job:
 
     def forecast_costs(self, costs: Mapping[Architecture, ForecastCost]) -> ForecastCosts:
         """Return what forecasts cost, as a search asks for it."""
-        return ForecastCosts(costs, self.goals, self.plan.limits, self._memory_mb)
+        training = self.plan.space.training
+        return ForecastCosts(costs, self.goals, self.plan.limits, self._memory_mb, training)
 
     def _memory_mb(self, params: Params) -> float:
-        part, shape = self.split.train, self.split.train.shape
+        part = self.split.train
         targets = targets_per_window(part, self.config.training)
-        features = part.inputs.shape[1]
-        return training_mb(Candidate(params, 0), shape.window, targets, features, shape.horizon)
+        return training_mb(Candidate(params, 0), part.columns, targets, self.families)
 
     def _warm_start_without_passwords(self) -> dict[str, Any]:
         table = dict(self.config.warm_start)
@@ -142,23 +146,30 @@ class Job:
         config = self.config
         # reports count steps of the space's largest batch
         reports = {"reports an epoch": self.plan.reports_per_epoch}
-        return (reports if config.training.report_every else {}) | {
-            "target": self.series.target,
-            "set of columns": [
-                list(names) for names in (self.series.past, self.series.known, self.series.calendar)
-            ],
-            "max_gap": config.data.max_gap,
-            "data file": self.series.fingerprint,
-            "objectives": list(config.objectives),
-            "space": msgspec.to_builtins(_plain_space(self.plan.space)),
-            "task or split": msgspec.to_builtins([config.task, _plain_split(config.split)]),
-            "training": msgspec.to_builtins(config.training),
-            "limits": msgspec.to_builtins(config.limits),
-            "pruner": dict(config.pruner),
-            "tell_stopped": config.tell_stopped,
-            "seed": config.seed,
-            "record's format": FORMAT,
-        }
+        windows = {"longest window": self.split.train.shape.window}
+        varying = windows if "window" in self.plan.space.parameters else {}
+        return (
+            (reports if config.training.report_every else {})
+            | varying
+            | {
+                "target": self.series.target,
+                "set of columns": [
+                    list(names)
+                    for names in (self.series.past, self.series.known, self.series.calendar)
+                ],
+                "max_gap": config.data.max_gap,
+                "data file": self.series.fingerprint,
+                "objectives": list(config.objectives),
+                "space": msgspec.to_builtins(_plain_space(self.plan.space)),
+                "task or split": msgspec.to_builtins([config.task, _plain_split(config.split)]),
+                "training": msgspec.to_builtins(config.training),
+                "limits": msgspec.to_builtins(config.limits),
+                "pruner": dict(config.pruner),
+                "tell_stopped": config.tell_stopped,
+                "seed": config.seed,
+                "record's format": FORMAT,
+            }
+        )
 
     def about(self, costs: Mapping[Architecture, ForecastCost]) -> StudyAbout:
         """Return what is known of the study before its first trial."""
@@ -219,7 +230,7 @@ def prepare(
     config = with_packages(config, registry, folder)
     several_folds = config.split.folds > 1
     goals = make_goals([registry.objective(n) for n in config.objectives], several_folds)
-    space = parse_space(config.space)
+    space = parse_space(config.space, known_hyperparameters(registry.networks))
     named = Named.of(config.sampler)
     sampler = registry.strategy("sampler", named.name)
     check_support(sampler, space, goals)
@@ -227,7 +238,9 @@ def prepare(
     if source is None and not config.data.path:
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
     series = read_series(config.data.path if source is None else source, config.data)
-    shape = Shape(config.task.window, config.task.horizon)
+    # scores are over the same origins for all windows: those of the longest
+    longest = space.largest("window") or config.task.window
+    shape = Shape(longest, config.task.horizon)
     cut = config.split
     fractions = cut.train, cut.validation
     split = split_series(series, shape, fractions, cut.folds, cut.gap, cut.history)
@@ -261,14 +274,25 @@ def prepare(
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"
-    shared = store(TrainingParts(split.folds, measures), parts)
+    families = Families.of_space(registry, space.values_of(NETWORK))
+    shared = store(TrainingParts(split.folds, measures, families), parts)
     newest, *older = shared.folds
     series = store(series, scratch.path / "series")
     split = replaced(
         split, train=newest.train, validation=newest.validation, series=series, older=tuple(older)
     )
     return Job(
-        config, registry, plan, split, parts, device, workers, folder, scratch, executor=executor
+        config,
+        registry,
+        plan,
+        split,
+        parts,
+        device,
+        workers,
+        folder,
+        scratch,
+        families=families,
+        executor=executor,
     )
 
 

@@ -34,9 +34,7 @@ def goals_of(*names):
 GOALS = goals_of("val_loss", "latency_ms")
 
 
-COSTS = {
-    a: ForecastCost(a.hidden_size, 1, a.hidden_size / 10, 0.0, 9) for a in SPACE.architectures()
-}
+COSTS = {a: ForecastCost(a, a["hidden_size"] / 10, 0.0, 9) for a in SPACE.architectures()}
 
 
 def make_plan(

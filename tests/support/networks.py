@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.data.windows import Part, Shape
-from lstmopt.networks.columns import Columns
 from lstmopt.networks.forecast_network import ForecastNetwork, build_network
 from lstmopt.networks.gru import make_gru
 from lstmopt.networks.lstm import make_lstm

@@ -11,8 +11,9 @@ import optuna
 from lstmopt import Objective, Strategy
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import ForecastCost
+from lstmopt.search_space import Architecture
 
-COST = ForecastCost(8, 1, 0.5, 0.0, 100)
+COST = ForecastCost(Architecture.of({"hidden_size": 8}), 0.5, 0.0, 100)
 EPOCH = Epoch(1, 0.5, 0.4, 0.3, 0.6, 1.0)
 
 

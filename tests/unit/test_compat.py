@@ -9,9 +9,9 @@ import torch
 
 from lstmopt import Forecaster, LstmoptError, load
 from lstmopt.compat import LSTMModel, LSTMTrainer, OptunaLSTMTuner
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.lstm import LSTMForecaster, composed_names
 from lstmopt.report import png
-from lstmopt.search_space import Architecture, Candidate
+from lstmopt.search_space import Candidate
 from lstmopt.training.scores import evaluate
 from support.tuner import NoTraining, answering, make, sine
 
@@ -211,8 +211,8 @@ def overfitted(tuner) -> LSTMTrainer:
 def test_the_weights_are_those_of_the_best_epoch_not_the_last(tmp_path):
     trainer = overfitted(make(tmp_path))
     model, workload = trainer.model, trainer.workload
-    engine = LSTMForecaster(Architecture(8, 1), workload.features, 1)
-    engine.load_state_dict(model.state_dict())
+    engine = workload.build(trainer.candidate)
+    engine.load_state_dict(composed_names(model.state_dict()))
     scores = evaluate(engine, workload.validation, workload.validation_origins)
     assert scores.mse == trainer.best_val_loss == min(trainer.history["val_loss"])
     assert scores.r2 == trainer.final_val_r2
@@ -259,7 +259,7 @@ def test_a_trainer_without_training_has_no_best_epoch(tmp_path):
 
 def test_the_model_gives_one_row_a_window_and_shares_its_weights_with_the_engine():
     model = LSTMModel(3, hidden_size=8, num_layers=2, output_size=2).eval()
-    engine = LSTMForecaster(Architecture(8, 2), 3, 2).eval()
+    engine = LSTMForecaster(8, 2, 3, 2).eval()
     engine.load_state_dict(model.state_dict())
     x = torch.randn(5, 12, 3)
     assert model(x).shape == (5, 2)

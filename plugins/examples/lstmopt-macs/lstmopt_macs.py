@@ -22,8 +22,8 @@ def kilo_macs(cost: ForecastCost) -> float:
     Returns:
         Thousands of multiply-accumulates.
     """
-    hidden = cost.hidden_size
-    inputs = [cost.features, *[hidden] * (cost.num_layers - 1)]
+    hidden = int(cost["hidden_size"])
+    inputs = [cost.features, *[hidden] * (int(cost["num_layers"]) - 1)]
     gates = sum(4 * hidden * (size + hidden) for size in inputs)
     return (cost.window * gates + hidden * cost.horizon) / 1000
 

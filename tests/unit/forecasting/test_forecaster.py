@@ -13,11 +13,12 @@ from lstmopt.data.options import DataOptions
 from lstmopt.data.raw_table import Source
 from lstmopt.data.read_series import read_series
 from lstmopt.data.scaling import fit_scaling
+from lstmopt.data.split import input_columns
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.forecaster import Forecaster
-from lstmopt.networks.lstm import LSTMForecaster
-from lstmopt.search_space import Architecture
+from lstmopt.networks.families import installed_families
+from support.architectures import lstm
 from support.parts import wave
 
 SHAPE = Shape(12, 2)
@@ -29,10 +30,11 @@ def model_of(source: Source, **options: object) -> Forecaster:
     known = len(series.known) * SHAPE.horizon
     features = len(series.past) + len(series.calendar) + known
     torch.manual_seed(0)
-    network = LSTMForecaster(Architecture(4, 1), features, SHAPE.horizon)
+    columns = input_columns(series, SHAPE)
+    network = installed_families().build(lstm(4).params, columns)
     return Forecaster(
         network.state_dict(),
-        Architecture(4, 1),
+        lstm(4),
         features,
         SHAPE,
         fit_scaling(series, len(series.times)),

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.errors import LstmoptError
-from lstmopt.networks.columns import Columns
 from lstmopt.networks.forecast_network import SKIP_RATE, ForecastNetwork
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.search_space import Architecture

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from lstmopt.networks.columns import Columns
+from lstmopt.data.input_columns import Columns
 from lstmopt.networks.linear_start import PENALTIES, LinearView, solve_linear
 from support.networks import NORMALISATIONS, any_columns, make_network, random_parts
 

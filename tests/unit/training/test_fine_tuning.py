@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lstmopt.data.windows import Part
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.search_space import Candidate
 from lstmopt.training.batches import DevicePart
@@ -15,6 +15,7 @@ from lstmopt.training.fine_tuning import FineTuned, fine_tune
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.scores import evaluate
 from lstmopt.training.trainer import advance
+from support.architectures import network_of
 from support.parts import make_part, make_workload
 from support.training import CANDIDATE
 
@@ -22,7 +23,7 @@ OPTIONS = TrainingOptions(epochs=4)
 
 
 @pytest.fixture(scope="module")
-def network() -> LSTMForecaster:
+def network() -> ForecastNetwork:
     workload = make_workload()
     trained = workload.build(CANDIDATE)
     weights = read_checkpoint(advance(workload, CANDIDATE, None, 6).checkpoint)["model"]
@@ -49,7 +50,7 @@ def test_new_rows_at_another_level_make_a_network_better_there(network):
     part = DevicePart(newest, "cpu")
     origins = part.origins(newest.shape.window)
     assert evaluate(network, part, origins).mse == pytest.approx(tuned.before)
-    again = LSTMForecaster(CANDIDATE.architecture, 2, 2)
+    again = network_of(CANDIDATE.architecture, 2, 2)
     again.load_state_dict(tuned.weights)
     assert evaluate(again, part, origins).mse < tuned.before
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from lstmopt.search_space import Architecture
 from lstmopt.training.latency import Setting, forecast_costs
+from support.architectures import lstm, past_columns
 
-SETTING = Setting(features=3, window=12, horizon=1, device="cpu")
-SMALL, LARGE = Architecture(4, 1), Architecture(128, 3)
+SETTING = Setting(past_columns(3, 12, 1), "cpu")
+SMALL, LARGE = lstm(4), lstm(128, 3)
 
 
 def test_an_architecture_is_measured_once_and_kept(tmp_path):
@@ -19,7 +19,7 @@ def test_an_architecture_is_measured_once_and_kept(tmp_path):
 def test_another_setting_is_measured_anew(tmp_path):
     measured = []
     for window in (12, 24):
-        setting = Setting(3, window, 1, "cpu")
+        setting = Setting(past_columns(3, window, 1), "cpu")
         forecast_costs([SMALL], setting, tmp_path / "c.json", lambda a, _: measured.append(a))
     assert len(measured) == 2
 

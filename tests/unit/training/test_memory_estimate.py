@@ -11,8 +11,10 @@ import pytest
 from lstmopt import run
 from lstmopt.config.units import parse_megabytes
 from lstmopt.errors import LstmoptError
+from lstmopt.networks.families import installed_families
 from lstmopt.search_space import Candidate
 from lstmopt.training.memory_estimate import training_mb
+from support.architectures import past_columns
 from support.parts import wave
 from support.studies import config_of
 
@@ -49,17 +51,24 @@ def test_training_takes_about_what_was_predicted(hidden, layers, batch, window):
     command = [sys.executable, "-c", PEAK, *map(str, shape)]
     done = subprocess.run(command, capture_output=True, text=True, cwd="tests", check=True)
     params = {"hidden_size": hidden, "num_layers": layers, "batch_size": batch}
-    predicted = training_mb(Candidate(params, 0), window, 1, 2, 1)
+    predicted = training_mb(
+        Candidate(params, 0), past_columns(2, window, 1), 1, installed_families()
+    )
     assert 0.8 <= predicted / json.loads(done.stdout) <= 3
 
 
 def test_more_of_anything_takes_more():
     params = {"hidden_size": 64, "num_layers": 2, "batch_size": 256}
-    least = training_mb(Candidate(params, 0), 100, 1, 3, 1)
+
+    def predicted(window=100, targets=1, **more):
+        columns, families = past_columns(3, window, 1), installed_families()
+        return training_mb(Candidate(params | more, 0), columns, targets, families)
+
+    least = predicted()
     for name in params:
-        assert training_mb(Candidate(params | {name: params[name] * 2}, 0), 100, 1, 3, 1) > least
-    assert training_mb(Candidate(params, 0), 200, 1, 3, 1) > least
-    assert training_mb(Candidate(params, 0), 100, 50, 3, 1) > least
+        assert predicted(**{name: params[name] * 2}) > least
+    assert predicted(window=200) > least
+    assert predicted(targets=50) > least
 
 
 @pytest.mark.system

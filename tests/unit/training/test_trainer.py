@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from lstmopt.networks.lstm import LSTMForecaster, count_parameters
+from lstmopt.networks.families import installed_families
+from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.weights import read_checkpoint
-from lstmopt.search_space import Architecture, Candidate
+from lstmopt.search_space import Candidate
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.scores import evaluate, score
 from lstmopt.training.train_step import squared_error
 from lstmopt.training.trainer import Workload, advance, reports_per_epoch, targets_per_window
+from support.architectures import lstm, network_of, past_columns
 from support.parts import SMALL, make_part, make_workload
 from support.training import CANDIDATE, losses
 
@@ -124,7 +126,7 @@ def test_unobserved_targets_are_never_scored():
     poisoned = part.targets.copy()
     poisoned[200:210] = 1e6
     wild = replace(hidden, targets=poisoned)
-    model = LSTMForecaster(Architecture(4, 1), 2, 2).eval()
+    model = network_of(lstm(4), 2, 2).eval()
     answers = [evaluate(model, p := DevicePart(x, "cpu"), p.origins(6)) for x in (hidden, wild)]
     assert answers[0] == answers[1]
 
@@ -150,18 +152,19 @@ def test_r2_is_one_for_truth_and_zero_for_the_mean():
 
 
 def test_the_forget_gate_starts_open_and_dropout_needs_two_layers():
-    model = LSTMForecaster(Architecture(5, 2), features=3, horizon=1, dropout=0.5)
+    model = LSTMForecaster(5, 2, features=3, horizon=1, dropout=0.5)
     for layer in range(2):
         total = getattr(model.lstm, f"bias_ih_l{layer}") + getattr(model.lstm, f"bias_hh_l{layer}")
         assert torch.equal(total[5:10].detach(), torch.ones(5))
     assert model.lstm.dropout == 0.5
-    assert LSTMForecaster(Architecture(5, 1), 3, 1, dropout=0.5).lstm.dropout == 0
+    assert LSTMForecaster(5, 1, 3, 1, dropout=0.5).lstm.dropout == 0
 
 
 def test_weights_are_counted_as_torch_counts_them():
-    model = LSTMForecaster(Architecture(8, 3), 4, 2)
+    model = LSTMForecaster(8, 3, 4, 2)
     expected = sum(p.numel() for p in model.parameters())
-    assert count_parameters(Architecture(8, 3), 4, 2) == expected
+    counted = installed_families().count_parameters(lstm(8, 3), past_columns(4, 6, 2))
+    assert counted == expected
 
 
 def test_a_long_series_forecasts_at_several_steps_of_a_window_unless_told_otherwise():
@@ -196,7 +199,7 @@ def test_the_shares_of_an_epoch_are_the_whole_of_it():
         gather(origins, *rest),
     )[1]
     advance(workload, Candidate(SMALL, seed=5), None, 3)
-    assert sorted(seen) == sorted(workload.train_origins.tolist())
+    assert sorted(seen) == sorted(workload.train_origins(workload.targets).tolist())
 
 
 def test_a_report_comes_after_so_many_steps_of_the_largest_batch():

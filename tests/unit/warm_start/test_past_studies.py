@@ -33,9 +33,12 @@ from support.studies import config_of
 class AnyCosts(dict):
     """Costs of every architecture that there could be."""
 
+    def __contains__(self, architecture):
+        return True
+
     def __missing__(self, architecture):
-        size, layers = architecture.hidden_size, architecture.num_layers
-        return ForecastCost(size, layers, size * layers / 100, 0.0, size * layers)
+        size = architecture["hidden_size"] * architecture["num_layers"]
+        return ForecastCost(architecture, size / 100, 0.0, size)
 
 
 def frame_of(space=None, goals=GOALS, **more):

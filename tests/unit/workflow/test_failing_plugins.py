@@ -43,7 +43,7 @@ def test_a_static_objective_is_held_to_numbers_before_a_study_is_made(csv, tmp_p
     with pytest.raises(LstmoptError, match=r"objective 'mine' of .*mine\.py"):
         run(broken, tmp_path / "run")
     assert not (tmp_path / "run" / "study.toml").exists()
-    mended = OBJECTIVE.format(measure="cost.hidden_size")
+    mended = OBJECTIVE.format(measure="cost['hidden_size']")
     document = run(with_plugin(csv, tmp_path, mended, objectives=objectives), tmp_path / "run")
     assert {trial["values"]["mine"] for trial in document["trials"]} <= {4.0, 8.0}
 

@@ -40,7 +40,7 @@ def trial(number, loss, seconds, state="complete", size=4):
     curve = tuple(Epoch(n + 1, loss, loss, loss, 0.0, seconds / EPOCHS) for n in range(reports))
     values = {
         "val_loss": loss,
-        "latency_ms": COSTS[next(a for a in COSTS if a.hidden_size == size)].latency_ms,
+        "latency_ms": COSTS[next(a for a in COSTS if a["hidden_size"] == size)].latency_ms,
     }
     params = {
         "hidden_size": size,
