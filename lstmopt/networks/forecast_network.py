@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,23 +22,23 @@ from lstmopt.search_space import Value
 MakeEncoder = Callable[[Mapping[str, Value], int, int], nn.Module | None]
 """Makes a family's encoder from hyperparameters, columns of a row and rows; None for no encoder."""
 
-SKIP_RATE = 0.03
-"""The learning rate of a linear part, as a share of the others': it begins at its solution."""
 
-
-@dataclass(frozen=True)
-class ParameterGroup:
-    """Weights that learn alike.
+class Prepared(NamedTuple):
+    """What the parts of a network see of windows.
 
     Attributes:
-        parameters: The weights.
-        rate: Their learning rate, as a share of the candidate's.
-        decays: Whether the candidate's weight decay applies.
+        rows: What the encoder sees [batch, window, columns].
+        beside: What the head sees beside the encoder's state [batch, columns].
+        level: What forecasts are the difference to [batch, 1].
+        unit: What the head's output is multiplied by, [1] or [batch, 1].
+        linear: What the linear part sees [batch, features]; of no features without one.
     """
 
-    parameters: tuple[nn.Parameter, ...]
-    rate: float = 1.0
-    decays: bool = True
+    rows: Tensor
+    beside: Tensor
+    level: Tensor
+    unit: Tensor
+    linear: Tensor
 
 
 class ForecastNetwork(nn.Module):
@@ -57,6 +57,7 @@ class ForecastNetwork(nn.Module):
         normalisation: What becomes of the target's window; None where nothing does.
         head: The map of the last state to all leads; None without an encoder.
         skip: The linear part, None without one.
+        for_encoder: Takes the columns of rows that the encoder sees.
     """
 
     def __init__(
@@ -81,8 +82,8 @@ class ForecastNetwork(nn.Module):
             kind = _linear_kind(params) if encoder is None else "nlinear"
             others = len(self.choice.skip)
             self.skip = LinearPart(self.window, others, columns.horizon, kind)
-        self._seen = Selection(self.choice.encoder)
-        self._seen_beside = Selection(self.choice.encoder[1:])
+        self.for_encoder = Selection(self.choice.encoder)
+        self._beside_target = Selection(self.choice.encoder[1:])
         self._for_head = Selection(self.choice.head)
         self._for_skip = Selection(self.choice.skip)
 
@@ -111,32 +112,38 @@ class ForecastNetwork(nn.Module):
             )
         rows = x[:, -(self.window + last - 1) :]
         if self.encoder is not None and self.head is not None and self.normalisation is None:
-            forecasts: Tensor = self.head(self.encoder(self._seen(rows))[:, -last:])
+            forecasts: Tensor = self.head(self.encoder(self.for_encoder(rows))[:, -last:])
             return forecasts
-        return self._from_last_row(rows).unsqueeze(1)
-
-    def _from_last_row(self, rows: Tensor) -> Tensor:
-        target, newest = rows[:, :, 0], rows[:, -1]
-        linear: Tensor | None = None
+        if self.skip is not None and self.encoder is None:
+            linear: Tensor = self.skip(rows[:, :, 0], self._for_skip(rows[:, -1]))
+            return linear.unsqueeze(1)
+        assert self.encoder is not None
+        assert self.head is not None
+        prepared = self.prepare(rows)
+        state = torch.cat([self.encoder(prepared.rows)[:, -1], prepared.beside], 1)
+        forecast: Tensor = prepared.level + prepared.unit * self.head(state)
         if self.skip is not None:
-            linear = self.skip(target, self._for_skip(newest))
-        if self.encoder is None or self.head is None or self.normalisation is None:
-            assert linear is not None
-            return linear
-        seen, level, unit = self.normalisation(target)
-        inputs = torch.cat([seen.unsqueeze(2), self._seen_beside(rows)], 2)
-        state = torch.cat([self.encoder(inputs)[:, -1], self._for_head(newest)], 1)
-        forecast: Tensor = (level if linear is None else linear) + unit * self.head(state)
-        return forecast
+            forecast = forecast + self.skip.apply_to(prepared.linear)
+        return forecast.unsqueeze(1)
 
-    def groups(self) -> list[ParameterGroup]:
-        """Return the weights by how they learn: all but the linear part's, and those."""
+    def prepare(self, rows: Tensor) -> Prepared:
+        """Return what the parts of a network with a normalisation see of rows.
+
+        Args:
+            rows: Windows [batch, window, features].
+
+        Returns:
+            What is seen of them.
+        """
+        assert self.normalisation is not None
+        target, newest = rows[:, :, 0], rows[:, -1]
+        normalised, level, unit = self.normalisation(target)
+        seen = torch.cat([normalised.unsqueeze(2), self._beside_target(rows)], 2)
+        beside = self._for_head(newest)
         if self.skip is None:
-            return [ParameterGroup(tuple(self.parameters()))]
-        linear = tuple(self.skip.parameters())
-        rest = [p for name, p in self.named_parameters() if not name.startswith("skip.")]
-        own = [ParameterGroup(tuple(rest))] if rest else []
-        return [*own, ParameterGroup(linear, SKIP_RATE, decays=False)]
+            return Prepared(seen, beside, level, unit, newest[:, :0])
+        linear = self.skip.see(target, self._for_skip(newest))
+        return Prepared(seen, beside, target[:, -1:], unit, linear)
 
     def fit_start(self, train: Part, validation: Part, solved: Solved | None = None) -> None:
         """Set the constants and the linear part's weights from training windows.

@@ -44,8 +44,12 @@ class LinearPart(nn.Module):
 
     def forward(self, target: Tensor, others: Tensor) -> Tensor:
         """Forecast [batch, horizon] from targets [batch, window] and other columns."""
-        found = nn.functional.linear(self.see(target, others), self.weight, self.bias)
+        found = self.apply_to(self.see(target, others))
         return found + target[:, -1:] if self.kind == "nlinear" else found
+
+    def apply_to(self, seen: Tensor) -> Tensor:
+        """Return the map [batch, horizon] of what is seen [batch, features]."""
+        return nn.functional.linear(seen, self.weight, self.bias)
 
 
 def seen_of_target(window: int, kind: LinearKind) -> int:

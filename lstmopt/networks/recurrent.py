@@ -34,6 +34,7 @@ class RecurrentStack(nn.Module):
     Attributes:
         size: Units of a state.
         per_row: A state is given for each row.
+        cell: lstm or gru.
         dropout: The share that is dropped between layers.
         layers: What is run one after the other.
     """
@@ -48,6 +49,7 @@ class RecurrentStack(nn.Module):
             raise LstmoptError(
                 f"cell is lstm or gru, found {cell!r}: {near_miss(cell, list(CELLS))}"
             )
+        self.cell = cell
         self.size, self.dropout = sizes[-1], dropout if len(sizes) > 1 else 0.0
         if len(set(sizes)) == 1:
             modules = [CELLS[cell](features, sizes[0], len(sizes), dropout=self.dropout)]

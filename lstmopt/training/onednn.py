@@ -8,12 +8,16 @@ operators (``native_functions.yaml``), so a torch that declares them otherwise t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from lstmopt.networks.parameter_groups import ParameterGroup
+from lstmopt.training.candidate_options import StepOptions
 
 _ADAM = (
     "(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, "
@@ -50,16 +54,20 @@ def is_available() -> bool:
 
 
 class DirectLSTM:
-    """Runs an ``nn.LSTM`` in training mode; the weights stay the module's own."""
+    """Runs ``nn.LSTM`` s one after the other in training mode; the weights stay the modules' own.
 
-    def __init__(self, lstm: nn.LSTM) -> None:
-        self._hidden, self._dropout = lstm.hidden_size, lstm.dropout
+    ``dropout`` is the share that is dropped between layers, also between those of two modules.
+    """
+
+    def __init__(self, *lstms: nn.LSTM, dropout: float | None = None) -> None:
+        self._dropout = lstms[0].dropout if dropout is None else dropout
         # detached, or the operators would record a graph
         self._weights = [
             [getattr(lstm, f"{name}_l{layer}").detach() for name in _NAMES]
+            for lstm in lstms
             for layer in range(lstm.num_layers)
         ]
-        self._zeros = torch.empty(0)
+        self._zeros: dict[int, Tensor] = {}
         self._passes: list[tuple[Tensor | None, ...]] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -67,8 +75,6 @@ class DirectLSTM:
 
         Between layers outputs are dropped out as ``nn.LSTM`` does, from the same random numbers.
         """
-        if len(self._zeros) != inputs.shape[1]:
-            self._zeros = torch.zeros(inputs.shape[1], self._hidden)
         self._passes, states = [], inputs
         for number, weights in enumerate(self._weights):
             noise = None
@@ -76,71 +82,83 @@ class DirectLSTM:
                 kept = 1 - self._dropout
                 noise = torch.empty_like(states).bernoulli_(kept).div_(kept)
                 states = states * noise
-            before = states
+            before, zeros = states, self._first_state(weights, inputs.shape[1])
             states, *after = torch.ops.aten.mkldnn_rnn_layer(
-                *(before, *weights, self._zeros, self._zeros, False, []),
-                *(_LSTM, self._hidden, 1, True, False, False, True),
+                *(before, *weights, zeros, zeros, False, []),
+                *(_LSTM, zeros.shape[1], 1, True, False, False, True),
             )
             self._passes.append((noise, before, states, *after))
         return states
 
-    def backward(self, gradient: Tensor) -> list[Tensor]:
-        """Map the gradient of the last outputs [steps, batch, hidden] to the weights' gradients.
+    def backward(self, gradient: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Map the gradient of the last outputs [steps, batch, hidden] to that of the inputs.
 
-        They come in the order of the module's parameters.
+        The second list holds the weights' gradients in the order of the modules' parameters.
         """
         found: list[Tensor] = []
         layers = zip(self._weights, self._passes, strict=True)
         for weights, (noise, before, *after, workspace) in reversed(list(layers)):
+            zeros = self._first_state(weights, gradient.shape[1])
             gradient, *gradients = torch.ops.aten.mkldnn_rnn_layer_backward(
-                *(before, *weights, self._zeros, self._zeros, *after, gradient, None, None),
-                *(False, _LSTM, self._hidden, 1, True, True, False, [], False, workspace),
+                *(before, *weights, zeros, zeros, *after, gradient, None, None),
+                *(False, _LSTM, zeros.shape[1], 1, True, True, False, [], False, workspace),
             )
             found[:0] = gradients[: len(weights)]
             if noise is not None:
                 gradient = gradient * noise
-        return found
+        return gradient, found
+
+    def _first_state(self, weights: list[Tensor], windows: int) -> Tensor:
+        hidden = weights[1].shape[1]
+        if hidden not in self._zeros or len(self._zeros[hidden]) != windows:
+            self._zeros[hidden] = torch.zeros(windows, hidden)
+        return self._zeros[hidden]
 
 
 _NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class DirectAdam:
-    """Adam, or AdamW where the decay is ``decoupled``, one call a step; defaults as torch's own.
+    """Adam, or AdamW, one call a step and group of weights; defaults as torch's own.
 
     Gradients of a norm above ``clip_norm`` are scaled down to it.
     """
 
     def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        lr: float,
-        weight_decay: float,
-        decoupled: bool,
-        clip_norm: float,
+        self, groups: Sequence[ParameterGroup], options: StepOptions, clip_norm: float
     ) -> None:
-        self._update = torch._fused_adamw_ if decoupled else torch._fused_adam_
-        self._weights = [parameter.detach() for parameter in parameters]
+        kinds = {"Adam": torch._fused_adam_, "AdamW": torch._fused_adamw_}
+        self._update, self._options = kinds[options.optimizer], options
+        self._weights = [p.detach() for group in groups for p in group.parameters]
         self._means = [torch.zeros_like(weight) for weight in self._weights]
         self._squares = [torch.zeros_like(weight) for weight in self._weights]
         self._step = torch.zeros(())
-        self._options: dict[str, Any] = {"lr": lr, "weight_decay": weight_decay, **_ADAM_DEFAULTS}
+        ends = list(accumulate(len(group.parameters) for group in groups))
+        self._groups = [
+            (slice(first, end), group.rate, options.weight_decay if group.decays else 0.0)
+            for first, end, group in zip([0, *ends], ends, groups, strict=False)
+        ]
         self._clip_norm = clip_norm
 
     def __call__(self, gradients: list[Tensor]) -> None:
-        """Make a step; ``gradients`` in the order of the parameters may be changed."""
+        """Make a step; ``gradients`` in the order of the groups' parameters may be changed."""
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         self._step += 1
-        self._update(
-            self._weights,
-            gradients,
-            self._means,
-            self._squares,
-            [],
-            [self._step] * len(gradients),
-            grad_scale=norm.div_(self._clip_norm).clamp_(min=1.0),
-            **self._options,
-        )
+        rate = self._options.rate(int(self._step))
+        grad_scale = norm.div_(self._clip_norm).clamp_(min=1.0)
+        for those, share, weight_decay in self._groups:
+            self._update(
+                self._weights[those],
+                gradients[those],
+                self._means[those],
+                self._squares[those],
+                [],
+                [self._step] * (those.stop - those.start),
+                grad_scale=grad_scale,
+                lr=share * rate,
+                weight_decay=weight_decay,
+                **_ADAM_DEFAULTS,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {"step": self._step, "means": self._means, "squares": self._squares}
@@ -152,4 +170,10 @@ class DirectAdam:
                 tensor.copy_(saved)
 
 
-_ADAM_DEFAULTS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False, "maximize": False}
+_ADAM_DEFAULTS: dict[str, Any] = {
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "eps": 1e-8,
+    "amsgrad": False,
+    "maximize": False,
+}

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from lstmopt.networks.forecast_network import ForecastNetwork
-from lstmopt.networks.lstm import LSTMEncoder
+from lstmopt.networks.parameter_groups import ParameterGroup, parameter_groups
 from lstmopt.search_space import Candidate
 from lstmopt.training import onednn
 from lstmopt.training.batches import Batch
+from lstmopt.training.candidate_options import StepOptions
+from lstmopt.training.direct_step import direct_step
 from lstmopt.training.options import Precision
 
 
@@ -31,7 +32,7 @@ class Step(Protocol):
 
 
 def make_step(
-    model: ForecastNetwork,
+    model: nn.Module,
     candidate: Candidate,
     clip_norm: float,
     precision: Precision = "float32",
@@ -39,16 +40,13 @@ def make_step(
 ) -> Step:
     """Choose the quickest way to train ``model`` where it is.
 
-    The candidate names the optimizer, Adam or AdamW (Loshchilov and Hutter, 2019).
+    The candidate says how, see `candidate_options.StepOptions`.
     """
     device = next(model.parameters()).device.type
-    plain = (
-        model.forecasts_every_row
-        and isinstance(model.encoder, LSTMEncoder)
-        and len(model.encoder.layers) == 1
-    )
-    if plain and device == "cpu" and precision == "float32" and onednn.is_available():
-        return DirectStep(model, candidate, clip_norm)
+    if device == "cpu" and precision == "float32" and onednn.is_available():
+        direct = direct_step(model, StepOptions.of(candidate), clip_norm)
+        if direct is not None:
+            return direct
     if device == "cuda" and cuda_graph:
         return GraphedStep(AutogradStep(model, candidate, clip_norm, precision, capturable=True))
     return AutogradStep(model, candidate, clip_norm, precision)
@@ -59,85 +57,76 @@ class AutogradStep:
 
     def __init__(
         self,
-        model: ForecastNetwork,
+        model: nn.Module,
         candidate: Candidate,
         clip_norm: float,
         precision: Precision = "float32",
         capturable: bool = False,
     ) -> None:
         kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
-        self.optimizer = kinds[candidate["optimizer"]](
-            model.parameters(),
-            lr=float(candidate["learning_rate"]),
-            weight_decay=float(candidate["weight_decay"]),
-            fused=True,
-            capturable=capturable,
+        self._options = options = StepOptions.of(candidate)
+        self._device, self._precision = next(model.parameters()).device.type, precision
+        self._groups, self._steps = parameter_groups(model), 0
+        # a recorded step reads a rate that changes from a tensor
+        self._recorded = capturable and options.schedule != "constant"
+        self.optimizer = kinds[options.optimizer](
+            [self._settings(group) for group in self._groups], fused=True, capturable=capturable
         )
         self.model, self.clip_norm = model, clip_norm
-        self._device, self._precision = next(model.parameters()).device.type, precision
 
     def __call__(self, batch: Batch) -> Tensor:
+        self.set_rate()
+        return self.run(batch)
+
+    def set_rate(self) -> None:
+        """Set the learning rates of the next step."""
+        if self._options.schedule == "constant":
+            return
+        self._steps += 1
+        rate = self._options.rate(self._steps)
+        for settings, group in zip(self.optimizer.param_groups, self._groups, strict=True):
+            if isinstance(settings["lr"], Tensor):
+                settings["lr"].fill_(group.rate * rate)
+            else:
+                settings["lr"] = group.rate * rate
+
+    def run(self, batch: Batch) -> Tensor:
+        """Make the step itself, which is the same at every call."""
         with self._cast():
             forecasts = self.model(batch.inputs.transpose(0, 1), len(batch.targets))
-        error = squared_error(forecasts.float().transpose(0, 1), batch.targets, batch.mask)
+        forecasts = forecasts.float().transpose(0, 1)
+        squares = squared_error(forecasts, batch.targets, batch.mask)
+        error = squares
+        if self._options.loss != "squared":
+            error = total_loss(self._options.loss, forecasts, batch.targets, batch.mask)
         loss = error / batch.observed
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
-        return error.detach()
+        return squares.detach()
 
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = self.optimizer.state_dict()
-        return state
+        return state if self._options.schedule == "constant" else state | {"steps": self._steps}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.optimizer.load_state_dict(dict(state))
+        self._steps = int(state.get("steps", 0))
+        own = {name: value for name, value in state.items() if name != "steps"}
+        self.optimizer.load_state_dict(own)
+
+    def _settings(self, group: ParameterGroup) -> dict[str, Any]:
+        rate: float | Tensor = group.rate * self._options.learning_rate
+        return {
+            "params": list(group.parameters),
+            "lr": torch.tensor(rate, device=self._device) if self._recorded else rate,
+            "weight_decay": self._options.weight_decay if group.decays else 0.0,
+        }
 
     def _cast(self) -> contextlib.AbstractContextManager[Any]:
         if self._precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self._device, getattr(torch, self._precision))
-
-
-class DirectStep:
-    """The same step on a CPU in as few calls as it takes; see ``onednn``.
-
-    The head and the loss are differentiated by hand, and clipping is a factor of the update
-    (``grad_scale``), not a pass over the gradients.
-    """
-
-    def __init__(self, model: ForecastNetwork, candidate: Candidate, clip_norm: float) -> None:
-        self._lstm = onednn.DirectLSTM(model.encoder.layers[0])
-        self._weight, self._bias = model.head.weight.detach(), model.head.bias.detach()
-        self._update = onednn.DirectAdam(
-            model.parameters(),
-            float(candidate["learning_rate"]),
-            float(candidate["weight_decay"]),
-            candidate["optimizer"] == "AdamW",
-            clip_norm,
-        )
-        self.state_dict = self._update.state_dict
-        self.load_state_dict = self._update.load_state_dict
-        self._gradient = torch.empty(0)
-
-    def __call__(self, batch: Batch) -> Tensor:
-        states = self._lstm.forward(batch.inputs)  # [steps, windows, hidden]
-        last = states[-len(batch.targets) :].flatten(0, 1)  # [forecasts * windows, hidden]
-        error = torch.addmm(self._bias, last, self._weight.t())
-        error.sub_(batch.targets.view(error.shape))
-        if batch.mask is not None:
-            error.mul_(batch.mask.view(error.shape))
-        flat = error.view(-1)
-        squares = torch.dot(flat, flat)
-        error.mul_(2 / batch.observed)
-        if self._gradient.shape != states.shape:
-            self._gradient = torch.zeros_like(states)
-        wanted = self._gradient[-len(batch.targets) :]
-        torch.mm(error, self._weight, out=wanted.view(-1, wanted.shape[-1]))
-        gradients = self._lstm.backward(self._gradient)
-        self._update([*gradients, error.t() @ last, error.sum(0)])
-        return squares
 
 
 class GraphedStep:
@@ -169,12 +158,13 @@ class GraphedStep:
             self._batch = Batch(*(_copied(value) for value in _parts(batch)))
             self._graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph):
-                self._error = self._step(self._batch)
+                self._error = self._step.run(self._batch)
         assert self._batch is not None
         assert self._error is not None
         for kept, new in zip(_parts(self._batch), _parts(batch), strict=True):
             if isinstance(kept, Tensor):
                 kept.copy_(new)
+        self._step.set_rate()
         self._graph.replay()
         return self._error.clone()
 
@@ -202,3 +192,10 @@ def squared_error(forecasts: Tensor, targets: Tensor, mask: Tensor | None) -> Te
         )
     squares = (forecasts - targets) ** 2
     return squares.sum() if mask is None else (mask * squares).sum()
+
+
+def total_loss(name: str, forecasts: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
+    """Sum a loss of observed targets, ``absolute`` or ``huber``; all of one shape."""
+    function = nn.functional.l1_loss if name == "absolute" else nn.functional.huber_loss
+    each = function(forecasts, targets, reduction="none")
+    return each.sum() if mask is None else (mask * each).sum()

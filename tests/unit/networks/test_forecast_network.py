@@ -12,8 +12,9 @@ from torch import nn
 
 from lstmopt.data.input_columns import Columns
 from lstmopt.errors import LstmoptError
-from lstmopt.networks.forecast_network import SKIP_RATE, ForecastNetwork
+from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.parameter_groups import SKIP_RATE, parameter_groups
 from lstmopt.search_space import Architecture
 from support.networks import (
     PARAMS,
@@ -145,13 +146,15 @@ def test_a_network_that_cannot_forecast_at_every_row_says_so():
 
 def test_a_linear_part_learns_slowly_and_without_decay():
     model = make_network("segment", COLUMNS, skip=True)
-    rest, linear = model.groups()
+    rest, linear = parameter_groups(model)
     assert set(linear.parameters) == {model.skip.weight, model.skip.bias}
     assert (linear.rate, linear.decays) == (SKIP_RATE, False)
     assert (rest.rate, rest.decays) == (1.0, True)
     assert [*rest.parameters, *linear.parameters] == list(model.parameters())
-    (alone,) = make_network("segment", COLUMNS).groups()
+    (alone,) = parameter_groups(make_network("segment", COLUMNS))
     assert alone.decays
+    (linear,) = parameter_groups(make_network("linear", COLUMNS))
+    assert not linear.decays
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from lstmopt.networks.parameter_groups import ParameterGroup
 from lstmopt.training import onednn
+from lstmopt.training.candidate_options import StepOptions
 from lstmopt.training.onednn import DirectAdam, DirectLSTM
 
 pytestmark = pytest.mark.skipif(not onednn.is_available(), reason="this torch has no oneDNN")
@@ -20,13 +22,15 @@ def test_the_passes_are_those_of_the_module_bit_for_bit(hidden, layers, dropout,
     torch.manual_seed(0)
     lstm = nn.LSTM(FEATURES, hidden, layers, dropout=dropout)
     inputs, gradient = torch.randn(STEPS, windows, FEATURES), torch.randn(STEPS, windows, hidden)
+    asked = inputs.clone().requires_grad_()
     torch.manual_seed(1)
-    expected, _ = lstm(inputs)
+    expected, _ = lstm(asked)
     expected.backward(gradient)
     torch.manual_seed(1)
     direct = DirectLSTM(lstm)
     assert torch.equal(direct.forward(inputs), expected)
-    gradients = direct.backward(gradient)
+    of_inputs, gradients = direct.backward(gradient)
+    assert torch.equal(of_inputs, asked.grad)
     for found, parameter in zip(gradients, lstm.parameters(), strict=True):
         assert torch.equal(found, parameter.grad)
 
@@ -37,8 +41,12 @@ def test_the_update_is_that_of_the_optimizer(kind, factor):
     torch.manual_seed(0)
     theirs, ours = nn.Linear(4, 3), nn.Linear(4, 3)
     ours.load_state_dict(theirs.state_dict())
-    optimizer = getattr(torch.optim, kind)(theirs.parameters(), lr=0.01, weight_decay=0.1)
-    update = DirectAdam(ours.parameters(), 0.01, 0.1, kind == "AdamW", clip_norm=1.0)
+    slow = {"params": [theirs.bias], "lr": 0.001, "weight_decay": 0.0}
+    optimizer = getattr(torch.optim, kind)(
+        [{"params": [theirs.weight]}, slow], lr=0.01, weight_decay=0.1
+    )
+    groups = [ParameterGroup((ours.weight,)), ParameterGroup((ours.bias,), 0.1, decays=False)]
+    update = DirectAdam(groups, StepOptions(kind, 0.01, 0.1), clip_norm=1.0)
     for _ in range(5):
         gradients = [factor * torch.randn_like(parameter) for parameter in theirs.parameters()]
         for parameter, gradient in zip(theirs.parameters(), gradients, strict=True):

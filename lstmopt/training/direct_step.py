@@ -1,0 +1,185 @@
+"""The optimiser step on a CPU in as few calls as it takes; see ``onednn``.
+
+What lies around the recurrent layers is differentiated by hand, and clipping is a factor of the
+update (``grad_scale``), not a pass over the gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lstmopt.networks.forecast_network import ForecastNetwork
+from lstmopt.networks.lstm import LSTMEncoder, LSTMForecaster
+from lstmopt.networks.normalisation import LastValue, LastValueDeviation, Normalisation
+from lstmopt.networks.parameter_groups import parameter_groups
+from lstmopt.networks.recurrent import RecurrentStack
+from lstmopt.networks.segment import SegmentEncoder
+from lstmopt.training import onednn
+from lstmopt.training.batches import Batch
+from lstmopt.training.candidate_options import StepOptions
+
+_NORMALISATIONS = (type(None), Normalisation, LastValue, LastValueDeviation)
+"""Those without weights."""
+
+
+class _Passes(Protocol):
+    """An encoder's passes, steps first."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Map rows [steps, windows, features] to states [states, windows, size]."""
+
+    def backward(self, gradient: Tensor) -> list[Tensor]:
+        """Map the states' gradient to those of the weights, in the order of the parameters."""
+
+
+class DirectStep:
+    """The step of ``train_step.AutogradStep`` without autograd."""
+
+    def __init__(
+        self, model: LSTMForecaster | ForecastNetwork, options: StepOptions, clip_norm: float
+    ) -> None:
+        self._network = model if isinstance(model, ForecastNetwork) else None
+        self._encoder = _passes(model)
+        assert model.head is not None
+        self._weight, self._bias = model.head.weight.detach(), model.head.bias.detach()
+        skip = None if self._network is None else self._network.skip
+        self._skip = None if skip is None else (skip.weight.detach(), skip.bias.detach())
+        self._update = onednn.DirectAdam(parameter_groups(model), options, clip_norm)
+        self._gradient = torch.empty(0)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._update.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._update.load_state_dict(state)
+
+    def __call__(self, batch: Batch) -> Tensor:
+        if self._network is None or self._network.normalisation is None:
+            return self._plain(batch)
+        return self._composed(self._network, batch)
+
+    def _plain(self, batch: Batch) -> Tensor:
+        inputs = batch.inputs
+        if self._network is not None:
+            rows = self._network.window + len(batch.targets) - 1
+            inputs = self._network.for_encoder(inputs[-rows:])
+        states = self._encoder.forward(inputs)
+        last = states[-len(batch.targets) :].flatten(0, 1)  # [forecasts * windows, size]
+        error = torch.addmm(self._bias, last, self._weight.t())
+        error.sub_(batch.targets.view(error.shape))
+        squares = _to_gradient(error, batch)
+        wanted = self._zeros_like(states)[-len(batch.targets) :]
+        torch.mm(error, self._weight, out=wanted.view(-1, wanted.shape[-1]))
+        gradients = self._encoder.backward(self._gradient)
+        self._update([*gradients, error.t() @ last, error.sum(0)])
+        return squares
+
+    def _composed(self, network: ForecastNetwork, batch: Batch) -> Tensor:
+        seen = network.prepare(batch.inputs[-network.window :].transpose(0, 1))
+        states = self._encoder.forward(seen.rows.transpose(0, 1))
+        last, size = states[-1], states.shape[2]
+        if seen.beside.shape[1]:
+            last = torch.cat([last, seen.beside], 1)
+        error = torch.addmm(self._bias, last, self._weight.t()).mul_(seen.unit).add_(seen.level)
+        if self._skip is not None:
+            weight, bias = self._skip
+            error.addmm_(seen.linear, weight.t()).add_(bias)
+        error.sub_(batch.targets[0])
+        squares = _to_gradient(error, batch)
+        of_head = error * seen.unit
+        wanted = self._zeros_like(states)[-1]
+        torch.mm(of_head, self._weight[:, :size], out=wanted)
+        gradients = [*self._encoder.backward(self._gradient), of_head.t() @ last, of_head.sum(0)]
+        if self._skip is not None:
+            gradients += [error.t() @ seen.linear, error.sum(0)]
+        self._update(gradients)
+        return squares
+
+    def _zeros_like(self, states: Tensor) -> Tensor:
+        """Return the gradient of states, of which only the last ones are ever written to."""
+        if self._gradient.shape != states.shape:
+            self._gradient = torch.zeros_like(states)
+        return self._gradient
+
+
+def direct_step(model: nn.Module, options: StepOptions, clip_norm: float) -> DirectStep | None:
+    """Return the step of a network, None where its parts or its loss are not differentiated here.
+
+    The network lies on a CPU, and `onednn.is_available`.
+    """
+    if options.loss != "squared":
+        return None
+    if isinstance(model, LSTMForecaster):
+        return DirectStep(model, options, clip_norm)
+    if not isinstance(model, ForecastNetwork) or type(model.normalisation) not in _NORMALISATIONS:
+        return None
+    if type(model.encoder) is LSTMEncoder or (
+        type(model.encoder) is SegmentEncoder and model.encoder.rnn.cell == "lstm"
+    ):
+        return DirectStep(model, options, clip_norm)
+    return None
+
+
+def _to_gradient(error: Tensor, batch: Batch) -> Tensor:
+    """Turn errors of forecasts into the loss's gradient; return the sum of their squares."""
+    if batch.mask is not None:
+        error.mul_(batch.mask.view(error.shape))
+    flat = error.view(-1)
+    squares = torch.dot(flat, flat)
+    error.mul_(2 / batch.observed)
+    return squares
+
+
+def _passes(model: LSTMForecaster | ForecastNetwork) -> _Passes:
+    if isinstance(model, LSTMForecaster):
+        return _RowPasses(onednn.DirectLSTM(model.lstm))
+    if isinstance(model.encoder, SegmentEncoder):
+        return _SegmentPasses(model.encoder)
+    assert isinstance(model.encoder, LSTMEncoder)
+    return _RowPasses(_direct(model.encoder))
+
+
+def _direct(stack: RecurrentStack) -> onednn.DirectLSTM:
+    lstms = [layer for layer in stack.layers if isinstance(layer, nn.LSTM)]
+    return onednn.DirectLSTM(*lstms, dropout=stack.dropout)
+
+
+class _RowPasses:
+    """The passes of an LSTM that reads every row."""
+
+    def __init__(self, lstm: onednn.DirectLSTM) -> None:
+        self._lstm = lstm
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self._lstm.forward(rows.contiguous())
+
+    def backward(self, gradient: Tensor) -> list[Tensor]:
+        return self._lstm.backward(gradient)[1]
+
+
+class _SegmentPasses:
+    """The passes of an LSTM that reads segments."""
+
+    def __init__(self, encoder: SegmentEncoder) -> None:
+        self._lstm = _direct(encoder.rnn)
+        self._segments, self._rows = encoder.segments, encoder.segments * encoder.segment
+        self._weight = encoder.projection.weight.detach()
+        self._bias = encoder.projection.bias.detach()
+        self._cut = self._projected = torch.empty(0)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        cut = rows[-self._rows :].transpose(0, 1).reshape(-1, self._weight.shape[1])
+        projected = torch.addmm(self._bias, cut, self._weight.t()).relu_()
+        self._cut, self._projected = cut, projected  # [windows * segments, …]
+        steps = projected.view(-1, self._segments, projected.shape[1]).transpose(0, 1)
+        return self._lstm.forward(steps.contiguous())
+
+    def backward(self, gradient: Tensor) -> list[Tensor]:
+        of_steps, gradients = self._lstm.backward(gradient)
+        of_projected = of_steps.transpose(0, 1).reshape(self._projected.shape)
+        of_projected = torch.ops.aten.threshold_backward(of_projected, self._projected, 0)
+        return [of_projected.t() @ self._cut, of_projected.sum(0), *gradients]
