@@ -27,14 +27,14 @@ class Prepared(NamedTuple):
     """What the parts of a network see of windows.
 
     Attributes:
-        rows: What the encoder sees [batch, window, columns].
+        target: What the encoder sees of the target [batch, window].
         beside: What the head sees beside the encoder's state [batch, columns].
         level: What forecasts are the difference to [batch, 1].
         unit: What the head's output is multiplied by, [1] or [batch, 1].
         linear: What the linear part sees [batch, features]; of no features without one.
     """
 
-    rows: Tensor
+    target: Tensor
     beside: Tensor
     level: Tensor
     unit: Tensor
@@ -120,7 +120,8 @@ class ForecastNetwork(nn.Module):
         assert self.encoder is not None
         assert self.head is not None
         prepared = self.prepare(rows)
-        state = torch.cat([self.encoder(prepared.rows)[:, -1], prepared.beside], 1)
+        seen = torch.cat([prepared.target.unsqueeze(2), self._beside_target(rows)], 2)
+        state = torch.cat([self.encoder(seen)[:, -1], prepared.beside], 1)
         forecast: Tensor = prepared.level + prepared.unit * self.head(state)
         if self.skip is not None:
             forecast = forecast + self.skip.apply_to(prepared.linear)
@@ -136,9 +137,8 @@ class ForecastNetwork(nn.Module):
             What is seen of them.
         """
         assert self.normalisation is not None
-        target, newest = rows[:, :, 0], rows[:, -1]
-        normalised, level, unit = self.normalisation(target)
-        seen = torch.cat([normalised.unsqueeze(2), self._beside_target(rows)], 2)
+        target, newest = rows[:, :, 0].contiguous(), rows[:, -1]  # it is read several times
+        seen, level, unit = self.normalisation(target)
         beside = self._for_head(newest)
         if self.skip is None:
             return Prepared(seen, beside, level, unit, newest[:, :0])

@@ -7,6 +7,8 @@ from training windows.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -69,19 +71,17 @@ class LastValueDeviation(LastValue):
 
     def forward(self, target: Tensor) -> Normalised:
         level = target[:, -1:]
-        deviation = self._deviation(target)
-        seen = (target - level) / (deviation * self.input_scale)
+        difference = target - level
+        deviation = torch.maximum(_deviation(difference), self.least_deviation)
+        seen = difference / (deviation * self.input_scale)
         return seen, level, deviation * self.output_scale
 
     def fit(self, target: Tensor, wanted: Tensor) -> None:
-        mean = float(target.std(1, correction=0).mean())
-        self.least_deviation.fill_(max(_FLOOR * mean, _LEAST))
-        deviation = self._deviation(target)
+        deviation = _deviation(target)
+        self.least_deviation.fill_(max(_FLOOR * float(deviation.mean()), _LEAST))
+        deviation = torch.maximum(deviation, self.least_deviation)
         self.input_scale.fill_(_rms((target - target[:, -1:]) / deviation))
         self.output_scale.fill_(_rms(wanted / deviation))
-
-    def _deviation(self, target: Tensor) -> Tensor:
-        return torch.maximum(target.std(1, correction=0, keepdim=True), self.least_deviation)
 
 
 class RevIN(Normalisation):
@@ -106,8 +106,7 @@ class RevIN(Normalisation):
 
     @staticmethod
     def _moments(target: Tensor) -> tuple[Tensor, Tensor]:
-        variance, mean = torch.var_mean(target, 1, correction=0, keepdim=True)
-        return mean, (variance + _EPSILON).sqrt()
+        return target.mean(1, keepdim=True), (_deviation(target).square() + _EPSILON).sqrt()
 
 
 KINDS: dict[str, type[Normalisation]] = {
@@ -132,6 +131,16 @@ def make_normalisation(name: object) -> Normalisation:
             f"{near_miss(str(name), list(KINDS))}"
         )
     return KINDS[str(name)]()
+
+
+def _deviation(target: Tensor) -> Tensor:
+    """Return the standard deviation [batch, 1] of windows [batch, window].
+
+    As ``target.std``, which takes four times as long on a CPU.
+    """
+    centred = target - target.mean(1, keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
+    return norm / math.sqrt(target.shape[1])
 
 
 def _rms(values: Tensor) -> float:

@@ -29,8 +29,11 @@ _NORMALISATIONS = (type(None), Normalisation, LastValue, LastValueDeviation)
 class _Passes(Protocol):
     """An encoder's passes, steps first."""
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Map rows [steps, windows, features] to states [states, windows, size]."""
+    def forward(self, rows: Tensor, target: Tensor | None) -> Tensor:
+        """Map rows [steps, windows, features] to states [states, windows, size].
+
+        The first column is read from ``target`` [windows, steps] where there is one.
+        """
 
     def backward(self, gradient: Tensor) -> list[Tensor]:
         """Map the states' gradient to those of the weights, in the order of the parameters."""
@@ -67,7 +70,7 @@ class DirectStep:
         if self._network is not None:
             rows = self._network.window + len(batch.targets) - 1
             inputs = self._network.for_encoder(inputs[-rows:])
-        states = self._encoder.forward(inputs)
+        states = self._encoder.forward(inputs, None)
         last = states[-len(batch.targets) :].flatten(0, 1)  # [forecasts * windows, size]
         error = torch.addmm(self._bias, last, self._weight.t())
         error.sub_(batch.targets.view(error.shape))
@@ -79,8 +82,9 @@ class DirectStep:
         return squares
 
     def _composed(self, network: ForecastNetwork, batch: Batch) -> Tensor:
-        seen = network.prepare(batch.inputs[-network.window :].transpose(0, 1))
-        states = self._encoder.forward(seen.rows.transpose(0, 1))
+        rows = batch.inputs[-network.window :]
+        seen = network.prepare(rows.transpose(0, 1))
+        states = self._encoder.forward(network.for_encoder(rows), seen.target)
         last, size = states[-1], states.shape[2]
         if seen.beside.shape[1]:
             last = torch.cat([last, seen.beside], 1)
@@ -154,8 +158,12 @@ class _RowPasses:
     def __init__(self, lstm: onednn.DirectLSTM) -> None:
         self._lstm = lstm
 
-    def forward(self, rows: Tensor) -> Tensor:
-        return self._lstm.forward(rows.contiguous())
+    def forward(self, rows: Tensor, target: Tensor | None) -> Tensor:
+        if target is None:
+            return self._lstm.forward(rows.contiguous())
+        rows = rows.clone(memory_format=torch.contiguous_format)
+        rows[:, :, 0] = target.t()
+        return self._lstm.forward(rows)
 
     def backward(self, gradient: Tensor) -> list[Tensor]:
         return self._lstm.backward(gradient)[1]
@@ -166,20 +174,24 @@ class _SegmentPasses:
 
     def __init__(self, encoder: SegmentEncoder) -> None:
         self._lstm = _direct(encoder.rnn)
-        self._segments, self._rows = encoder.segments, encoder.segments * encoder.segment
+        self._segments, self._segment = encoder.segments, encoder.segment
         self._weight = encoder.projection.weight.detach()
         self._bias = encoder.projection.bias.detach()
         self._cut = self._projected = torch.empty(0)
 
-    def forward(self, rows: Tensor) -> Tensor:
-        cut = rows[-self._rows :].transpose(0, 1).reshape(-1, self._weight.shape[1])
-        projected = torch.addmm(self._bias, cut, self._weight.t()).relu_()
-        self._cut, self._projected = cut, projected  # [windows * segments, …]
-        steps = projected.view(-1, self._segments, projected.shape[1]).transpose(0, 1)
-        return self._lstm.forward(steps.contiguous())
+    def forward(self, rows: Tensor, target: Tensor | None) -> Tensor:
+        segments, segment, windows = self._segments, self._segment, rows.shape[1]
+        cut = rows[-segments * segment :].view(segments, segment, windows, -1).transpose(1, 2)
+        cut = cut.clone(memory_format=torch.contiguous_format)
+        if target is not None:
+            steps = target[:, -segments * segment :].view(windows, segments, segment)
+            cut[:, :, :, 0] = steps.transpose(0, 1)
+        self._cut = cut.view(segments * windows, -1)
+        self._projected = torch.addmm(self._bias, self._cut, self._weight.t()).relu_()
+        return self._lstm.forward(self._projected.view(segments, windows, -1))
 
     def backward(self, gradient: Tensor) -> list[Tensor]:
         of_steps, gradients = self._lstm.backward(gradient)
-        of_projected = of_steps.transpose(0, 1).reshape(self._projected.shape)
+        of_projected = of_steps.view(self._projected.shape)
         of_projected = torch.ops.aten.threshold_backward(of_projected, self._projected, 0)
         return [of_projected.t() @ self._cut, of_projected.sum(0), *gradients]
