@@ -25,8 +25,9 @@ from lstmopt.data.read_series import read_series
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.networks.forecast_network import build_network
+from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.segment import make_segment
-from lstmopt.search_space import Architecture, Candidate, Params
+from lstmopt.search_space import Candidate, Params
 from lstmopt.system.malloc import keep_freed_memory
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.train_step import make_step
@@ -47,7 +48,7 @@ def main() -> None:
     print("| hidden | layers | batch | kernel ms | step ms | step / kernel | kernel GFLOP/s |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for hidden, layers, batch in itertools.product((32, 64, 128, 256), (1, 2, 3, 4), (16, 32, 128)):
-        kernel, step = compare(workload, Architecture(hidden, layers), batch)
+        kernel, step = compare(workload, hidden, layers, batch)
         speed = flops(hidden, layers, batch, workload.features) / kernel / 1e9
         print(
             f"| {hidden} | {layers} | {batch} | {kernel * 1000:.2f} | {step * 1000:.2f} | "
@@ -76,15 +77,15 @@ def read_workload(window: int) -> Workload:
     return Workload(split.train, split.validation, TrainingOptions(), "cpu")
 
 
-def compare(workload: Workload, architecture: Architecture, batch: int) -> tuple[float, float]:
+def compare(workload: Workload, hidden: int, layers: int, batch: int) -> tuple[float, float]:
     """Return the median seconds of the kernel and of the step."""
-    params = {"hidden_size": architecture.hidden_size, "num_layers": architecture.num_layers}
-    candidate = Candidate(params | {"dropout": 0.2, "batch_size": batch}, 0)
+    params: Params = {"hidden_size": hidden, "num_layers": layers, "dropout": 0.2}
+    candidate = Candidate({**params, "batch_size": batch}, 0)
     model = workload.build(candidate).train()
     step = make_step(model, candidate, clip_norm=1.0)
-    bare = workload.build(candidate).train().lstm
+    bare = LSTMForecaster(hidden, layers, workload.features, 1, 0.2).train().lstm
     inputs = torch.randn(batch, WINDOW, workload.features)
-    gradient = torch.randn(batch, WINDOW, architecture.hidden_size)
+    gradient = torch.randn(batch, WINDOW, hidden)
 
     def kernel() -> None:
         states, _ = bare(inputs)

@@ -40,7 +40,7 @@ class StepOptions:
         """Return a candidate's.
 
         Args:
-            candidate: The candidate; a loss or schedule that it leaves out is the first.
+            candidate: The candidate.
 
         Returns:
             The options.
@@ -52,8 +52,8 @@ class StepOptions:
             candidate["optimizer"],
             float(candidate["learning_rate"]),
             float(candidate["weight_decay"]),
-            _known("loss", option(candidate, "loss", LOSSES[0]), LOSSES),
-            _known("schedule", option(candidate, "schedule", SCHEDULES[0]), SCHEDULES),
+            _known("loss", candidate["loss"], LOSSES),
+            _known("schedule", candidate["schedule"], SCHEDULES),
         )
 
     def rate(self, step: int) -> float:
@@ -61,14 +61,6 @@ class StepOptions:
         if self.schedule == "constant":
             return self.learning_rate
         return self.learning_rate * min(step / _WARM_UP, math.sqrt(_WARM_UP / step))
-
-
-def option(candidate: Candidate, name: str, default: Any) -> Any:
-    """Return a candidate's value of a hyperparameter, or a default where it has none."""
-    try:
-        return candidate[name]
-    except KeyError:
-        return candidate.params.get(name, default)
 
 
 def _known(name: str, value: Any, known: tuple[str, ...]) -> str:

@@ -33,6 +33,7 @@ from lstmopt.training.forecast_objectives import ForecastObjectives, Measured
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.scores import predict, score_at
 from lstmopt.training.train_step import make_step
+from lstmopt.training.weight_average import WeightAverage
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ class _State:
         self.step = make_step(
             self.model, self.candidate, options.clip_norm, options.precision, options.cuda_graph
         )
+        self.average = WeightAverage(self.model, float(self.candidate["ema"]))
         self.epoch, self.best_epoch = 0, 0
         self.best_loss = math.inf
         self.best_weights = copy_weights(self.model)
@@ -215,6 +217,7 @@ class _State:
             saved = read_checkpoint(checkpoint, workload.device)
             state.model.load_state_dict(saved["model"])
             state.step.load_state_dict(saved["optimizer"])
+            state.average.load_state_dict(saved["average"])
             state.best_weights = saved["best_weights"]
             state.best_loss, state.best_epoch = saved["best_loss"], saved["best_epoch"]
             state.epoch, state.failure = saved["epoch"], saved["failure"]
@@ -225,6 +228,7 @@ class _State:
         names = ("best_weights", "best_loss", "best_epoch", "epoch", "failure")
         content = {name: getattr(self, name) for name in names}
         content |= {"model": self.model.state_dict(), "optimizer": self.step.state_dict()}
+        content["average"] = self.average.state_dict()
         torch.save(content, buffer)
         return buffer.getvalue()
 
@@ -239,6 +243,11 @@ class _State:
         start = time.perf_counter()
         self.epoch += 1
         train_loss = self._train() if self.trained else self._train_loss()
+        with self.average.applied():
+            return self._report(train_loss, start)
+
+    def _report(self, train_loss: float, start: float) -> Epoch:
+        """Score the weights as they are on the validation part; keep them where they are best."""
         validation, origins = self.workload.validation, self.workload.validation_origins
         forecasts = predict(self.model, validation, origins, self._check_time)
         scores, measured = score_at(forecasts, validation, origins), Measured()
@@ -284,6 +293,7 @@ class _State:
         for batch in workload.train.batches(chosen, size, forecasts, self.model.window):
             self._check_time()
             squares += self.step(batch)
+            self.average.update()
             count += batch.observed
         return float(squares / count)
 

@@ -15,7 +15,6 @@ from lstmopt.errors import LstmoptError
 from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.lstm import LSTMForecaster
 from lstmopt.networks.parameter_groups import SKIP_RATE, parameter_groups
-from lstmopt.search_space import Architecture
 from support.networks import (
     PARAMS,
     any_columns,
@@ -60,7 +59,7 @@ def test_every_weight_learns(family, columns, composition):
 @pytest.mark.parametrize("last", [1, 3])
 def test_the_classic_composition_is_the_classic_network_bit_for_bit(layers, dropout, last):
     torch.manual_seed(5)
-    classic = LSTMForecaster(Architecture(8, layers), COLUMNS.features, 3, dropout)
+    classic = LSTMForecaster(8, layers, COLUMNS.features, 3, dropout)
     torch.manual_seed(5)
     model = make_network("lstm", COLUMNS, hidden_size=8, num_layers=layers, dropout=dropout)
     x = torch.randn(5, COLUMNS.window + last - 1, COLUMNS.features)
