@@ -66,6 +66,17 @@ OWN_GOALS = {
 }
 """What an objective of a user's own optimises, by how many values it returns."""
 
+CLASSIC_TABLE: dict[str, Any] = {
+    "hidden_size": [32, 64, 128, 256],
+    "num_layers": {"low": 1, "high": 4},
+    "learning_rate": {"low": 1e-5, "high": 1e-1, "log": True},
+    "dropout": {"low": 0.1, "high": 0.5},
+    "weight_decay": {"low": 1e-6, "high": 1e-3, "log": True},
+    "batch_size": [16, 32, 64, 128],
+    "optimizer": ["Adam", "AdamW"],
+}
+"""The classic space, as a study file has it."""
+
 
 class LSTMModel(LSTMForecaster):
     """An LSTM whose forecast follows the last step.
@@ -244,7 +255,7 @@ class OptunaLSTMTuner:
                 "data": table,
                 "task": {"window": sequence_length},
                 "training": {"epochs": epochs, "targets_per_window": 1},
-                "space": dict(space or {}),
+                "space": dict(space or CLASSIC_TABLE),
                 "sampler": {"name": sampler},
                 "pruner": {"name": pruner},
                 "budget": {"trials": n_trials, "timeout": timeout},

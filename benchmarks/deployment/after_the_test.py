@@ -73,7 +73,7 @@ def measure(path: Path, seed: int, epochs: int) -> Line:
     """Train one candidate with one seed in every way; return squared errors in the own unit."""
     config = read_config(path)
     series = read_series(config.data.path, config.data)
-    shape = Shape(config.task.window, config.task.horizon)
+    shape = Shape(config.task.window or 24, config.task.horizon)
     rows = last_observed(series)
     run, new = int(rows * RUN), int(rows * NEW)
     trial = Trial(truncate(series, new), series, split_series(truncate(series, run), shape), seed)

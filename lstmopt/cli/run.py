@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option("--horizon", type=int, help="Steps forecast at once.")
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
+@click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")
 @click.option("--sampler", help="tpe, random, grid, nsga2 or a plug-in's.")
 @click.option("--sampler-option", multiple=True, metavar="NAME=VALUE")
 @click.option("--pruner", help="auto, none, median, halving, … or a plug-in's: lstmopt plugins.")

@@ -38,11 +38,12 @@ class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """What is forecast from what.
 
     Attributes:
-        window: Input steps of a forecast, in rows.
+        window: Input steps of a forecast, in rows; None for what suits the series' seasons in the
+            default space, else for 24.
         horizon: Steps forecast at once, in rows.
     """
 
-    window: AtLeastOne = 24
+    window: AtLeastOne | None = None
     horizon: AtLeastOne = 1
 
 
@@ -170,6 +171,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         task: What is forecast from what.
         split: Which rows are trained on, validated on, tested on.
         training: How a candidate is trained.
+        networks: Families of networks, by registered names, whose default domains are searched;
+            what ``space`` says stands in place of theirs. None for ``space`` alone, or where that
+            is empty too for the default families.
         space: The hyperparameters that vary (see `search_space.parse_space`).
         sampler: The sampler's name and options.
         pruner: The pruner's name and options.
@@ -195,6 +199,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     task: TaskOptions = TaskOptions()
     split: SplitOptions = SplitOptions()
     training: TrainingOptions = TrainingOptions()
+    networks: tuple[str, ...] | None = None
     space: dict[str, Any] = {}
     sampler: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "tpe"})
     pruner: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})

@@ -19,6 +19,7 @@ from lstmopt.search.context import SearchContext
 from lstmopt.search.imputation import Values, impute
 from lstmopt.search.sampler_storage import SamplerStorage, is_founder
 from lstmopt.search.search_plan import FiniteSampler, training_seed
+from lstmopt.search.solved_families import SolvedFamilies
 from lstmopt.search.telling import Teller
 from lstmopt.search.warm_start_observations import WarmStartObservations
 from lstmopt.search_space import Candidate, Params
@@ -51,6 +52,9 @@ class Asker:
         self._observations = WarmStartObservations(
             plan.beginning or Beginning(plan.space), plan.goals, context.costs
         )
+        params = [trial.params for trial in known]
+        solved = () if self._finite else plan.solved
+        self._solved = SolvedFamilies(plan.space, solved, plan.seed, params)
         self._infeasible_in_a_row = 0
         self._kept_sampler: optuna.samplers.BaseSampler | None = None
 
@@ -75,6 +79,8 @@ class Asker:
         Because it breaks a limit, or is a candidate that was tried before. ``in_training`` are the
         numbers of those that are neither closed nor paused.
         """
+        if not (self._waiting or self._half_drawn):
+            self._hold_to_families()
         with self._context.overhead.timed("ask"), self._asking(in_training) as trial:
             params = self._plan.space.suggest(trial)
         self._hold_to_space(params)
@@ -97,6 +103,13 @@ class Asker:
             self._teller.reuse(trial.number, duplicate)
             return None
         return ActiveTrial(trial.number, candidate, static)
+
+    def _hold_to_families(self) -> None:
+        """Have the next trial be of a family that the sampler need not choose."""
+        number = len(self._storage)
+        if (params := self._solved.next(number)) is not None:
+            self._study.enqueue_trial(params)
+            self._waiting.add(number)
 
     @contextmanager
     def _asking(self, in_training: Collection[int]) -> Iterator[optuna.Trial]:

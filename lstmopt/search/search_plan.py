@@ -58,6 +58,8 @@ class Plan:
     """How long a segment should train: long enough that dispatch costs little beside it."""
     beginning: Beginning | None = None
     """What a warm start gave; its space is the plan's."""
+    solved: tuple[str, ...] = ()
+    """The families of networks that are not trained step by step."""
 
     def after(self, beginning: Beginning) -> Plan:
         """Return the plan of a study that begins so.

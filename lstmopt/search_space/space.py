@@ -31,16 +31,13 @@ if TYPE_CHECKING:
     import optuna
 
 CLASSIC: dict[str, Parameter] = {
-    name: STANDARD[name].domain
-    for name in (
-        "hidden_size",
-        "num_layers",
-        "learning_rate",
-        "dropout",
-        "weight_decay",
-        "batch_size",
-        "optimizer",
-    )
+    "hidden_size": Choice((32, 64, 128, 256)),
+    "num_layers": Range(1, 4, integer=True),
+    "learning_rate": Range(1e-5, 1e-1, log=True),
+    "dropout": Range(0.1, 0.5),
+    "weight_decay": Range(1e-6, 1e-3, log=True),
+    "batch_size": Choice((16, 32, 64, 128)),
+    "optimizer": Choice(("Adam", "AdamW")),
 }
 """The classic space of one-file LSTM tuners."""
 

@@ -19,7 +19,7 @@ import torch
 from lstmopt.config.options import Config, SplitOptions
 from lstmopt.config.study_file import read_config, replace
 from lstmopt.data.read_series import read_series
-from lstmopt.data.series import Series
+from lstmopt.data.series import Series, last_observed
 from lstmopt.data.series_features import SeriesFeatures, series_features
 from lstmopt.data.split import Split, split_series
 from lstmopt.data.windows import Shape
@@ -43,7 +43,7 @@ from lstmopt.results.document import (
     space_entries,
 )
 from lstmopt.search.search_plan import Plan, check_support
-from lstmopt.search_space import NETWORK, Architecture, Candidate, Params, Space, parse_space
+from lstmopt.search_space import NETWORK, Architecture, Candidate, Params, Space, parse_space, plain
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import FORMAT
 from lstmopt.system.host import machine, versions
@@ -56,7 +56,11 @@ from lstmopt.training.own_units import OwnUnits
 from lstmopt.training.trainer import reports_per_epoch, targets_per_window
 from lstmopt.warm_start.past_studies import WORK
 from lstmopt.warm_start.protocols import make_warm_start
+from lstmopt.workflow.default_space import NETWORKS, default_space
 from lstmopt.workflow.required_packages import with_packages
+
+_WINDOW = 24
+"""Rows that a forecast reads where nothing says it."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +192,7 @@ class Job:
                 versions=versions(),
                 plugins=self.registry.third_parties,
                 space={} if self.own_objective else space_entries(self.plan.space),
-                window=self.config.task.window,
+                window=self.split.train.shape.window,
                 horizon=self.config.task.horizon,
                 epochs=self.config.training.epochs,
                 targets_per_window=self.config.training.targets_per_window,
@@ -230,16 +234,27 @@ def prepare(
     config = with_packages(config, registry, folder)
     several_folds = config.split.folds > 1
     goals = make_goals([registry.objective(n) for n in config.objectives], several_folds)
-    space = parse_space(config.space, known_hyperparameters(registry.networks))
+    known = known_hyperparameters(registry.networks)
+    names = config.networks or (() if config.space else NETWORKS)
+    families = [registry.network(name) for name in names]
+    space = parse_space(config.space, known)
     named = Named.of(config.sampler)
     sampler = registry.strategy("sampler", named.name)
-    check_support(sampler, space, goals)
+    if not families:
+        check_support(sampler, space, goals)
     device = choose_device(config.device, config.engine.url, executor)
     if source is None and not config.data.path:
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
     series = read_series(config.data.path if source is None else source, config.data)
+    if families:
+        rows = int(last_observed(series) * config.split.train)
+        table = default_space(families, series, rows, config.task.window)
+        config = replace(config, space=table | plain(config.space))
+        space = parse_space(config.space, known)
+        check_support(sampler, space, goals)
     # scores are over the same origins for all windows: those of the longest
-    longest = space.largest("window") or config.task.window
+    longest = space.largest("window") or config.task.window or _WINDOW
+    config = replace(config, task=replace(config.task, window=longest))
     shape = Shape(longest, config.task.horizon)
     cut = config.split
     fractions = cut.train, cut.validation
@@ -266,6 +281,7 @@ def prepare(
         reports,
         trial_reports(config, reports),
         config.training.epochs if several_folds else 1,
+        solved=tuple(network.name for network in registry.networks if not network.trained),
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)
@@ -274,8 +290,8 @@ def prepare(
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"
-    families = Families.of_space(registry, space.values_of(NETWORK))
-    shared = store(TrainingParts(split.folds, measures, families), parts)
+    packed = Families.of_space(registry, space.values_of(NETWORK))
+    shared = store(TrainingParts(split.folds, measures, packed), parts)
     newest, *older = shared.folds
     series = store(series, scratch.path / "series")
     split = replaced(
@@ -291,7 +307,7 @@ def prepare(
         workers,
         folder,
         scratch,
-        families=families,
+        families=packed,
         executor=executor,
     )
 
@@ -379,10 +395,10 @@ def _plain_space(space: Space) -> dict[str, list[Any]]:
 
 
 def _check_training_windows(split: Split, config: Config) -> None:
-    wanted = targets_per_window(split.train, config.training)
-    context = config.task.window + wanted - 1
+    wanted, window = targets_per_window(split.train, config.training), split.train.shape.window
+    context = window + wanted - 1
     if not all(len(fold.train.origins(context)) >= wanted for fold in split.folds):
         raise LstmoptError(
-            f"the training part needs windows of {config.task.window} + {wanted - 1} rows without "
+            f"the training part needs windows of {window} + {wanted - 1} rows without "
             f"a long gap, found fewer than {wanted}: lower training.targets_per_window"
         )
