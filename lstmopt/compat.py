@@ -259,7 +259,7 @@ class OptunaLSTMTuner:
                 "sampler": {"name": sampler},
                 "pruner": {"name": pruner},
                 "budget": {"trials": n_trials, "timeout": timeout},
-                "finalists": {"seeds": 1},
+                "finalists": {"seeds": 1, "pick": "knee"},
             },
             "OptunaLSTMTuner",
         )

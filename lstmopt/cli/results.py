@@ -14,7 +14,7 @@ from lstmopt.cli.shared import as_json, make_console, run_folder, write_report
 
 @click.command()
 @run_folder
-@click.option("--pick", help="knee, best, fastest or a trial's number.")
+@click.option("--pick", help="knee, best, near_best, fastest or a trial's number.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
 @as_json
 def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lstmopt.config.options import Config
     from lstmopt.results.document import StudyResults
 
-PICKS = click.Choice(["knee", "best", "fastest"])
+PICKS = click.Choice(["knee", "best", "near_best", "fastest"])
 run_folder = click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 engine_option = click.option(
     "--engine",

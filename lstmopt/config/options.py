@@ -19,7 +19,7 @@ from lstmopt.objectives import Limits
 from lstmopt.plugin.strategy import TellStopped
 from lstmopt.training.options import AtLeastOne, TrainingOptions
 
-Pick = Literal["knee", "best", "fastest"]
+Pick = Literal["knee", "best", "near_best", "fastest"]
 Name = Annotated[str, Meta(pattern=r"^[\w.-]+$", description="is a plain folder name")]
 Workers = Annotated[int, Meta(ge=0, description="is at least 0 (0: one a core)")]
 Device = Annotated[
@@ -128,13 +128,13 @@ class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     Attributes:
         seeds: How often each candidate of the front is trained anew.
-        pick: How one is chosen: ``knee``, ``best`` or ``fastest``.
+        pick: How one is chosen: ``knee``, ``best``, ``near_best`` or ``fastest``.
         refit: What the network to deploy is trained on after the test: ``all`` trains it anew on
             all rows for the epochs that validation found, ``train`` leaves it as it was tested.
     """
 
     seeds: AtLeastOne = 3
-    pick: Pick = "knee"
+    pick: Pick = "near_best"
     refit: Literal["train", "all"] = "all"
 
 

@@ -11,19 +11,35 @@ from lstmopt.results.document import StudyResults, TrialEntry
 
 
 def pick_index(values: Sequence[Mapping[str, float | None]], goals: Goals, pick: str) -> int:
-    """Return the index of the pick ``knee``, ``best`` or ``fastest`` among ``values``."""
+    """Return the index of the pick among ``values``, which are of one front or not.
+
+    ``knee`` weighs every objective; ``best`` takes the first learned one, ``fastest`` the first
+    static one (the first objective where there is none); ``near_best`` takes the fastest of those
+    whose first learned objective is at most `NEAR` worse than the best.
+    """
     points = [goals.minimised(row) for row in values]
     if pick == "knee":
         return knee(normalise(points, goals))
-    group = goals.learned if pick == "best" else goals.static or list(goals.objectives)
-    column = goals.objectives.index(group[0])
-    return min(range(len(points)), key=lambda n: points[n][column])
+    learned = goals.objectives.index(goals.learned[0])
+    costs = goals.static or list(goals.objectives)
+    cost = goals.objectives.index(costs[0])
+    if pick == "best":
+        return min(range(len(points)), key=lambda n: points[n][learned])
+    if pick == "fastest":
+        return min(range(len(points)), key=lambda n: points[n][cost])
+    best = min(point[learned] for point in points)
+    near = [n for n, p in enumerate(points) if p[learned] <= best + NEAR * abs(best)]
+    return min(near, key=lambda n: (points[n][cost], points[n][learned]))
+
+
+NEAR = 0.02
+"""How much worse than the best, as a share of it, counts as being as good."""
 
 
 def pick_trial(results: StudyResults, pick: str) -> tuple[TrialEntry, str]:
     """Return the picked trial of the front and a sentence that explains it.
 
-    ``pick`` is ``knee``, ``best``, ``fastest`` or the number of a trial on the front.
+    ``pick`` is ``knee``, ``best``, ``near_best``, ``fastest`` or the number of a trial on the front.
     """
     front = results.front_trials
     by_number = {str(trial.number): trial for trial in front}
@@ -31,7 +47,7 @@ def pick_trial(results: StudyResults, pick: str) -> tuple[TrialEntry, str]:
         return by_number[pick], f"Trial {pick} was named."
     if pick not in _WHY or not front:
         raise LstmoptError(
-            f"--pick takes knee, best, fastest or a trial of the front, found {pick!r}: "
+            f"--pick takes knee, best, near_best, fastest or a trial of the front, found {pick!r}: "
             f"choose from {', '.join(by_number) or 'a run that has a front'}"
         )
     goals = results.goals
@@ -52,5 +68,6 @@ _WHY = {
     "knee": "lies farthest below the line through the front's ends, where giving up a little of "
     "one objective stops buying much of another",
     "best": "has the best learned objective of the front",
+    "near_best": f"has the best static objective of those at most {NEAR:.0%} worse than the best",
     "fastest": "has the best static objective of the front",
 }
