@@ -28,17 +28,17 @@ class Prepared(NamedTuple):
 
     Attributes:
         target: What the encoder sees of the target [batch, window].
-        beside: What the head sees beside the encoder's state [batch, columns].
+        beside: What the head sees beside the encoder's state [batch, columns], if anything.
         level: What forecasts are the difference to [batch, 1].
         unit: What the head's output is multiplied by, [1] or [batch, 1].
-        linear: What the linear part sees [batch, features]; of no features without one.
+        linear: What the linear part sees [batch, features], if there is one.
     """
 
     target: Tensor
-    beside: Tensor
+    beside: Tensor | None
     level: Tensor
     unit: Tensor
-    linear: Tensor
+    linear: Tensor | None
 
 
 class ForecastNetwork(nn.Module):
@@ -121,9 +121,11 @@ class ForecastNetwork(nn.Module):
         assert self.head is not None
         prepared = self.prepare(rows)
         seen = torch.cat([prepared.target.unsqueeze(2), self._beside_target(rows)], 2)
-        state = torch.cat([self.encoder(seen)[:, -1], prepared.beside], 1)
+        state = self.encoder(seen)[:, -1]
+        if prepared.beside is not None:
+            state = torch.cat([state, prepared.beside], 1)
         forecast: Tensor = prepared.level + prepared.unit * self.head(state)
-        if self.skip is not None:
+        if self.skip is not None and prepared.linear is not None:
             forecast = forecast + self.skip.apply_to(prepared.linear)
         return forecast.unsqueeze(1)
 
@@ -139,9 +141,9 @@ class ForecastNetwork(nn.Module):
         assert self.normalisation is not None
         target, newest = rows[:, :, 0].contiguous(), rows[:, -1]  # it is read several times
         seen, level, unit = self.normalisation(target)
-        beside = self._for_head(newest)
+        beside = self._for_head(newest) if self.choice.head else None
         if self.skip is None:
-            return Prepared(seen, beside, level, unit, newest[:, :0])
+            return Prepared(seen, beside, level, unit, None)
         linear = self.skip.see(target, self._for_skip(newest))
         return Prepared(seen, beside, target[:, -1:], unit, linear)
 

@@ -48,7 +48,10 @@ class LinearPart(nn.Module):
         return found + target[:, -1:] if self.kind == "nlinear" else found
 
     def apply_to(self, seen: Tensor) -> Tensor:
-        """Return the map [batch, horizon] of what is seen [batch, features]."""
+        """Return the map [batch, horizon] of what is seen [batch, features], never rounded."""
+        if torch.is_autocast_enabled(seen.device.type):
+            with torch.autocast(seen.device.type, enabled=False):
+                return nn.functional.linear(seen, self.weight, self.bias)
         return nn.functional.linear(seen, self.weight, self.bias)
 
 

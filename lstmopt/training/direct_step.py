@@ -86,10 +86,10 @@ class DirectStep:
         seen = network.prepare(rows.transpose(0, 1))
         states = self._encoder.forward(network.for_encoder(rows), seen.target)
         last, size = states[-1], states.shape[2]
-        if seen.beside.shape[1]:
+        if seen.beside is not None:
             last = torch.cat([last, seen.beside], 1)
         error = torch.addmm(self._bias, last, self._weight.t()).mul_(seen.unit).add_(seen.level)
-        if self._skip is not None:
+        if self._skip is not None and seen.linear is not None:
             weight, bias = self._skip
             error.addmm_(seen.linear, weight.t()).add_(bias)
         error.sub_(batch.targets[0])
@@ -98,7 +98,7 @@ class DirectStep:
         wanted = self._zeros_like(states)[-1]
         torch.mm(of_head, self._weight[:, :size], out=wanted)
         gradients = [*self._encoder.backward(self._gradient), of_head.t() @ last, of_head.sum(0)]
-        if self._skip is not None:
+        if seen.linear is not None:
             gradients += [error.t() @ seen.linear, error.sum(0)]
         self._update(gradients)
         return squares

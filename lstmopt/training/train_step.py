@@ -1,4 +1,4 @@
-"""One optimiser step: forecast, squared error, gradient, clipping, update."""
+"""One optimiser step: forecast, loss, gradient, clipping, update."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Step(Protocol):
     """Trains a model on one batch."""
 
     def __call__(self, batch: Batch) -> Tensor:
-        """Make one step on the mean squared error; return the sum of the squared errors, []."""
+        """Make one step on the mean loss; return the sum of the squared errors, []."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the optimizer's state, which a checkpoint keeps beside the weights."""

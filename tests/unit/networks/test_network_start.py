@@ -70,6 +70,16 @@ def test_a_network_with_a_skip_begins_as_nlinear(family, normalisation):
     np.testing.assert_allclose(forecasts_of(model, validation), expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("normalisation", ["last_std", "revin"])
+def test_the_linear_part_is_not_rounded_to_bfloat16(normalisation):
+    train, validation = random_parts(COLUMNS)
+    model = make_network("segment", COLUMNS, normalisation=normalisation, skip=True)
+    model.fit_start(train, validation)
+    exact = forecasts_of(model, validation)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (forecasts_of(model, validation) == exact).all()
+
+
 @pytest.mark.parametrize("family", ["lstm", "gru", "segment"])
 def test_a_normalised_network_begins_at_the_windows_level(family):
     train, validation = random_parts(COLUMNS)

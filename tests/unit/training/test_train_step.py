@@ -260,11 +260,16 @@ def test_a_gpu_trains_to_nearly_the_same_loss(options):
 
 
 @needs_cuda
-def test_a_replayed_step_is_the_step():
+@pytest.mark.parametrize("family", ["lstm", "segment"])
+@pytest.mark.parametrize("schedule", ["constant", "inverse_sqrt"])
+def test_a_replayed_step_is_the_step(family, schedule):
+    columns = Columns(past=1, calendar=1, known=0, annual=0, window=6, horizon=2)
+    params = {"normalisation": "last", "skip": True} if family == "segment" else {}
+
     def weights(graphed):
         torch.manual_seed(0)
-        candidate = Candidate(SMALL | {"dropout": 0.0}, 3)
-        model = make_workload().build(candidate).train().cuda()
+        candidate = Candidate(SMALL | {"schedule": schedule}, 3)
+        model = make_network(family, columns, **params).train().cuda()
         step = AutogradStep(model, candidate, 0.5, capturable=True)
         step = GraphedStep(step) if graphed else step
         origins = torch.arange(20, 120, device="cuda")
