@@ -65,6 +65,11 @@ class ForecastNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.columns, self.window = columns, int(params["window"])
+        if not 1 <= self.window <= columns.window:
+            raise LstmoptError(
+                f"a network reads 1 to {columns.window} rows, found window = {self.window}: take "
+                f"another, or longer windows for all"
+            )
         linear = {**params, "skip": True} if encoder is None else params
         self.choice = ColumnChoice.of(linear, columns)
         self.encoder = encoder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from lstmopt.data.input_columns import Columns
 from lstmopt.data.windows import Part, Shape
@@ -13,11 +14,26 @@ from lstmopt.networks.gru import make_gru
 from lstmopt.networks.lstm import make_lstm
 from lstmopt.networks.segment import make_segment
 
+
+class MeanEncoder(nn.Module):
+    """What a plug-in may bring: one state a window, of rows in any order."""
+
+    size = 5
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(features, self.size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.map(x)).mean(1, keepdim=True)
+
+
 FAMILIES = {
     "lstm": make_lstm,
     "gru": make_gru,
     "segment": make_segment,
     "linear": lambda params, features, window: None,
+    "foreign": lambda params, features, window: MeanEncoder(features),
 }
 PARAMS = {
     "window": 6,

@@ -166,6 +166,23 @@ def test_a_value_that_there_is_not_is_named(name, value):
         make_network(family, COLUMNS, **{"skip": True, name: value})
 
 
+@pytest.mark.parametrize("window", [0, 9])
+def test_a_network_reads_no_more_than_the_inputs_hold(window):
+    with pytest.raises(LstmoptError, match=f"reads 1 to 8 rows, found window = {window}"):
+        make_network("linear", COLUMNS, window=window)
+
+
+@settings(max_examples=20)
+@given(any_family, any_columns(), any_composition)
+def test_weights_are_counted_without_memory(family, columns, composition):
+    with torch.device("meta"):
+        found = make_network(family, columns, **composition)
+    built = make_network(family, columns, **composition)
+    shapes = {name: p.shape for name, p in found.named_parameters()}
+    assert shapes == {name: p.shape for name, p in built.named_parameters()}
+    assert all(p.is_meta for p in found.parameters())
+
+
 def test_an_encoder_says_its_size():
     with pytest.raises(LstmoptError, match=r"attribute size .* found None in Identity"):
         ForecastNetwork(nn.Identity(), PARAMS, COLUMNS)

@@ -17,7 +17,7 @@ from lstmopt.training.direct_step import DirectStep
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.train_step import AutogradStep, GraphedStep, make_step, total_loss
 from lstmopt.training.trainer import Workload, advance
-from support.networks import make_network, random_parts
+from support.networks import FAMILIES, make_network, random_parts
 from support.parts import SMALL, make_part, make_workload
 
 CANDIDATE = Candidate(SMALL | {"dropout": 0.3}, seed=3)
@@ -127,6 +127,7 @@ def test_the_classic_composition_is_trained_as_the_classic_network_bit_for_bit(f
         ("segment", {"normalisation": "revin"}, AutogradStep),
         ("gru", {}, AutogradStep),
         ("linear", {}, AutogradStep),
+        ("foreign", {"skip": True}, AutogradStep),
     ],
 )
 @needs_onednn
@@ -137,7 +138,7 @@ def test_what_is_not_differentiated_by_hand_is_by_autograd(family, params, chose
     assert type(make_step(model, absolute, 1.0)) is AutogradStep
 
 
-@pytest.mark.parametrize("family", ["lstm", "gru", "segment", "linear"])
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("loss", ["squared", "absolute", "huber"])
 def test_every_family_learns_with_every_loss(family, loss):
     torch.manual_seed(0)
