@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from lstmopt import Network, hookimpl
-from lstmopt.networks.gru import make_gru
+from lstmopt.search_space import Value
 from lstmopt.search_space.hyperparameters import RECURRENT
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(params: Mapping[str, Value], features: int, window: int) -> nn.Module:
+    """Build the encoder of a candidate.
+
+    Args:
+        params: All its hyperparameters.
+        features: Columns of a row.
+        window: Rows.
+
+    Returns:
+        The encoder.
+    """
+    from lstmopt.networks.gru import make_gru  # torch takes a second to load
+
+    return make_gru(params, features, window)
 
 
 @hookimpl
@@ -13,7 +35,7 @@ def lstmopt_networks() -> list[Network]:
     return [
         Network(
             "gru",
-            make_gru,
+            build,
             RECURRENT,
             "stacked GRU over rows, read row by row",
             "Cho et al., Learning phrase representations using RNN encoder-decoder for statistical "

@@ -39,7 +39,8 @@ NEAR = 0.02
 def pick_trial(results: StudyResults, pick: str) -> tuple[TrialEntry, str]:
     """Return the picked trial of the front and a sentence that explains it.
 
-    ``pick`` is ``knee``, ``best``, ``near_best``, ``fastest`` or the number of a trial on the front.
+    ``pick`` is ``knee``, ``best``, ``near_best``, ``fastest`` or a trial of the front by its
+    number.
     """
     front = results.front_trials
     by_number = {str(trial.number): trial for trial in front}

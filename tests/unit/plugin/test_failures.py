@@ -63,7 +63,7 @@ def test_an_objective_that_gives_no_number_is_named(kind, found):
 
 @pytest.mark.parametrize("found", [math.nan, math.inf, -math.inf, np.float32("nan")])
 def test_a_static_objective_that_is_not_finite_is_named_with_what_it_measured(found):
-    with pytest.raises(LstmoptError, match=r"a finite number, found .*hidden_size=8"):
+    with pytest.raises(LstmoptError, match=r"a finite number, found .*'hidden_size', 8"):
         objective_of(lambda _: found).value(COST)
 
 

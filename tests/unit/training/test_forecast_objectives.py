@@ -106,7 +106,8 @@ def test_an_objective_that_cannot_be_sent_is_refused_by_its_name():
 
 
 def test_a_worker_of_another_python_ends_the_study_and_not_a_trial():
-    other = replace(measures_of(forecast_objective(len)), python=(2, 7))
+    mine = measures_of(forecast_objective(len))
+    other = replace(mine, packed=(replace(mine.packed[0], python=(2, 7)),))
     with pytest.raises(MachineError, match=r"where the driver has 2\.7: install the same"):
         other.measure(np.zeros((79, 2), np.float32), PART.origins())
 

@@ -49,7 +49,7 @@ def trial(number, loss, seconds, state="complete", size=4):
         "dropout": 0.0,
         "batch_size": 32,
         "weight_decay": 0.0,
-        "optimizer": "adam",
+        "optimizer": "Adam",
     }
     return TrialRecord(
         number, state, params, values, curve, reports, seconds * reports / EPOCHS, ""
