@@ -24,11 +24,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lstmopt.data.input_columns import Columns
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
 from lstmopt.data.split import Split, split_series
 from lstmopt.data.windows import Shape
-from lstmopt.networks.columns import Columns
 from lstmopt.networks.forecast_network import build_network
 from lstmopt.networks.segment import SegmentEncoder, make_segment
 from lstmopt.search_space import Candidate, Params, Value

@@ -71,7 +71,8 @@ class DevicePart:
         """
         steps = torch.arange(1 - context, 1, device=origins.device)
         rows = origins[:, None] + steps[:, None]  # [batches, steps, windows]
-        inputs = self.inputs[rows]
+        # many times as quick as an index of three dimensions
+        inputs = self.inputs.index_select(0, rows.reshape(-1)).view(*rows.shape, -1)
         leads = rows[:, -forecasts:, :, None] + self.leads  # [batches, forecasts, windows, horizon]
         targets = self.targets[leads]
         if self.scored is None:

@@ -27,8 +27,8 @@ _DOMAINS: dict[str, Any] = {
     "hidden_size": [32, 64],
     "normalisation": ["last", "last_std"],
     "skip": [True, False],
-    "learning_rate": {"low": 2e-3, "high": 2e-2, "log": True},
-    "batch_size": [32, 64],
+    "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+    "batch_size": [64, 128],
     "ema": [0.99],
 }
 """What standard hyperparameters vary over; those that are not here keep their defaults."""
