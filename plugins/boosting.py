@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.data.windows import Part
+from lstmopt.forecasting.baseline_state import BaselineState
 from lstmopt.forecasting.baselines import best_on
 from lstmopt.forecasting.judging import Forecast
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _TREES = (50, 100, 200)
 """How many trees validation may choose."""
+_VISITED = 20_000
+"""Trees times rows that are gone through at once: few enough to stay in a cache."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,21 @@ class Boosting:
         Returns:
             The forecast, None where no target was observed.
         """
+        seen = _Seen(
+            tuple(range(min(self.lags, train.shape.window))),
+            tuple(season for season in seasons if season < train.rows[1] // 4),
+        )
+        model = self._model(train, seen, max(_TREES))
+        if model is None:
+            return None
+        return best_on(validation, [BoostingForecast(_Trees.of(model, n), seen) for n in _TREES])
+
+    def _model(self, train: Part, seen: _Seen, trees: int) -> HistGradientBoostingRegressor | None:
+        """Fit so many trees.
+
+        Returns:
+            The model, None where no target was observed.
+        """
         from sklearn.ensemble import HistGradientBoostingRegressor  # takes most of a second
 
         origins = train.origins()
@@ -51,21 +69,63 @@ class Boosting:
             return None
         some = np.linspace(0, len(windows) - 1, min(self.most_samples, len(windows))).astype(int)
         windows, leads = windows[some], leads[some]
-        last = train.targets[origins[windows]]
-        differences = targets[windows, leads] - last
-        seen = _Seen(
-            tuple(range(min(self.lags, train.shape.window))),
-            tuple(season for season in seasons if season < train.rows[1] // 4),
-        )
+        differences = targets[windows, leads] - train.targets[origins[windows]]
         model = HistGradientBoostingRegressor(
-            max_iter=max(_TREES),
+            max_iter=trees,
             learning_rate=self.learning_rate,
             early_stopping=False,
             random_state=0,
         )
         with _threads().limit(limits=1):
             model.fit(seen.features(train, origins[windows], leads), differences)
-        return best_on(validation, [_Trees(model, count, seen) for count in _TREES])
+        return model
+
+    def state(self, forecast: BoostingForecast) -> BaselineState:
+        """Return the trees of a forecast, and what they see.
+
+        Args:
+            forecast: What was fitted.
+
+        Returns:
+            The state.
+        """
+        trees, seen = forecast.trees, forecast.seen
+        arrays = {name: getattr(trees, name) for name in _ARRAYS}
+        settings = {
+            "lags": len(seen.lags),
+            "seasons": list(seen.seasons),
+            "start": trees.start,
+            "depth": trees.depth,
+        }
+        return BaselineState(max(len(seen.lags), *seen.seasons, 1), arrays, settings)
+
+    def restore(self, state: BaselineState) -> BoostingForecast:
+        """Return the forecast of a state.
+
+        Args:
+            state: What `state` returned.
+
+        Returns:
+            The forecast.
+        """
+        settings = state.settings
+        trees = _Trees(**state.arrays, start=settings["start"], depth=settings["depth"])
+        seen = _Seen(tuple(range(settings["lags"])), tuple(settings["seasons"]))
+        return BoostingForecast(trees, seen)
+
+    def refit(self, forecast: BoostingForecast, train: Part) -> BoostingForecast:
+        """Fit as many trees on another part.
+
+        Args:
+            forecast: What was fitted.
+            train: Windows and targets, scaled.
+
+        Returns:
+            The forecast; the given one where no target was observed.
+        """
+        trees = len(forecast.trees.roots)
+        model = self._model(train, forecast.seen, trees)
+        return forecast if model is None else replace(forecast, trees=_Trees.of(model, trees))
 
 
 @dataclass(frozen=True)
@@ -96,24 +156,89 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Trees:
-    model: HistGradientBoostingRegressor
-    count: int
+    """The trees of a model as arrays, which a model holds without code and which are faster.
+
+    A node is at its own place in the arrays [nodes]; both children of a leaf are the leaf. A row
+    goes left at a node where its feature is at most the threshold; no feature is missing.
+
+    Attributes:
+        feature: Which feature a node looks at.
+        threshold: What it compares it with.
+        children: The right and the left child of each node [2 * nodes].
+        value: What a leaf adds.
+        roots: The first node of each tree [trees].
+        start: What the leaves are added to.
+        depth: The longest way from a root to a leaf.
+    """
+
+    feature: NDArray[np.int32]
+    threshold: NDArray[np.float64]
+    children: NDArray[np.int32]
+    value: NDArray[np.float64]
+    roots: NDArray[np.int32]
+    start: float
+    depth: int
+
+    @classmethod
+    def of(cls, model: HistGradientBoostingRegressor, count: int) -> _Trees:
+        """Return the first trees of a model."""
+        # scikit-learn has no public name for them
+        trees = [predictor.nodes for (predictor,) in model._predictors[:count]]
+        sizes = [len(nodes) for nodes in trees]
+        roots = np.cumsum([0, *sizes[:-1]])
+        nodes, before = np.concatenate(trees), np.repeat(roots, sizes)
+        own, leaf = np.arange(len(nodes)), nodes["is_leaf"].astype(bool)
+        sides = [np.where(leaf, own, nodes[side] + before) for side in ("right", "left")]
+        return cls(
+            nodes["feature_idx"].astype(np.int32),
+            np.where(leaf, np.inf, nodes["num_threshold"]),
+            np.column_stack(sides).ravel().astype(np.int32),
+            nodes["value"].astype(np.float64),
+            roots.astype(np.int32),
+            float(np.ravel(model._baseline_prediction)[0]),
+            int(max(each["depth"].max() for each in trees)),
+        )
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return what the trees say of features [rows, features]."""
+        found = np.empty(len(features))
+        rows = max(1, _VISITED // len(self.roots))
+        for first in range(0, len(features), rows):
+            some = features[first : first + rows]
+            numbers = some.ravel()
+            begins = np.arange(len(some))[:, None] * some.shape[1]
+            at = np.repeat(self.roots[None], len(some), axis=0)  # [rows, trees]
+            for _ in range(self.depth):
+                left = numbers[begins + self.feature[at]] <= self.threshold[at]
+                at = self.children[2 * at + left]
+            found[first : first + rows] = self.start + self.value[at].sum(axis=1)
+        return found
+
+
+_ARRAYS = ("feature", "threshold", "children", "value", "roots")
+
+
+@dataclass(frozen=True)
+class BoostingForecast:
+    """Trees, and what they see of a window and a lead."""
+
+    trees: _Trees
     seen: _Seen
 
     def __call__(self, part: Part) -> NDArray[np.float32]:
+        """Forecast [windows, horizon] of the scaled target at ``part.origins()``.
+
+        Args:
+            part: Windows, scaled.
+
+        Returns:
+            The forecasts.
+        """
         origins, horizon = part.origins(), part.shape.horizon
         each = np.repeat(origins, horizon)
         features = self.seen.features(part, each, np.tile(np.arange(horizon), len(origins)))
-        with _threads().limit(limits=1):
-            found = self._predict(features).reshape(len(origins), horizon)
+        found = self.trees.predict(features).reshape(len(origins), horizon)
         return (found + part.targets[origins][:, None]).astype(np.float32)
-
-    def _predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        stages = self.model.staged_predict(features)
-        for _ in range(self.count - 1):
-            next(stages)
-        answer: NDArray[np.float64] = next(stages)
-        return answer
 
 
 @cache

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt import Strategy, hookimpl
 from lstmopt.data.windows import Part
+from lstmopt.forecasting.baseline_state import BaselineState
 from lstmopt.forecasting.baselines import best_on, repeat
 from lstmopt.forecasting.judging import Forecast
 
@@ -28,17 +30,52 @@ class SeasonalNaive:
             The forecast.
         """
         usable = [s for s in seasons if s < validation.rows[0] - validation.shape.window]
-        return best_on(validation, [_of_season(season) for season in usable])
+        return best_on(validation, [_OfSeason(season) for season in usable])
+
+    def state(self, forecast: _OfSeason) -> BaselineState:
+        """Return the season.
+
+        Args:
+            forecast: What was fitted.
+
+        Returns:
+            The state.
+        """
+        return BaselineState(forecast.season, settings={"season": forecast.season})
+
+    def restore(self, state: BaselineState) -> _OfSeason:
+        """Return the forecast of a season.
+
+        Args:
+            state: What `state` returned.
+
+        Returns:
+            The forecast.
+        """
+        return _OfSeason(state.settings["season"])
+
+    def refit(self, forecast: _OfSeason, train: Part) -> _OfSeason:
+        """Return the forecast of the same season.
+
+        Args:
+            forecast: What was fitted.
+            train: Windows and targets, scaled.
+
+        Returns:
+            The forecast.
+        """
+        return forecast
 
 
-def _of_season(season: int) -> Forecast:
-    def forecast(part: Part) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class _OfSeason:
+    season: int
+
+    def __call__(self, part: Part) -> NDArray[np.float32]:
         origins, leads = part.origins(), np.arange(1, part.shape.horizon + 1)
-        rows = origins[:, None] + leads - season * -(-leads // season)  # [windows, horizon]
-        there = (rows >= 0) & part.usable[np.maximum(rows, 0)]
+        rows = origins[:, None] + leads - self.season * -(-leads // self.season)
+        there = (rows >= 0) & part.usable[np.maximum(rows, 0)]  # [windows, horizon]
         return np.where(there, part.targets[np.maximum(rows, 0)], repeat(part))
-
-    return forecast
 
 
 @hookimpl

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lstmopt.data.input_columns import Columns
 from lstmopt.data.options import History
@@ -153,8 +154,18 @@ def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: i
     """Build a part that holds nothing of the rows from ``end`` on."""
     seen = truncate(series, end)
     inputs = scaled_inputs(seen, scaling, shape.horizon)
+    return scaled_part(seen, inputs, scaling, shape, rows)
+
+
+def scaled_part(
+    seen: Series, inputs: NDArray[np.float32], scaling: Scaling, shape: Shape, rows: Rows
+) -> Part:
+    """Build a part of a whole series and its scaled inputs [rows, features].
+
+    A value that is missing is 0 there from now on, its row not usable.
+    """
     # the last rows of a part lack their known values only because the next part is cut off
-    usable = np.ones(end, bool)
+    usable = np.ones(len(inputs), bool)
     for column in inputs.T:
         usable &= np.isfinite(column)
         np.nan_to_num(column, copy=False)
@@ -167,5 +178,5 @@ def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: i
         shape,
         rows,
         float(scaling.scale(np.zeros(1), 0)[0]),
-        groups=input_columns(series, shape),
+        groups=input_columns(seen, shape),
     )

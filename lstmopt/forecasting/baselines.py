@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.baseline_state import BaselineState, SavableBaseline
 from lstmopt.forecasting.judging import MOST_SECONDS, Forecast, Judged, judge, last_origins
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
@@ -26,7 +27,10 @@ _TIMINGS = 20
 
 
 class Baseline(Protocol):
-    """What a baseline's strategy makes."""
+    """What a baseline's strategy makes.
+
+    One that is a `baseline_state.SavableBaseline` too may be part of an average that is deployed.
+    """
 
     def fit(self, train: Part, validation: Part, seasons: Sequence[int]) -> Forecast | None:
         """Fit on training rows; what it has to choose, it chooses on validation.
@@ -47,7 +51,9 @@ class FittedBaseline:
 
     ``judged`` is what it came to on the newest fold's validation part, ``validation`` are its
     scores over all folds, ``latency_ms`` what one forecast takes. All four are None for a baseline
-    that the series cannot have. ``scoring_seconds`` is what judging it took.
+    that the series cannot have. ``fitting_seconds`` and ``scoring_seconds`` are what that took.
+    ``text`` is what it is made from, ``NAME`` or ``NAME:KEY=VALUE,…``; ``state`` is None where it
+    cannot be saved.
     """
 
     name: str
@@ -56,6 +62,9 @@ class FittedBaseline:
     validation: Scores | None = None
     latency_ms: float | None = None
     scoring_seconds: float = 0.0
+    fitting_seconds: float = 0.0
+    text: str = ""
+    state: BaselineState | None = None
 
 
 def fit_baselines(
@@ -123,14 +132,17 @@ def fit_baseline(
     is not registered, and where a plug-in fails.
     """
     named, who = Named.parse(text), ""
-    fitted: list[tuple[_Checked, Fold]] = []
+    fitted: list[tuple[CheckedForecast, Fold]] = []
+    state, began = None, time.perf_counter()
     for fold in folds:
         made = make_baseline(registry, text)
         who = described("baseline", registry.strategy("baseline", named.name))
         with PluginErrors(who):
             forecast = made.fit(fold.train, fold.validation, tuple(seasons))
+            if fold is folds[0] and forecast is not None and isinstance(made, SavableBaseline):
+                state = made.state(forecast)
         if forecast is not None:
-            fitted.append((_Checked(forecast, who), fold))
+            fitted.append((CheckedForecast(forecast, who), fold))
         elif fold is folds[0]:
             return FittedBaseline(named.name, None)
     with PluginErrors(who):
@@ -140,11 +152,20 @@ def fit_baseline(
         judged = [judge(f, fold.validation, most, kept, seasons) for f, fold in fitted]
         scores = mean_scores([found.scores for found in judged], [fold for _, fold in fitted])
         took = time.perf_counter() - start
-        return FittedBaseline(named.name, fitted[0][0], judged[0], scores, scoring_seconds=took)
+        return FittedBaseline(
+            named.name,
+            fitted[0][0],
+            judged[0],
+            scores,
+            scoring_seconds=took,
+            fitting_seconds=start - began,
+            text=text,
+            state=state,
+        )
 
 
 @dataclass(frozen=True)
-class _Checked:
+class CheckedForecast:
     """A plug-in's forecast, held to a finite number a window and lead."""
 
     forecast: Forecast

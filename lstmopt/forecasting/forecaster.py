@@ -6,11 +6,13 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.cells import one_hot_names
@@ -20,37 +22,35 @@ from lstmopt.data.raw_table import Source
 from lstmopt.data.read_series import ForModel, read_series
 from lstmopt.data.scaling import Scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, next_times, truncate
-from lstmopt.data.windows import Shape
+from lstmopt.data.split import scaled_part
+from lstmopt.data.windows import Part, Shape
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.members import Mean, NetworkMember
 from lstmopt.forecasting.model_files import find_weights, read_model, write_model
 from lstmopt.forecasting.model_history import ModelHistory
-from lstmopt.networks.families import installed_families
 from lstmopt.networks.forecast_network import ForecastNetwork
-from lstmopt.networks.lstm import classic_names, composed_names
 from lstmopt.networks.weights import read_tensors
-from lstmopt.search_space import NETWORK, Architecture
 
-SCHEMA = 1
+SCHEMA = 2
+"""2 lists members; 1 had one network."""
 
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Weights with everything needed to forecast in the target's own units.
+    """Networks and baselines with everything needed to forecast in the target's own units.
 
     Attributes:
-        weights: The network's state dict.
-        architecture: The hyperparameters that decide what a forecast costs.
-        features: Columns of its input: past, calendar, and one a step for each known in advance.
+        mean: What the forecast is the mean of: one network, or several members.
+        features: Columns of their input: past, calendar, and one a step for each known in advance.
         shape: Rows read and rows forecast.
         scaling: Mean and standard deviation of the columns, the target first.
         step: The series' step, a pandas offset alias.
         calendar: The names of its calendar features.
         data: How a table is read.
-        history: What the weights come from; None for a model that does not say.
+        history: What the model has seen; None for one that does not say.
     """
 
-    weights: dict[str, torch.Tensor]
-    architecture: Architecture
+    mean: Mean
     features: int
     shape: Shape
     scaling: Scaling
@@ -71,28 +71,63 @@ class Forecaster:
             horizon=self.shape.horizon,
         )
 
+    @property
+    def rows(self) -> int:
+        """How many rows a forecast looks at: a baseline may look further back than a network."""
+        return max(self.shape.window, self.mean.rows(self.shape))
+
+    @property
+    def member(self) -> NetworkMember:
+        """The network, where the model is one.
+
+        Raises:
+            LstmoptError: For a mean of several members.
+        """
+        only = self.mean.members[0]
+        if len(self.mean.members) > 1 or not isinstance(only, NetworkMember):
+            raise LstmoptError(
+                f"a network is asked of a model that is one, found {len(self.mean.members)} "
+                "members: take each of mean.members"
+            )
+        return only
+
     def network(self) -> ForecastNetwork:
-        """Build the network.
+        """Build the network of a model that is one.
 
         Returns:
             It, with its weights, in eval mode.
         """
-        model = installed_families().build(self.architecture.params, self.columns)
-        model.load_state_dict(self.weights)
-        return model.eval()
+        return self.member.network(self.columns)
 
     def forecast(self, inputs: np.ndarray) -> np.ndarray:
-        """Forecast from windows of scaled inputs.
+        """Forecast from windows of scaled inputs, where all members are networks.
 
         Args:
             inputs: Inputs as `data.windows.Part` gathers them [windows, window, features].
 
         Returns:
             Forecasts in the target's own units [windows, horizon].
+
+        Raises:
+            LstmoptError: Where a member is a baseline, which looks at more than a window.
         """
-        with torch.inference_mode():
-            scaled = self.network()(torch.as_tensor(inputs, dtype=torch.float32))[:, -1]
-        own: np.ndarray = scaled.numpy() * self.scaling.target_std + self.scaling.target_mean
+        networks = self.mean.networks
+        if len(networks) < len(self.mean.members):
+            raise LstmoptError(
+                "windows alone are enough for a model of networks, found a baseline among its "
+                "members: give the whole series to predict or look_back"
+            )
+        windows = torch.as_tensor(inputs, dtype=torch.float32)
+        each = [member.on_windows(windows, self.columns) for member in networks]
+        return self._own(self.mean.mean_of(each))
+
+    def _own(self, scaled: np.ndarray) -> np.ndarray:
+        """Return scaled forecasts in the target's own units.
+
+        Returns:
+            Forecasts [windows, horizon].
+        """
+        own: np.ndarray = scaled * self.scaling.target_std + self.scaling.target_mean
         return own
 
     def predict(
@@ -134,7 +169,7 @@ class Forecaster:
         Raises:
             LstmoptError: Where the table lacks what the model was fitted on, or has another step.
         """
-        model = ForModel(self.step, self.shape.window, self.shape.horizon, future, whole)
+        model = ForModel(self.step, self.rows, self.shape.horizon, future, whole)
         series = read_series(source, self.data, model)
         if series.step != self.step:
             raise LstmoptError(
@@ -156,9 +191,9 @@ class Forecaster:
             LstmoptError: For a series that is too short, and for missing values.
         """
         origin = last_observed(series) - 1
-        inputs = self._inputs_until(series, [origin])
+        own = self._own(self.mean(self._part(series, np.array([origin]))))
         times = next_times(truncate(series, origin + 1), self.shape.horizon)
-        return pd.DataFrame({"time": times, series.target: self.forecast(inputs)[0]})
+        return pd.DataFrame({"time": times, series.target: own[0]})
 
     def look_back(self, series: Series, origins: int) -> pd.DataFrame:
         """Forecast from the last rows whose forecasts can be compared with what came.
@@ -177,15 +212,15 @@ class Forecaster:
         """
         horizon = self.shape.horizon
         last = last_observed(series) - 1 - horizon
-        most = last + 2 - self.shape.window
+        most = last + 2 - self.rows
         if origins > most:
             raise LstmoptError(
-                f"a look back goes as far as there are {self.shape.window} rows before it, found "
+                f"a look back goes as far as there are {self.rows} rows before it, found "
                 f"{origins} forecasts asked for and {max(most, 0)} possible: ask for fewer or give "
                 "a longer table"
             )
         rows = np.arange(last - origins + 1, last + 1)
-        forecasts = self.forecast(self._inputs_until(series, rows.tolist()))
+        forecasts = self._own(self.mean(self._part(series, rows)))
         leads = np.arange(1, horizon + 1)
         ahead = (rows[:, None] + leads).ravel()
         truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
@@ -199,22 +234,22 @@ class Forecaster:
             }
         )
 
-    def _inputs_until(self, series: Series, origins: list[int]) -> np.ndarray:
-        """Return the scaled inputs [origins, window, features] of the forecasts from ``origins``.
+    def _part(self, series: Series, origins: NDArray[np.int64]) -> Part:
+        """Return a series scaled, with the origins of the forecasts that are wanted.
 
         Raises:
             LstmoptError: For a series that is too short, and for missing values.
         """
         window = self.shape.window
-        if origins[0] + 1 < window:
+        if origins[0] + 1 < self.rows:
             raise LstmoptError(
-                f"this model reads {window} rows before its forecast, found {origins[0] + 1}: "
+                f"this model reads {self.rows} rows before its forecast, found {origins[0] + 1}: "
                 "give a longer series"
             )
         inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
-        gathered = inputs[np.array(origins)[:, None] + np.arange(1 - window, 1)]
+        gathered = inputs[origins[:, None] + np.arange(1 - window, 1)]
         if not np.isfinite(gathered).all():
-            missing = self._missing_known(series, origins[-1])
+            missing = self._missing_known(series, int(origins[-1]))
             known = f", of {', '.join(missing)} in advance" if missing else ""
             raise LstmoptError(
                 f"the last {window} rows must be free of long gaps and the next "
@@ -222,7 +257,7 @@ class Forecaster:
                 f"{int(np.isnan(gathered).sum())} missing values{known}: fill them, give them with "
                 "--future, or end the table before the gap"
             )
-        return gathered
+        return scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs))).at(origins)
 
     def _missing_known(self, series: Series, origin: int) -> list[str]:
         """Return the columns known in advance that lack a value in the rows to come."""
@@ -252,7 +287,10 @@ class Forecaster:
         features = past + len(self.calendar) + known * self.shape.horizon
         if self.features != features or min(self.shape.window, self.shape.horizon) < 1:
             raise ValueError(f"the columns give {features} inputs, found {self.features}")
-        self.network()
+        for network in self.mean.networks:
+            network.network(self.columns)
+        if min(self.mean.counts, default=0) < 1:
+            raise ValueError("every member must count at least once")
 
     def _inputs_of(self, columns: Iterable[str]) -> int:
         """Return how many inputs columns of the table become."""
@@ -263,15 +301,14 @@ class Forecaster:
         """Write the model to disk.
 
         Args:
-            weights: Where the weights go, a plain state dict (``.pth``); the description goes
-                beside them (``.json``).
+            weights: Where the weights go (``.pth``): the plain state dict of a network, or a list
+                with the tensors of each member; the description goes beside them (``.json``).
         """
         buffer = io.BytesIO()
-        lstm = self.architecture[NETWORK] == "lstm"
-        torch.save(classic_names(self.weights) if lstm else self.weights, buffer)
+        torch.save(self.mean.tensors(), buffer)
         description = {
             "schema": SCHEMA,
-            "architecture": self.architecture.params,
+            "members": self.mean.description(),
             "features": self.features,
             **asdict(self.shape),
             "mean": self.scaling.mean.tolist(),
@@ -294,14 +331,15 @@ class Forecaster:
             The model.
 
         Raises:
-            LstmoptError: Where there is none, or it is not what `save` wrote.
+            LstmoptError: Where there is none, it is not what `save` wrote, or the plug-in of one of
+                its baselines is not there.
         """
         weights = find_weights(Path(path))
         try:
             saved, content = read_model(weights)
+            tensors, content = read_tensors(io.BytesIO(saved)), _in_schema_2(content)
             loaded = cls(
-                composed_names(read_tensors(io.BytesIO(saved))),
-                Architecture.of(content["architecture"]),
+                Mean.restore(tensors, content["members"]),
                 content["features"],
                 Shape(content["window"], content["horizon"]),
                 Scaling(np.array(content["mean"]), np.array(content["std"])),
@@ -311,7 +349,6 @@ class Forecaster:
                 msgspec.convert(content.get("history"), ModelHistory | None),
             )
             loaded._check()
-            return loaded
         except FileNotFoundError:
             raise LstmoptError(
                 f"a model is a .pth file with its .json, or the folder of a finished run, found "
@@ -323,3 +360,25 @@ class Forecaster:
                 f"a model is what lstmopt saved, found {weights} unreadable ({line}): "
                 "save it again with lstmopt fit"
             ) from error
+        loaded.mean.check_baselines()
+        return loaded
+
+
+def _in_schema_2(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a description as it would be written now.
+
+    Returns:
+        The same, with the one network of schema 1 as its only member.
+
+    Raises:
+        ValueError: For a later schema.
+    """
+    schema = content.get("schema", 1)
+    if schema == SCHEMA:
+        return content
+    if schema != 1:
+        raise ValueError(f"this version reads schema 1 and {SCHEMA}, not {schema!r}")
+    network = {"kind": "network", "count": 1, "architecture": content["architecture"]}
+    if history := content.get("history"):
+        network["training"] = {name: history[name] for name in ("params", "seed", "reports")}
+    return content | {"members": [network]}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lstmopt.data.least_squares import chunks, fit_leads, spread
 from lstmopt.data.windows import Part
+from lstmopt.forecasting.baseline_state import BaselineState
 from lstmopt.forecasting.baselines import best_on, window_lengths
 from lstmopt.forecasting.judging import Forecast
 
@@ -46,10 +47,14 @@ class WindowView:
 
 @dataclass(frozen=True)
 class LinearForecast:
-    """Weights [features + 1, horizon], the last row a constant, and what they are applied to."""
+    """Weights [features + 1, horizon], the last row a constant, and what they are applied to.
+
+    ``penalty`` is the one that they were fitted with.
+    """
 
     view: WindowView
     weights: Floats
+    penalty: float
 
     def __call__(self, part: Part) -> NDArray[np.float32]:
         """Forecast [windows, horizon] of the scaled target at ``part.origins()``.
@@ -86,7 +91,10 @@ def fit_linear(
     """
     origins = spread(train.origins(max(view.window, train.shape.window)), most_windows)
     found = fit_leads(train, origins, view.gather, view.features(train), penalties)
-    return [] if found is None else [LinearForecast(view, weights) for weights in found]
+    if found is None:
+        return []
+    solved = zip(found, penalties, strict=True)
+    return [LinearForecast(view, weights, penalty) for weights, penalty in solved]
 
 
 @dataclass(frozen=True)
@@ -119,3 +127,20 @@ class LinearBaseline:
                 for forecast in fit_linear(train, view, self.penalties, self.most_windows)
             ),
         )
+
+    def state(self, forecast: LinearForecast) -> BaselineState:
+        """Return the weights of a forecast, and what they are applied to."""
+        view = forecast.view
+        settings = {"window": view.window, "inputs": view.inputs, "penalty": forecast.penalty}
+        return BaselineState(view.window, {"weights": forecast.weights}, settings)
+
+    def restore(self, state: BaselineState) -> LinearForecast:
+        """Return the forecast of a state."""
+        settings = state.settings
+        view = WindowView(settings["window"], settings["inputs"], self.relative)
+        return LinearForecast(view, state.arrays["weights"], settings["penalty"])
+
+    def refit(self, forecast: LinearForecast, train: Part) -> LinearForecast:
+        """Fit the same window and penalty on another part, the same where it has no target."""
+        found = fit_linear(train, forecast.view, [forecast.penalty], self.most_windows)
+        return found[0] if found else forecast

@@ -41,20 +41,28 @@ class ModelUpdate(msgspec.Struct, frozen=True, kw_only=True):
     at: str
 
 
-class ModelHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """How weights can be trained again, or further.
+class NetworkTraining(msgspec.Struct, frozen=True, kw_only=True):
+    """How a network's weights can be trained again, or further.
 
     Attributes:
         params: The hyperparameters of their candidate.
         seed: The candidate's.
         reports: For how many reports they were trained.
-        until: The time of the last row of the series that the model comes from, or of the last
-            update: new rows come after it.
-        updates: What was updated since, also in vain.
     """
 
     params: dict[str, str | int | float]
     seed: int
     reports: int
+
+
+class ModelHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model has seen, and what became of it.
+
+    Attributes:
+        until: The time of the last row of the series that the model comes from, or of the last
+            update: new rows come after it.
+        updates: What was updated since, also in vain.
+    """
+
     until: str
     updates: tuple[ModelUpdate, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmopt.data.windows import Part, Shape
+from lstmopt.forecasting.baseline_state import SavableBaseline
 from lstmopt.forecasting.judging import Forecast
 from lstmopt.plugin.options import make
 from lstmopt.plugin.strategy import Strategy
@@ -75,6 +76,20 @@ class BaselineContract(Contract):
         for part, (inputs, targets) in zip(parts, copies, strict=True):
             np.testing.assert_array_equal(part.inputs, inputs)
             np.testing.assert_array_equal(part.targets, targets)
+
+    def test_what_it_saves_forecasts_the_same(self) -> None:
+        """Where it can be saved: from its state alone, and from no more rows than that says."""
+        made = make(self.strategy, "baseline", self.options)
+        if not isinstance(made, SavableBaseline):
+            return
+        train, validation, test = _parts(2, 2)
+        forecast = made.fit(train, validation, (_SEASON,))  # type: ignore[attr-defined]
+        state = made.state(forecast)
+        last = test.at(test.origins()[-1:])
+        begins = int(last.origins()[0]) + 1 - state.rows
+        short = replace(last, inputs=last.inputs.copy(), targets=last.targets.copy())
+        short.inputs[:begins] = short.targets[:begins] = 0
+        np.testing.assert_array_equal(made.restore(state)(short), forecast(last))
 
     def test_a_series_without_a_season_is_no_error(self) -> None:
         """It forecasts, or says that it cannot by None."""

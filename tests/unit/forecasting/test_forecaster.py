@@ -17,6 +17,7 @@ from lstmopt.data.split import input_columns
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.forecasting.members import Mean, NetworkMember
 from lstmopt.networks.families import installed_families
 from support.architectures import lstm
 from support.parts import wave
@@ -33,8 +34,7 @@ def model_of(source: Source, **options: object) -> Forecaster:
     columns = input_columns(series, SHAPE)
     network = installed_families().build(lstm(4).params, columns)
     return Forecaster(
-        network.state_dict(),
-        lstm(4),
+        Mean.of(NetworkMember(network.state_dict(), lstm(4))),
         features,
         SHAPE,
         fit_scaling(series, len(series.times)),
