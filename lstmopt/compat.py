@@ -328,7 +328,7 @@ class OptunaLSTMTuner:
             results = write_record(self.job, trials, costs, finished.outcome, seconds)
         self.results = as_document(results)
         _draw(RunData(self.job.folder, results))
-        trainer = self._as_trainer(finished.deployed)
+        trainer = self._as_trainer(finished.refits[0])
         return trainer, trainer.model, trainer.history
 
     def _build_model(self, hidden_size: int, num_layers: int, dropout: float = 0.2) -> LSTMModel:
@@ -489,6 +489,7 @@ class OptunaLSTMTuner:
         """Return what came of a trial that was trained anew, tested and saved."""
         training = options.replace(self.job.config.training, epochs=epochs)
         content = msgspec.to_builtins(options.replace(self.job.config, training=training))
+        content["finalists"]["averages"] = False  # the trainer is of one network
         config = options.make_config(content, "OptunaLSTMTuner")
         job = replace(self.job, config=config, workers=1)
         if not self._is_own:

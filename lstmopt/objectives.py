@@ -52,6 +52,29 @@ class ForecastCost:
         return self.parameters * 4 / 1e6
 
 
+@dataclass(frozen=True)
+class MeanCost:
+    """What one forecast of an average costs; an architecture it has none.
+
+    Attributes:
+        latency_ms: Median time of one forecast, a member after the other, in milliseconds.
+        latency_spread_ms: Interquartile range of these times, in milliseconds.
+        parameters: Numbers that its members hold.
+        model_mb: What they take in megabytes (10^6 bytes).
+        features: Columns of a forecast's input.
+        window: Rows of a forecast's input.
+        horizon: Values of a forecast.
+    """
+
+    latency_ms: float
+    latency_spread_ms: float
+    parameters: int
+    model_mb: float
+    features: int
+    window: int
+    horizon: int
+
+
 Positive = Annotated[float, Meta(gt=0)]
 
 
@@ -74,7 +97,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_memory_mb: Positive | None = None
     max_trial_seconds: Positive | None = None
 
-    def excess(self, cost: ForecastCost, memory_mb: float = 0.0) -> dict[str, float]:
+    def excess(self, cost: ForecastCost | MeanCost, memory_mb: float = 0.0) -> dict[str, float]:
         """Return by which share each limit is exceeded, by its name: at most 0 is within it."""
         excess = {}
         if self.max_latency_ms is not None:
@@ -138,7 +161,7 @@ class Goals:
         """Return the static objectives in this order, turned so that lower is better."""
         return tuple(o.minimised(static[o.name]) for o in self.static)
 
-    def static_values(self, cost: ForecastCost) -> dict[str, float]:
+    def static_values(self, cost: ForecastCost | MeanCost) -> dict[str, float]:
         """Return the static objectives of an architecture, by name, in their own units."""
         return {o.name: o.value(cost) for o in self.static}
 

@@ -49,7 +49,7 @@ SETTING: dict[str, Any] = {
     },
     "warm_start": {"name": "none"},
     "baselines": ["repeat"],
-    "finalists": {"seeds": 2},
+    "finalists": {"seeds": 2, "averages": False},
 }
 
 

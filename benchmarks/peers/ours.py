@@ -51,7 +51,7 @@ def configure(task: Task) -> dict[str, Any]:
         "sampler": {"name": "shared_start_tpe", "start_seed": task.seed, "startup": task.startup},
         "pruner": {"name": "none"},
         "budget": {"trials": task.trials},
-        "finalists": {"seeds": 1, "pick": "best"},
+        "finalists": {"seeds": 1, "pick": "best", "averages": False},
     }
 
 

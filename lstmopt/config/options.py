@@ -131,11 +131,15 @@ class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         pick: How one is chosen: ``knee``, ``best``, ``near_best`` or ``fastest``.
         refit: What the network to deploy is trained on after the test: ``all`` trains it anew on
             all rows for the epochs that validation found, ``train`` leaves it as it was tested.
+        averages: Whether means of refits, and of refits with baselines, may be chosen too.
+        members: How many an average has at most, each counted as often as it is in it.
     """
 
     seeds: AtLeastOne = 3
     pick: Pick = "near_best"
     refit: Literal["train", "all"] = "all"
+    averages: bool = True
+    members: Annotated[int, Meta(ge=2, le=8, description="is between 2 and 8")] = 8
 
 
 class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

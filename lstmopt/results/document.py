@@ -314,17 +314,120 @@ class FinalistEntry(Plain, frozen=True, kw_only=True):
     trial: int
     seeds: int
     validation: dict[str, Spread]
+    test_mse: float | None = None
+
+
+class MemberEntry(Plain, frozen=True, kw_only=True, omit_defaults=True):
+    """A member of an average, and how often it counts: a refit of a trial, or a baseline.
+
+    ``refit`` counts a trial's refits from 1; it is 0 for the network that the search trained.
+    """
+
+    count: int
+    trial: int | None = None
+    refit: int = 0
+    baseline: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is, in words."""
+        refit = f" (refit {self.refit})" if self.refit else ""
+        name = self.baseline or f"trial {self.trial}{refit}"
+        return f"{self.count} × {name}" if self.count > 1 else name
+
+
+class AverageEntry(Plain, frozen=True, kw_only=True):
+    """A mean of refits and baselines that could be chosen (see ``workflow.averages``).
+
+    ``made`` says of what: a trial's refits, or the best of all. ``parameters`` counts the numbers
+    that its members hold.
+    """
+
+    number: int
+    made: Literal["refits", "networks", "networks and baselines"]
+    members: tuple[MemberEntry, ...]
+    validation: dict[str, float | None]
+    latency_ms: float
+    latency_spread_ms: float
+    parameters: int
+    model_mb: float
+    test_mse: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return average_label(self.number)
+
+    @property
+    def words(self) -> str:
+        """What it is the mean of."""
+        return members_words(self.members)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What is known of it by the names of objectives and of what forecasts cost."""
+        costs = {name: getattr(self, name) for name in ("latency_ms", "parameters", "model_mb")}
+        known = {name: value for name, value in self.validation.items() if value is not None}
+        return costs | known
+
+
+def average_label(number: int) -> str:
+    """Return what an average is called."""
+    return f"average {number}"
+
+
+def members_words(members: Sequence[MemberEntry]) -> str:
+    """Say what an average is the mean of."""
+    return "mean of " + ", ".join(member.label for member in members)
 
 
 class ChosenEntry(Plain, frozen=True, kw_only=True):
-    """The trial that was chosen; ``pick`` says how: knee, best, fastest, or named by its number."""
+    """What was chosen: a trial, or an average of ``members``; then ``trial`` is None.
 
-    trial: int
+    ``pick`` says how: knee, best, fastest, or named by its number. An average has no ``params``.
+    """
+
+    trial: int | None
     params: dict[str, Param]
     validation: dict[str, float | None]
     test: ForecastErrors
     latency_ms: float
     pick: str = ""
+    average: int | None = None
+    members: tuple[MemberEntry, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return f"trial {self.trial}" if self.average is None else average_label(self.average)
+
+    @property
+    def named(self) -> str:
+        """What it is called, and what an average is of."""
+        return f"{self.label} ({members_words(self.members)})" if self.members else self.label
+
+    @property
+    def trials(self) -> tuple[int, ...]:
+        """The trials whose networks are deployed."""
+        if self.trial is not None:
+            return (self.trial,)
+        return tuple(dict.fromkeys(m.trial for m in self.members if m.trial is not None))
+
+
+class HindsightEntry(Plain, frozen=True, kw_only=True):
+    """What it cost to select on validation, among all ``points`` that could be chosen.
+
+    ``selected`` has the lowest squared error on validation, ``best`` has it on the test part, where
+    ``selected_mse`` and ``best_mse`` are; ``cost`` is the share by which the first is higher. It
+    was looked at after the choice, which it did not change.
+    """
+
+    points: int
+    selected: str
+    selected_mse: float
+    best: str
+    best_mse: float
+    cost: float
 
 
 class SampleEntry(Plain, frozen=True, kw_only=True):
@@ -363,7 +466,7 @@ class BaselineEntry(Plain, frozen=True, kw_only=True):
 
 
 class VerdictEntry(Plain, frozen=True, kw_only=True):
-    """The chosen network against the best baseline (see ``forecasting.verdict.Comparison``)."""
+    """The choice against the best baseline (see ``forecasting.verdict.Comparison``)."""
 
     baseline: str
     difference: float
@@ -426,6 +529,8 @@ class Outcome(Plain, frozen=True, kw_only=True):
     verdict: VerdictEntry | None
     features: SeriesFeatures
     all_rows: AllRowsEntry | None = None
+    averages: tuple[AverageEntry, ...] = ()
+    hindsight: HindsightEntry | None = None
 
 
 class StudyResults(Plain, frozen=True, kw_only=True):
@@ -449,9 +554,11 @@ class StudyResults(Plain, frozen=True, kw_only=True):
     front: tuple[int, ...]
     finished_front: tuple[int, ...] = ()
     finalists: tuple[FinalistEntry, ...] = ()
+    averages: tuple[AverageEntry, ...] = ()
     chosen: ChosenEntry | None
     baselines: dict[str, ForecastErrors | None] | None
     bar: dict[str, BaselineEntry] = {}
+    hindsight: HindsightEntry | None = None
     all_rows: AllRowsEntry | None = None
     updates: tuple[ModelUpdate, ...] = ()
     budget: Spent
@@ -488,10 +595,11 @@ def baseline_values(results: StudyResults) -> dict[str, dict[str, float]]:
 
 
 def pareto_document(results: StudyResults, front: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the verdict, rows of the front, and the baselines, as JSON says them."""
+    """Return the verdict, rows of the front, averages and baselines, as JSON says them."""
     return {
         "verdict": results.verdict and as_document(results.verdict),
         "front": front,
+        "averages": list(map(as_document, results.averages)),
         "baselines": [
             {"baseline": name, "values": values}
             for name, values in baseline_values(results).items()
@@ -544,10 +652,12 @@ def make_results(
         front=tuple(trial.number for trial in front_of(trials, goals)),
         finished_front=tuple(trial.number for trial in finished_front_of(trials, goals)),
         finalists=outcome.finalists if outcome else (),
+        averages=outcome.averages if outcome else (),
         chosen=outcome.chosen if outcome else None,
         baselines=outcome.baselines if outcome else None,
         bar=outcome.bar if outcome else {},
         verdict=outcome.verdict if outcome else None,
+        hindsight=outcome.hindsight if outcome else None,
         all_rows=outcome.all_rows if outcome else None,
         budget=_spent(trials, about.budget, seconds),
         warnings=about.warnings,
@@ -667,13 +777,15 @@ class Audit(AuditSoFar, frozen=True, kw_only=True):
     """How often pruning was wrong: ``audit.json``.
 
     The front here is that of everything trained: ``front`` says of each member whether it was
-    trained to its end. A stopped trial that is on it is not lost, for the refit trains it to its
-    end. ``lost`` numbers the other sampled trials that would have come to it; ``interval`` holds
-    their share at 95 %; ``front_gain`` is by which share the front's hypervolume would have been
-    larger with all of the sample trained to its end.
+    trained to its end, ``deployed`` of each trial whose networks are deployed. A stopped trial that
+    is on the front is not lost, for the refit trains it to its end. ``lost`` numbers the other
+    sampled trials that would have come to it; ``interval`` holds their share at 95 %;
+    ``front_gain`` is by which share the front's hypervolume would have been larger with all of the
+    sample trained to its end.
     """
 
     front: tuple[FrontMember, ...] = ()
+    deployed: tuple[FrontMember, ...] = ()
     stopped: int
     sampled: int
     lost: tuple[int, ...]

@@ -101,16 +101,21 @@ def measure(architecture: Architecture, setting: Setting) -> Latency:
     model, columns = setting.build(architecture), setting.columns
     rows = model.window  # what is served reads no more
     inputs = torch.zeros(setting.batch, rows, columns.features, device=setting.device)
+    return time_calls(lambda: model(inputs), setting.device)
+
+
+def time_calls(forecast: Callable[[], object], device: str) -> Latency:
+    """Time a forecast again and again until the median is known well; see `measure`."""
     times: list[float] = []
     with torch.inference_mode(), one_thread():
         for _ in range(_WARM_UP):
-            model(inputs)
-        _synchronize(setting.device)
+            forecast()
+        _synchronize(device)
         begin = time.perf_counter()
         while True:
             start = time.perf_counter()
-            model(inputs)
-            _synchronize(setting.device)
+            forecast()
+            _synchronize(device)
             times.append((time.perf_counter() - start) * 1000)
             if len(times) % _FEWEST:
                 continue

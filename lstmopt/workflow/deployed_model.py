@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pandas as pd
 
 from lstmopt.config.options import Config
@@ -17,8 +20,11 @@ from lstmopt.data.raw_table import Source
 from lstmopt.data.series import Series, joined, last_observed
 from lstmopt.data.split import FEWEST_WINDOWS, make_part
 from lstmopt.data.steps import following
+from lstmopt.data.windows import Part
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.baselines import score_part
 from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.forecasting.members import BaselineMember, Member
 from lstmopt.forecasting.model_history import UPDATE_EPOCHS, ModelUpdate
 from lstmopt.results.document import StudyResults, as_json, read_results
 from lstmopt.search.observer import Observer
@@ -26,9 +32,9 @@ from lstmopt.search_space import Candidate
 from lstmopt.seeds import derive_seed
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.study_store import spoken_errors
-from lstmopt.training.fine_tuning import FineTuned, fine_tune
+from lstmopt.training.fine_tuning import fine_tune
 from lstmopt.workflow.job import choose_device, prepare
-from lstmopt.workflow.refit_all import history_of, say_what_is_lost, train_on_all
+from lstmopt.workflow.refit_all import history_of, say_what_is_lost, train_on_all, training_of
 from lstmopt.workflow.run_study import open_stored
 
 _HELD_BACK = 4
@@ -41,7 +47,7 @@ _UPDATES = 2**31
 def refit_deployed(
     config: Config, out: str | Path, observer: Observer | None = None
 ) -> StudyResults:
-    """Train the network that a finished run has deployed on all rows; nothing is chosen again.
+    """Train what a finished run has deployed on all rows; nothing is chosen again.
 
     Args:
         config: The run's study.
@@ -80,7 +86,9 @@ def update(
     best. Where any does, the weights then go as often through all new rows; otherwise they stay as
     they were. As many older rows as are new are trained on too, so that they are not forgotten:
     those of the table, or of the run's own. Scaling stays. It trains in this process, wherever the
-    study trained.
+    study trained. Of an average each network is judged and goes on so by itself, and each baseline
+    is fitted on all rows where that is better on the rows held back; the errors of the entry are
+    means over the members.
 
     Args:
         run: The run's folder.
@@ -107,10 +115,10 @@ def update(
             observer.notice(notice)
         rows = _rows_of(given, history.until, model.shape.horizon)
         series, rows = _with_older(given, rows, model, config.data.path, observer)
-        tuned = _go_on(model, series, rows, epochs, config)
+        updated = _go_on(model, series, rows, epochs, config)
         name = Path(table).name if isinstance(table, str | Path) else ""
-        entry = _describe(tuned, series, rows, name, time.perf_counter() - start)
-        _save(folder, model, tuned, entry)
+        entry = _describe(updated, series, rows, name, time.perf_counter() - start)
+        _save(folder, model, updated, entry)
         return entry
 
 
@@ -164,8 +172,12 @@ def _rows_of(series: Series, known: str, horizon: int) -> _Rows:
 def _with_older(
     series: Series, rows: _Rows, model: Forecaster, path: str, observer: Observer
 ) -> tuple[Series, _Rows]:
-    """Put the run's own rows before a table that holds fewer older rows than new ones."""
-    if rows.first >= rows.end - rows.first:
+    """Put the run's own rows before a table that holds fewer older rows than new ones.
+
+    Before any table where baselines are fitted anew: they are fitted on all rows.
+    """
+    fits_baselines = len(model.mean.networks) < len(model.mean.members)
+    if rows.first >= rows.end - rows.first and not fits_baselines:
         return series, rows
     whole = series
     if path:
@@ -180,11 +192,32 @@ def _with_older(
     return whole, rows
 
 
+@dataclass(frozen=True)
+class _Updated:
+    """What became of a member: what it was, or the same with the new rows.
+
+    ``before`` and ``after`` are squared errors on the rows held back; ``epochs`` is 0 for what was
+    kept, and for a baseline.
+    """
+
+    member: Member
+    count: int
+    adopted: bool
+    epochs: int
+    before: float
+    after: float | None
+
+    def reached(self, adopted: bool) -> float:
+        """Return the error that it has now; where nothing was ``adopted``, that it would have."""
+        if adopted and not self.adopted:
+            return self.before
+        return math.nan if self.after is None else self.after
+
+
 def _go_on(
     model: Forecaster, series: Series, rows: _Rows, epochs: int, config: Config
-) -> FineTuned:
-    """Train a model further. Raises LstmoptError where the new rows hold too few windows."""
-    history = history_of(model)
+) -> list[_Updated]:
+    """Train a model's members further. Raises LstmoptError where there are too few new windows."""
     newest = make_part(series, model.scaling, model.shape, (rows.held, rows.end), rows.end)
     windows = len(newest.origins()), len(newest.earlier((rows.first, rows.held)).origins())
     if min(windows) < FEWEST_WINDOWS:
@@ -196,20 +229,47 @@ def _go_on(
             f"{windows[1]} and {windows[0]} in {rows.end - rows.first} new rows: wait for more"
             f"{older}"
         )
-    seed = derive_seed(history.seed, _UPDATES, len(history.updates))
-    return fine_tune(
-        model.network(),
-        Candidate(dict(history.params), seed),
-        newest.earlier((rows.oldest, rows.held)),
-        newest,
-        msgspec.structs.replace(config.training, epochs=epochs),
-        choose_device("cpu" if config.device == "cpu" else "auto"),
-    )
+    updates = len(history_of(model).updates)
+    updated = []
+    for member, count in zip(model.mean.members, model.mean.counts, strict=True):
+        if isinstance(member, BaselineMember):
+            updated.append(_refit(member, count, newest, rows))
+            continue
+        training = training_of(member)
+        tuned = fine_tune(
+            member.network(model.columns),
+            Candidate(dict(training.params), derive_seed(training.seed, _UPDATES, updates)),
+            newest.earlier((rows.oldest, rows.held)),
+            newest,
+            msgspec.structs.replace(config.training, epochs=epochs),
+            choose_device("cpu" if config.device == "cpu" else "auto"),
+        )
+        kept = replace(member, weights=tuned.weights or member.weights)
+        adopted = tuned.weights is not None
+        updated.append(_Updated(kept, count, adopted, tuned.epochs, tuned.before, tuned.after))
+    return updated
+
+
+def _refit(member: BaselineMember, count: int, newest: Part, rows: _Rows) -> _Updated:
+    """Fit a baseline on all rows, where that on those before the newest is better on these."""
+    before = score_part(member, newest).mse
+    after = score_part(member.refitted(newest.earlier((0, rows.held))), newest).mse
+    if not after < before:
+        return _Updated(member, count, False, 0, before, after)
+    whole = replace(newest, rows=(0, rows.end))
+    return _Updated(member.refitted(whole), count, True, 0, before, after)
+
+
+def _mean(updated: Sequence[_Updated], values: Sequence[float]) -> float:
+    """Return the mean of a value a member, each counted as often as it is in the model."""
+    return float(np.average(values, weights=[each.count for each in updated]))
 
 
 def _describe(
-    tuned: FineTuned, series: Series, rows: _Rows, table: str, seconds: float
+    updated: Sequence[_Updated], series: Series, rows: _Rows, table: str, seconds: float
 ) -> ModelUpdate:
+    adopted = any(each.adopted for each in updated)
+    after = _mean(updated, [each.reached(adopted) for each in updated])
     return ModelUpdate(
         table=table,
         data=series.fingerprint,
@@ -217,16 +277,18 @@ def _describe(
         first=series.times[rows.first].isoformat(),
         last=series.times[rows.end - 1].isoformat(),
         held_back=rows.end - rows.held,
-        epochs=tuned.epochs,
-        before=tuned.before,
-        after=tuned.after,
-        adopted=tuned.weights is not None,
+        epochs=max(each.epochs for each in updated),
+        before=_mean(updated, [each.before for each in updated]),
+        after=after if math.isfinite(after) else None,
+        adopted=adopted,
         seconds=seconds,
         at=datetime.now().isoformat(timespec="seconds"),
     )
 
 
-def _save(folder: RunFolder, model: Forecaster, tuned: FineTuned, entry: ModelUpdate) -> None:
+def _save(
+    folder: RunFolder, model: Forecaster, updated: Sequence[_Updated], entry: ModelUpdate
+) -> None:
     """Write the model and what it was updated with; then the record, which says the same.
 
     Where it is killed between the two, the next update brings the record up to date.
@@ -236,6 +298,7 @@ def _save(folder: RunFolder, model: Forecaster, tuned: FineTuned, entry: ModelUp
     history = msgspec.structs.replace(
         history, updates=updates, until=entry.last if entry.adopted else history.until
     )
-    replace(model, weights=tuned.weights or model.weights, history=history).save(folder.weights)
+    mean = model.mean.with_members([each.member for each in updated])
+    replace(model, mean=mean, history=history).save(folder.weights)
     results = msgspec.structs.replace(read_results(folder.results), updates=updates)
     folder.write(folder.results, as_json(results))

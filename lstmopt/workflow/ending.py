@@ -15,15 +15,18 @@ from lstmopt.forecasting.background_fit import BackgroundFit
 from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.forecasting.judging import MOST_SECONDS
+from lstmopt.forecasting.members import Mean
 from lstmopt.forecasting.model_history import ModelHistory
 from lstmopt.objectives import ForecastCosts
 from lstmopt.results.document import Outcome
 from lstmopt.search.observer import Observer
-from lstmopt.search_space import Architecture
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
-from lstmopt.workflow.finalists import choose, describe, open_test
-from lstmopt.workflow.job import Job
+from lstmopt.workflow.averages import Average, Averaging
+from lstmopt.workflow.finalists import Point, choose, open_test
+from lstmopt.workflow.forecast_costs import latency_place
+from lstmopt.workflow.job import Job, forecast_objectives
+from lstmopt.workflow.outcome import describe
 from lstmopt.workflow.refit_all import train_on_all, until
 from lstmopt.workflow.refits import (
     Finalist,
@@ -39,6 +42,8 @@ _TESTING = 1.5
 _FORECASTS, _FORECASTS_SHARE = 2.0, 0.05
 """The baselines' forecasts of the test part take so many times those of validation, but no more
 than so large a share of the call."""
+_AVERAGING, _AVERAGING_SHARE = 8.0, 0.03
+"""Seconds that building averages may well take, but no more than so large a share of the call."""
 _ALL_ROWS_SHARE = 0.1
 """The most of a call's time that is left for training on all rows."""
 
@@ -48,12 +53,26 @@ class Finished:
     """What came of a study's finalists.
 
     Attributes:
-        deployed: The network that was saved.
+        chosen: What was saved: of a trial the refit that is best on validation, or an average.
         outcome: What the record says of it and of the others.
     """
 
-    deployed: Refit
+    chosen: Point
     outcome: Outcome
+
+    @property
+    def refits(self) -> tuple[Refit, ...]:
+        """The networks that were saved."""
+        if isinstance(self.chosen, Finalist):
+            return (self.chosen.best,)
+        return tuple(member.refit for member in self.chosen.members if member.refit)
+
+    @property
+    def baselines(self) -> tuple[FittedBaseline, ...]:
+        """The baselines that were saved."""
+        if isinstance(self.chosen, Finalist):
+            return ()
+        return tuple(member.baseline for member in self.chosen.members if member.baseline)
 
 
 class Ending:
@@ -102,9 +121,24 @@ class Ending:
         """Predict what testing and training on all rows take."""
         last = 0.0
         if self._trains_on_all:
-            predicted = self._all_rows_seconds(longest_seconds(front, self._job.reports))
+            rounds = 1
+            if self._builds_averages:
+                rounds = -(-self._job.config.finalists.members // max(1, self._engine.workers))
+            longest = rounds * longest_seconds(front, self._job.reports)
+            predicted = self._all_rows_seconds(longest)
             last = min(predicted, _ALL_ROWS_SHARE * self._deadline.seconds)
-        return _TESTING + self._forecasting() + last
+        return _TESTING + self._averaging() + self._forecasting() + last
+
+    def _averaging(self) -> float:
+        """Return what building averages may take, in seconds."""
+        if not self._builds_averages:
+            return 0.0
+        return min(_AVERAGING, _AVERAGING_SHARE * self._deadline.seconds)
+
+    @property
+    def _builds_averages(self) -> bool:
+        config = self._job.config
+        return config.finalists.averages and config.split.folds == 1
 
     def _forecasting(self) -> float:
         """Return what the baselines' forecasts of the test part may take, in seconds."""
@@ -140,27 +174,67 @@ class Ending:
         fitted = self._baselines.result(max(0.0, self._deadline.left - _TESTING))
         if fitted.late:
             self._say(f"no time was left to fit {', '.join(fitted.late)}: give a longer --timeout")
-        chosen = choose(finalists, job.goals, job.config.finalists.pick)
+        averages = [] if named else self._averages(finalists, fitted.baselines)
+        chosen = choose([*finalists, *averages], job.goals, job.config.finalists.pick)
         verdict = open_test(
             chosen,
             finalists,
             job.split,
             fitted.baselines,
-            job.families,
             self._seconds_each(fitted.baselines),
+            averages,
+            lambda: self._deadline.left > _TESTING,
         )
         for notice in verdict.notices():
             self._say(notice)
         job.folder.write(
             job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
         )
-        save_model(job, verdict.deployed)
-        latency = self._costs.of(verdict.deployed.candidate.params).latency_ms
+        save_model(job, chosen)
         pick = "named" if named else job.config.finalists.pick
         outcome = describe(
-            verdict, pick, latency, job.split.scaling.target_std, job.series_features
+            verdict, pick, self._latency(chosen), job.split.scaling.target_std, job.series_features
         )
-        return Finished(verdict.deployed, outcome)
+        return Finished(chosen, outcome)
+
+    def _latency(self, point: Point) -> float:
+        """Return what a forecast of a point takes, in milliseconds."""
+        if isinstance(point, Average):
+            return point.cost.latency_ms
+        return self._costs.of(point.best.candidate.params).latency_ms
+
+    def _averages(
+        self, finalists: Sequence[Finalist], baselines: Sequence[FittedBaseline]
+    ) -> list[Average]:
+        """Build the averages that may be chosen."""
+        job = self._job
+        if not job.config.finalists.averages:
+            return []
+        if not self._builds_averages:
+            self._say(
+                f"averages are built on one validation part, and the study has "
+                f"{job.config.split.folds} folds: only single networks may be chosen"
+            )
+            return []
+        here = latency_place(job)
+        if job.latency_on not in ("", here):
+            self._say(
+                f"averages are timed here, and the study's latencies are those of "
+                f"{job.latency_on}: only single networks may be chosen"
+            )
+            return []
+        measures = forecast_objectives(job.split, job.goals)
+        return Averaging(
+            job.goals,
+            job.plan.limits,
+            job.split.validation,
+            measures[0] if measures else None,
+            job.registry,
+            job.device,
+            job.config.finalists.members,
+            self._deadline.keeping(_TESTING + self._forecasting()),
+            self._say,
+        ).build(finalists, baselines)
 
     @property
     def _fit(self) -> str:
@@ -176,7 +250,7 @@ class Ending:
         return min(MOST_SECONDS["test"], left / max(1, slow))
 
     def with_all_rows(self, finished: Finished) -> Outcome:
-        """Train the network that was just saved on all rows, where the study says so.
+        """Train what was just saved on all rows, where the study says so.
 
         Args:
             finished: What came of the finalists.
@@ -185,16 +259,17 @@ class Ending:
             What the record says of it, with what was trained.
 
         Raises:
-            MachineError: Where that fails; the tested network stays.
+            MachineError: Where that fails; the tested model stays.
         """
-        outcome, deployed = finished.outcome, finished.deployed
+        outcome = finished.outcome
         if not self._trains_on_all:
             return outcome
-        curve = deployed.curve
-        took = deployed.best_epoch * sum(e.seconds for e in curve) / curve[-1].number
+        each = [refit.seconds for refit in finished.refits]
+        took = max(max(each, default=0.0), sum(each) / max(1, self._engine.workers))
+        took += sum(baseline.fitting_seconds for baseline in finished.baselines)
         if self._all_rows_seconds(took) > self._deadline.left:
             self._say(
-                f"no time was left to train the deployed network on all rows: {self._fit} --all"
+                f"no time was left to train the deployed model on all rows: {self._fit} --all"
             )
             return outcome
         return msgspec.structs.replace(outcome, all_rows=train_on_all(self._job, self._observer))
@@ -219,27 +294,24 @@ def _checkpoint_of(trial: TrialRecord, job: Job) -> bytes | None:
     return job.folder.last_checkpoint(trial.number)
 
 
-def save_model(job: Job, deployed: Refit) -> None:
+def save_model(job: Job, chosen: Point) -> None:
     """Write the weights and what is needed to load them and forecast.
 
     Args:
         job: A job that was prepared.
-        deployed: The network.
+        chosen: What is deployed.
     """
-    window = job.families.window(deployed.candidate.params, job.split.train.columns)
+    mean = Mean.of(chosen.best.member) if isinstance(chosen, Finalist) else chosen.mean
+    columns = job.split.train.columns
+    windows = [job.families.window(n.architecture.params, columns) for n in mean.networks]
+    window = max(windows, default=columns.window)
     Forecaster(
-        deployed.weights,
-        Architecture.of(deployed.candidate.params, job.plan.space.training),
+        mean,
         job.split.train.inputs.shape[1],
         Shape(window, job.config.task.horizon),
         job.split.scaling,
         job.series.step,
         job.series.calendar,
         job.series.reading,
-        ModelHistory(
-            params=dict(deployed.candidate.params),
-            seed=deployed.candidate.seed,
-            reports=deployed.best_epoch,
-            until=until(job),
-        ),
+        ModelHistory(until=until(job)),
     ).save(job.folder.weights)

@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from lstmopt.data.series_features import SeriesFeatures
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.forecast_table import tabulate
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
+from lstmopt.forecasting.members import Member
 from lstmopt.forecasting.verdict import Comparison, compare, window_errors
-from lstmopt.networks.families import Families
 from lstmopt.objectives import Goals
-from lstmopt.results.document import (
-    BaselineEntry,
-    ChosenEntry,
-    FinalistEntry,
-    Outcome,
-    SampleEntry,
-    Spread,
-    VerdictEntry,
-    finite,
-)
+from lstmopt.pareto import front_mask
+from lstmopt.results.document import average_label
 from lstmopt.results.selection import pick_index
-from lstmopt.training.batches import DevicePart
+from lstmopt.training.metrics import score
 from lstmopt.training.own_units import OwnUnits
-from lstmopt.training.scores import predict
-from lstmopt.training.trainer import one_thread
-from lstmopt.workflow.forecast_errors import PartErrors, summarise
+from lstmopt.workflow.averages import Average
+from lstmopt.workflow.forecast_errors import PartErrors
 from lstmopt.workflow.refits import Finalist, Refit
 
+Point = Finalist | Average
+"""What may be chosen."""
 
-def choose(finalists: Sequence[Finalist], goals: Goals, pick: str) -> Finalist:
-    """Choose among finalists by their means on validation.
 
-    ``knee`` weighs every objective (see `pareto.knee`), ``best`` takes the first learned one,
-    ``fastest`` the first static one (the first objective where there is none).
+def choose(points: Sequence[Point], goals: Goals, pick: str) -> Point:
+    """Choose among finalists, by their means over refits, and averages, by their values.
+
+    ``knee`` weighs every objective (see `pareto.knee`) over the points that no other is better
+    than, ``best`` takes the first learned one, ``fastest`` the first static one (the first
+    objective where there is none).
     """
-    index = pick_index([f.values for f in finalists], goals, pick)
-    return finalists[index]
+    if pick == "knee":
+        front = front_mask([goals.minimised(point.values) for point in points])
+        points = [point for point, kept in zip(points, front, strict=True) if kept]
+    return points[pick_index([point.values for point in points], goals, pick)]
 
 
 @dataclass(frozen=True)
@@ -53,13 +48,16 @@ class Verdict:
     """What the test part said, after the choice was made.
 
     ``forecasts`` holds the last ones row by row (see `forecast_table.tabulate`): on the validation
-    part every finalist's, on the test part those of the network to deploy; the baselines' on both.
-    ``test`` are the refits' errors there and ``errors`` the baselines', ``judged`` says on which
-    windows; ``comparison`` is with the one that is best on validation.
+    part every finalist's, on the test part those of the model to deploy; the baselines' on both.
+    ``test`` are the errors there of each of the chosen trial's refits, or of the chosen average;
+    ``errors`` the baselines', ``judged`` says on which windows; ``comparison`` is with the one that
+    is best on validation. ``point_mse`` has the squared error of each point there, in the order of
+    ``finalists`` and ``averages``; it is empty where there was no time to look.
     """
 
-    chosen: Finalist
+    chosen: Point
     finalists: tuple[Finalist, ...]
+    averages: tuple[Average, ...]
     test: tuple[PartErrors, ...]
     baselines: tuple[FittedBaseline, ...]
     judged: dict[str, Judged | None]
@@ -67,10 +65,12 @@ class Verdict:
     comparison: Comparison | None
     forecasts: pd.DataFrame
     most_seconds: float
+    point_mse: tuple[float, ...] = ()
 
     @property
-    def deployed(self) -> Refit:
-        return self.chosen.best
+    def points(self) -> tuple[Point, ...]:
+        """All that could be chosen."""
+        return (*self.finalists, *self.averages)
 
     def notices(self) -> list[str]:
         """Say of each baseline that was tested on a sample how large it was."""
@@ -83,19 +83,28 @@ class Verdict:
         ]
 
 
+def label_of(point: Point) -> str:
+    """Return what a point is called."""
+    if isinstance(point, Average):
+        return average_label(point.number)
+    return f"trial {point.trial.number}"
+
+
 def open_test(
-    chosen: Finalist,
+    chosen: Point,
     finalists: Sequence[Finalist],
     split: Split,
     baselines: Sequence[FittedBaseline],
-    families: Families,
     most_seconds: float = MOST_SECONDS["test"],
+    averages: Sequence[Average] = (),
+    look_back: Callable[[], bool] = lambda: True,
 ) -> Verdict:
-    """Score the chosen candidate's refits and the fitted baselines on the test part.
+    """Score what was chosen and the fitted baselines on the test part.
 
-    Of the refits, the one that is best on validation is to be deployed, and compared with the
+    Of a trial's refits, the one that is best on validation is to be deployed, and compared with the
     baseline that is. Forecasting the test part takes each baseline ``most_seconds`` at most: where
-    that is not enough for all windows, an even sample is looked at.
+    that is not enough for all windows, an even sample is looked at. The other points are scored at
+    last, each while ``look_back`` says that there is time.
     """
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
@@ -104,18 +113,16 @@ def open_test(
         b.name: judge(b.forecast, test, most_seconds, kept, seasons) if b.forecast else None
         for b in baselines
     }
-    networks = {f.trial.number: _network(f.best, families) for f in finalists}
-    before = {b.name: b.judged for b in baselines}
-    seen = _tabulate_last(split, split.validation, "validation", before, networks)
-    own = networks[chosen.trial.number]
-    shown = _tabulate_last(split, test, "test", judged, {chosen.trial.number: own})
+    forecasts = _Forecasts(test)
+    own = forecasts.of(chosen)
+    tested = [own]
+    if isinstance(chosen, Finalist):
+        tested = [forecasts.of_network(refit) for refit in chosen.refits]
     return Verdict(
         chosen,
         tuple(finalists),
-        tuple(
-            PartErrors.of(_network(refit, families)(test, origins), test, units)
-            for refit in chosen.refits
-        ),
+        tuple(averages),
+        tuple(PartErrors.of(each, test, units) for each in tested),
         tuple(baselines),
         judged,
         {
@@ -123,19 +130,60 @@ def open_test(
             for name, found in judged.items()
         },
         _compare(own, baselines, judged, test, seasons),
-        pd.concat([seen, shown], ignore_index=True),
+        _tabulate_last(split, test, chosen, own, finalists, baselines, judged),
         most_seconds,
+        _point_mse([*finalists, *averages], forecasts, test, origins, look_back),
     )
 
 
+class _Forecasts:
+    """Forecasts of a part at every origin [windows, horizon], each network's made once."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._made: dict[int, NDArray[np.float32]] = {}
+
+    def of(self, point: Point) -> NDArray[np.float32]:
+        """Forecast as a point would, were it deployed."""
+        if isinstance(point, Finalist):
+            return self.of_network(point.best)
+        each = [self._once(m.refit or m.member, m.member) for m in point.members]
+        return point.mean.mean_of(each)
+
+    def of_network(self, refit: Refit) -> NDArray[np.float32]:
+        return self._once(refit, refit.member)
+
+    def _once(self, key: object, member: Member) -> NDArray[np.float32]:
+        if id(key) not in self._made:
+            self._made[id(key)] = member(self._part)
+        return self._made[id(key)]
+
+
+def _point_mse(
+    points: Sequence[Point],
+    forecasts: _Forecasts,
+    test: Part,
+    origins: NDArray[np.int64],
+    look_back: Callable[[], bool],
+) -> tuple[float, ...]:
+    """Return the squared error of each point; nothing where there is no time for all."""
+    targets, mask = test.gather_targets(origins)
+    found = []
+    for point in points:
+        if not look_back():
+            return ()
+        found.append(score(forecasts.of(point), targets, mask).mse)
+    return tuple(found)
+
+
 def _compare(
-    network: Network,
+    own: NDArray[np.float32],
     baselines: Sequence[FittedBaseline],
     judged: Mapping[str, Judged | None],
     test: Part,
     seasons: tuple[int, ...],
 ) -> Comparison | None:
-    """Compare a network with the best baseline on validation, on the windows that it forecast.
+    """Compare forecasts with the best baseline on validation, on the windows that it forecast.
 
     None where there is none.
     """
@@ -145,94 +193,32 @@ def _compare(
     if rival is None:
         return None
     targets, mask = test.gather_targets(rival.origins)
-    own = window_errors(network(test, rival.origins), targets, mask)
+    places = np.searchsorted(test.origins(), rival.origins)
+    errors = window_errors(own[places], targets, mask)
     lags = max(test.shape.horizon, min(seasons, default=0))
-    return compare(best, own, rival.errors, rival.lags(lags))
-
-
-Network = Callable[[Part, NDArray[np.int64]], NDArray[np.float32]]
-"""Maps a part and origins to forecasts [windows, horizon] of its scaled target."""
-
-
-def _network(refit: Refit, families: Families) -> Network:
-    def forecast(part: Part, origins: NDArray[np.int64]) -> NDArray[np.float32]:
-        model = families.build(refit.candidate.params, part.columns)
-        model.load_state_dict(refit.weights)
-        with one_thread():
-            forecasts = predict(model, DevicePart(part, "cpu"), torch.from_numpy(origins))
-        answer: NDArray[np.float32] = forecasts.numpy()
-        return answer
-
-    return forecast
+    return compare(best, errors, rival.errors, rival.lags(lags))
 
 
 def _tabulate_last(
     split: Split,
-    part: Part,
-    name: str,
-    baselines: Mapping[str, Judged | None],
-    networks: Mapping[int, Network],
+    test: Part,
+    chosen: Point,
+    own: NDArray[np.float32],
+    finalists: Sequence[Finalist],
+    baselines: Sequence[FittedBaseline],
+    judged: Mapping[str, Judged | None],
 ) -> pd.DataFrame:
-    """Tabulate a part's last forecasts, networks by the number of their trial."""
-    origins = last_origins(part, name)
-    predicted = {name: judged.last for name, judged in baselines.items() if judged}
-    predicted |= {f"trial {n}": network(part, origins) for n, network in networks.items()}
-    return tabulate(split, part, name, predicted)
-
-
-def describe(
-    verdict: Verdict, pick: str, latency_ms: float, target_std: float, features: SeriesFeatures
-) -> Outcome:
-    """Say a verdict as plain values, for the record.
-
-    ``pick`` says how the choice was made, ``latency_ms`` is what a forecast of the chosen
-    architecture takes, ``target_std`` the standard deviation of the target in its own units.
-    """
-    chosen = verdict.chosen
-    return Outcome(
-        chosen=ChosenEntry(
-            trial=chosen.trial.number,
-            params=dict(chosen.trial.params),
-            validation={name: finite(value) for name, value in chosen.values.items()},
-            test=summarise(verdict.test, target_std),
-            latency_ms=latency_ms,
-            pick=pick,
-        ),
-        finalists=tuple(
-            FinalistEntry(
-                trial=finalist.trial.number,
-                seeds=finalist.seeds,
-                validation={
-                    name: Spread(mean=finite(mean), std=finite(finalist.spread[name]))
-                    for name, mean in finalist.values.items()
-                },
-            )
-            for finalist in verdict.finalists
-        ),
-        baselines={
-            name: None if errors is None else summarise([errors], target_std)
-            for name, errors in verdict.errors.items()
-        },
-        bar={b.name: _bar_entry(b, verdict.judged[b.name]) for b in verdict.baselines},
-        verdict=None if verdict.comparison is None else VerdictEntry(**asdict(verdict.comparison)),
-        features=features,
-    )
-
-
-def _bar_entry(baseline: FittedBaseline, test: Judged | None) -> BaselineEntry:
-    scores = baseline.validation
-    return BaselineEntry(
-        validation_mse=finite(scores.mse) if scores else None,
-        validation_mae=finite(scores.mae) if scores else None,
-        validation_r2=finite(scores.r2) if scores else None,
-        latency_ms=baseline.latency_ms,
-        validation_sample=_sample(baseline.judged),
-        test_sample=_sample(test),
-    )
-
-
-def _sample(judged: Judged | None) -> SampleEntry | None:
-    """Say on how many windows a baseline was judged, None where on all."""
-    if judged is None or not judged.sampled:
-        return None
-    return SampleEntry(origins=len(judged.origins), of=judged.windows)
+    """Tabulate the last forecasts of validation and test, models by what they are called."""
+    part = split.validation
+    last = part.at(last_origins(part, "validation"))
+    seen = {b.name: b.judged.last for b in baselines if b.judged}
+    seen |= {label_of(f): f.best.member(last) for f in finalists}
+    if isinstance(chosen, Average):
+        seen[label_of(chosen)] = chosen.mean(last)
+    shown = {name: found.last for name, found in judged.items() if found}
+    shown[label_of(chosen)] = own[len(own) - len(last_origins(test, "test")) :]
+    tables = [
+        tabulate(split, part, "validation", seen),
+        tabulate(split, test, "test", shown),
+    ]
+    return pd.concat(tables, ignore_index=True)

@@ -72,7 +72,7 @@ def with_costs(
     architecture, and where a static objective cannot measure one.
     """
     known, place = _known_costs(stored)
-    here = _latency_place(job)
+    here = latency_place(job)
     costs = Costs(
         known,
         lambda wanted: measure_costs(job, observer, engine, wanted),
@@ -108,7 +108,8 @@ def _known_costs(stored: StoredStudy | None) -> tuple[dict[Architecture, Forecas
     return {e.architecture: e.cost for e in about.architectures}, about.study.latency_on
 
 
-def _latency_place(job: Job) -> str:
+def latency_place(job: Job) -> str:
+    """Say where forecasts of a study are timed now."""
     worker = job.config.engine.latency_on
     return f"{f'worker {worker}' if worker else host()}, {job.device}"
 

@@ -27,6 +27,7 @@ from lstmopt.results.document import (
     as_json,
     epochs_of,
     finite,
+    read_results,
 )
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import training_seed
@@ -77,7 +78,7 @@ def audit_run(
         order = np.random.default_rng(seed).permutation(len(stopped))[:sample]
         chosen = [stopped[n] for n in sorted(order.tolist())]
         audited = _train(job, chosen, costs, observer)
-        audit = summarise(job, records, audited, replayed)
+        audit = summarise(job, records, audited, replayed, _deployed_trials(job.folder))
         job.folder.write(job.folder.audit, as_json(audit))
         return audit
 
@@ -129,6 +130,7 @@ def summarise(
     records: Sequence[TrialRecord],
     audited: Sequence[AuditedTrial],
     replayed: Sequence[Replayed],
+    deployed: Sequence[int] = (),
 ) -> Audit:
     """Say how many of the audited trials the front lost, and what it would have gained."""
     goals = job.goals
@@ -151,15 +153,25 @@ def summarise(
         false_prune_rate=len(lost) / len(audited),
         interval=interval(len(lost), len(audited), len(stopped)),
         front_gain=gain(trained, values, goals),
-        front=tuple(
-            FrontMember(trial=record.number, trained_to_end=record.state == "complete")
-            for record in front
-        ),
+        front=tuple(map(_member, front)),
+        deployed=tuple(_member(record) for record in records if record.number in deployed),
         epochs_saved=epochs_of(saved, job.plan.reports_per_epoch),
         decisions_replayed=len(replayed),
         decisions_different=tuple(made.where for made in replayed if not made.same),
         trials=tuple(audited),
     )
+
+
+def _member(record: TrialRecord) -> FrontMember:
+    return FrontMember(trial=record.number, trained_to_end=record.state == "complete")
+
+
+def _deployed_trials(folder: RunFolder) -> tuple[int, ...]:
+    """Return the trials whose networks are deployed; none before anything was chosen."""
+    if not folder.results.is_file():
+        return ()
+    chosen = read_results(folder.results).chosen
+    return chosen.trials if chosen else ()
 
 
 def interval(lost: int, sampled: int, population: int) -> tuple[float, float]:

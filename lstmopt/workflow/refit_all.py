@@ -1,13 +1,13 @@
-"""Train the network to deploy on every row, after the test part was opened."""
+"""Train what is deployed on every row, after the test part was opened."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import torch
 
 from lstmopt.config.study_file import replace as with_options
@@ -15,51 +15,84 @@ from lstmopt.data.windows import Fold
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.execution.open_engine import open_engine
 from lstmopt.forecasting.forecaster import Forecaster
-from lstmopt.forecasting.model_history import ModelHistory
+from lstmopt.forecasting.members import NetworkMember
+from lstmopt.forecasting.model_history import ModelHistory, NetworkTraining
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.results.document import AllRowsEntry, epochs_of
 from lstmopt.search.observer import Observer
 from lstmopt.search_space import Candidate
 from lstmopt.system.mmap_arrays import store
 from lstmopt.training.folds import TrainingParts
+from lstmopt.training.trainer import Progress
 from lstmopt.workflow.job import Job
 
 
 def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
-    """Train the saved network on all rows where candidates are trained, and save it in its place.
+    """Train the saved model on all rows where candidates are trained, and save it in its place.
 
-    Its scaling is that of all rows. It trains from the same seed for as many epochs as served best
-    on validation, and its last weights are kept: no row is left to stop by. Raises MachineError
-    where that fails; the former model stays.
+    Its scaling is that of all rows. Each network trains from the same seed for as many epochs as
+    served best on validation, and its last weights are kept: no row is left to stop by. Baselines
+    are fitted with what validation chose. Raises MachineError where a network's training fails; the
+    former model stays.
     """
     start = time.perf_counter()
     model = Forecaster.load(job.folder.weights)
-    history = history_of(model)
+    history_of(model)
+    trained = [training_of(member) for member in model.mean.networks]
     part, scaling = job.split.all_rows()
     last = replace(part, rows=(job.split.ends[1], part.rows[1]))  # what trains is scored
     parts = job.scratch.path / "all_rows"
     store(TrainingParts((Fold(part, last),)), parts)
-    weights = _train(job, history, parts, observer)
-    history = msgspec.structs.replace(history, until=until(job), updates=())
-    replace(model, weights=weights, scaling=scaling, history=history).save(job.folder.weights)
+    weights = iter(_train(job, trained, parts, observer))
+    members = [
+        replace(member, weights=next(weights))
+        if isinstance(member, NetworkMember)
+        else member.refitted(part)
+        for member in model.mean.members
+    ]
+    replace(
+        model,
+        mean=model.mean.with_members(members),
+        scaling=scaling,
+        history=ModelHistory(until=until(job)),
+    ).save(job.folder.weights)
+    epochs = max((training.reports for training in trained), default=0)
     return AllRowsEntry(
         rows=part.rows[1],
-        epochs=epochs_of(history.reports, job.plan.reports_per_epoch),
+        epochs=epochs_of(epochs, job.plan.reports_per_epoch),
         seconds=time.perf_counter() - start,
     )
 
 
 def _train(
-    job: Job, history: ModelHistory, parts: Path, observer: Observer
-) -> dict[str, torch.Tensor]:
-    """Return the weights after all of a history's reports, on other parts than the search's."""
+    job: Job, trained: Sequence[NetworkTraining], parts: Path, observer: Observer
+) -> list[dict[str, torch.Tensor]]:
+    """Return the weights of networks trained as they were, on other parts than the search's.
+
+    Each for all of its reports, and several at once where the study trains so.
+    """
+    if not trained:
+        return []
     epochs = job.config.training.epochs
     training = with_options(job.config.training, patience=epochs)  # so that nothing stops it
-    config = with_options(job.config, training=training, workers=1)
-    candidate = Candidate(dict(history.params), history.seed)
+    workers = max(1, min(job.workers, len(trained)))
+    config = with_options(job.config, training=training, workers=workers)
     each = job.plan.reports_per_epoch
+    weights: dict[int, dict[str, torch.Tensor]] = {}
     with open_engine(config, parts, job.device, each, job.executor, observer.notice) as engine:
-        ((_, progress),) = engine.train_each([(0, candidate)], history.reports)
+        for reports in sorted({training.reports for training in trained}):
+            candidates = (
+                (n, Candidate(dict(training.params), training.seed))
+                for n, training in enumerate(trained)
+                if training.reports == reports
+            )
+            for n, progress in engine.train_each(candidates, reports):
+                weights[n] = _weights_of(progress)
+    return [weights[n] for n in range(len(trained))]
+
+
+def _weights_of(progress: Progress) -> dict[str, torch.Tensor]:
+    """Return the last weights. Raises MachineError where training failed."""
     if progress.failure is not None:
         raise MachineError(
             "the network that was tested trains again on all rows, found that it does not "
@@ -77,6 +110,16 @@ def history_of(model: Forecaster) -> ModelHistory:
             "version: save it again with lstmopt fit"
         )
     return model.history
+
+
+def training_of(member: NetworkMember) -> NetworkTraining:
+    """Return how a member was trained. Raises LstmoptError where it does not say."""
+    if member.training is None:
+        raise LstmoptError(
+            "training goes on from networks that say how they were trained, found one of an "
+            "earlier version: save the model again with lstmopt fit"
+        )
+    return member.training
 
 
 def until(job: Job) -> str:

@@ -12,6 +12,8 @@ import torch
 from lstmopt.epoch import Epoch
 from lstmopt.errors import MachineError
 from lstmopt.execution.engine import Engine
+from lstmopt.forecasting.members import NetworkMember
+from lstmopt.forecasting.model_history import NetworkTraining
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCosts, Goals
 from lstmopt.results.selection import pick_index
@@ -45,6 +47,20 @@ class Refit:
     def of(cls, candidate: Candidate, checkpoint: bytes, curve: tuple[Epoch, ...]) -> Refit:
         saved = read_checkpoint(checkpoint)
         return cls(candidate, saved["best_weights"], curve, saved["best_loss"], saved["best_epoch"])
+
+    @property
+    def member(self) -> NetworkMember:
+        """The network as a model holds it."""
+        training = NetworkTraining(
+            params=dict(self.candidate.params), seed=self.candidate.seed, reports=self.best_epoch
+        )
+        return NetworkMember(self.weights, self.candidate.architecture, training)
+
+    @property
+    def seconds(self) -> float:
+        """What training it up to its best report took."""
+        whole = sum(epoch.seconds for epoch in self.curve)
+        return self.best_epoch * whole / self.curve[-1].number
 
 
 @dataclass(frozen=True)

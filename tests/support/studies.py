@@ -56,7 +56,7 @@ def config_of(csv, **changes):
         "training": {"epochs": 3, "patience": 3, "targets_per_window": 4},
         "space": SPACE,
         "budget": {"trials": 5},
-        "finalists": {"seeds": 2},
+        "finalists": {"seeds": 2, "averages": False},
     }
     for name, value in changes.items():
         table = isinstance(value, dict) and name in content

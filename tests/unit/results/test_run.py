@@ -64,7 +64,7 @@ def test_the_study_is_optunas_own(finished):
 def test_the_model_is_the_chosen_one(finished):
     loaded = load(finished)
     params = loaded.document["chosen"]["params"]
-    assert loaded.model.architecture["hidden_size"] == params["hidden_size"]
+    assert loaded.model.member.architecture["hidden_size"] == params["hidden_size"]
 
 
 def test_the_forecasts_are_those_of_the_model_at_the_right_times(finished):

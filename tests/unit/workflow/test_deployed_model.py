@@ -72,7 +72,11 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def same_weights(one: Forecaster, other: Forecaster) -> bool:
-    return all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    return same_tensors(one.member.weights, other.member.weights)
+
+
+def same_tensors(one, other) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
 
 
 def newer(rows: int = 500) -> pd.DataFrame:
@@ -92,10 +96,10 @@ def test_the_network_of_all_rows_is_what_training_on_them_gives(folder):
     assert np.array_equal(deployed.scaling.std, expected.std)
     training = with_options(job.config.training, patience=99)
     workload = Workload(part, replace(part, rows=(300, 400)), training, "cpu")
-    history = tested.history
-    candidate = Candidate(dict(history.params), history.seed)
-    weights = read_checkpoint(advance(workload, candidate, None, history.reports).checkpoint)
-    assert same_weights(deployed, replace(deployed, weights=weights["model"]))
+    training = tested.member.training
+    candidate = Candidate(dict(training.params), training.seed)
+    weights = read_checkpoint(advance(workload, candidate, None, training.reports).checkpoint)
+    assert same_tensors(deployed.member.weights, weights["model"])
     assert not same_weights(deployed, tested)
 
 
@@ -103,7 +107,7 @@ def test_all_rows_change_nothing_of_what_was_tested_and_are_said(folder):
     before, forecasts = read_results(folder / "optimization_results.json"), content(folder)
     after = refit_deployed(config_in(folder), folder)
     assert after.all_rows.rows == 400
-    assert after.all_rows.epochs == Forecaster.load(folder).history.reports
+    assert after.all_rows.epochs == Forecaster.load(folder).member.training.reports
     assert before.all_rows is None
     assert after == with_options(before, all_rows=after.all_rows)
     assert content(folder)["forecasts.csv"] == forecasts["forecasts.csv"]

@@ -430,8 +430,8 @@ def test_the_network_deployed_is_the_newest_folds(with_folds):
     config, folder, _ = with_folds
     job = prepare(config, folder / "again")
     assert Forecaster.load(folder / "run").scaling.target_mean == job.split.scaling.target_mean
-    history = Forecaster.load(folder / "run").history
-    assert 1 <= history.reports <= config.training.epochs  # of the newest fold, not of all three
+    training = Forecaster.load(folder / "run").member.training
+    assert 1 <= training.reports <= config.training.epochs  # of the newest fold, not of all three
     assert job.split.train.rows == (0, 278)
     assert job.split.validation.rows == (280, 320)
 
