@@ -10,14 +10,22 @@ def deployed_lines(results: StudyResults) -> list[str]:
     """Say what the deployed weights have seen beyond the training part, oldest first."""
     if results.chosen is None:
         return []
-    all_rows = [_all_rows_line(results.all_rows)] if results.all_rows else []
+    average = bool(results.chosen.members)
+    all_rows = [_all_rows_line(results.all_rows, average)] if results.all_rows else []
     lines = [*all_rows, *map(update_line, results.updates)]
     if results.all_rows or any(update.adopted for update in results.updates):
-        lines.append("The test errors are of the network before that.")
+        what = "average" if average else "network"
+        lines.append(f"The test errors are of the {what} before that.")
     return lines
 
 
-def _all_rows_line(entry: AllRowsEntry) -> str:
+def _all_rows_line(entry: AllRowsEntry, average: bool) -> str:
+    if average:
+        return (
+            f"After the test every member of the deployed average was trained anew on all "
+            f"{entry.rows:,} rows, networks for the epochs that validation found, at most "
+            f"{entry.epochs:.4g} ({entry.seconds:.0f} s)."
+        )
     return (
         f"After the test the deployed network was trained anew on all {entry.rows:,} rows, for the "
         f"{entry.epochs:.4g} epochs that validation found ({entry.seconds:.0f} s)."

@@ -28,7 +28,7 @@ _MOST = 1_000
 def models_of(run: RunData, rows: pd.DataFrame) -> list[str]:
     """Name what forecasts in a part of the table: the chosen network, others, the baselines."""
     there = [n for n in rows.columns if n not in COLUMNS and rows[n].notna().any()]
-    chosen = f"trial {run.results.chosen.trial}" if run.results.chosen else ""
+    chosen = run.results.chosen.label if run.results.chosen else ""
     return sorted(there, key=lambda name: (name != chosen, not name.startswith("trial ")))
 
 
@@ -47,7 +47,7 @@ def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figur
     drawn.add_scatter(x=times, y=rows["truth"].to_numpy(float), name="truth", line=truth)
     models = models_of(run, rows)
     for n, name in enumerate(models):
-        network = name.startswith("trial ")
+        network = name.startswith(("trial ", "average "))
         drawn.add_scatter(
             x=times,
             y=rows[name].to_numpy(float),
@@ -139,7 +139,7 @@ def _recorded_by_lead(run: RunData, metric: Metric) -> dict[str, NDArray[np.floa
     chosen = run.results.chosen
     if chosen is None:
         return {}
-    errors = {f"trial {chosen.trial}": chosen.test, **(run.results.baselines or {})}
+    errors = {chosen.label: chosen.test, **(run.results.baselines or {})}
     return {
         name: np.array([getattr(entry, metric).mean for entry in each.by_lead], float)
         for name, each in errors.items()

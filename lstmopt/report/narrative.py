@@ -19,6 +19,7 @@ from lstmopt.report.terminal import (
     METRIC_LABELS,
     audit_lines,
     baseline_label,
+    hindsight_line,
     seeds_of,
     test_errors,
     trained_words,
@@ -60,7 +61,7 @@ def words_of(run: RunData) -> dict[str, Any]:
         "chosen": chosen,
         "seeds": seeds_of(results),
         "test_rows": _test_rows(results),
-        "deployed": deployed_lines(results),
+        "deployed": [*filter(None, [hindsight_line(results)]), *deployed_lines(results)],
         "metrics": _metric_columns(results),
         "mase": _mase_sentence(results),
         "predict": predict_command(run),
@@ -71,6 +72,7 @@ def words_of(run: RunData) -> dict[str, Any]:
         "objectives": run.goals.names,
         "refitted": _refitted_names(run),
         "front": _front_table(results),
+        "averages": results.averages,
         "bar": baseline_values(results),
         "importance_notes": _importance_notes(run),
         "pruning": _pruning(run),
@@ -101,6 +103,14 @@ def _why(run: RunData) -> str:
     if chosen is None:
         return ""
     trial, pick, size = chosen.trial, chosen.pick, len(run.results.front)
+    if run.results.averages and pick:
+        trials, averages = len(run.results.finalists), len(run.results.averages)
+        reason = why(pick, trials + averages, run.goals)
+        return (
+            f"Picked on validation ({pick}) among {_count(trials, 'trial')} of the front, trained "
+            f"anew, and {_count(averages, 'average')} of them and the baselines: {chosen.named} "
+            f"{reason}."
+        )
     trained = len(run.results.finalists)
     if pick == "named":
         return f"Trial {trial} was named, not picked from the front, and trained anew."
@@ -116,6 +126,10 @@ def _why(run: RunData) -> str:
         return f"Picked from the front ({pick}) and trained anew: trial {trial} {reason}."
     those = f"of the {size} trials of the front, trained anew," if size > 1 else "trained anew,"
     return f"Picked on validation ({pick}): {those} trial {trial} {reason}."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def _refitted_names(run: RunData) -> list[str]:
@@ -156,23 +170,25 @@ def _mase_sentence(results: StudyResults) -> str:
 
 def _architecture(results: StudyResults) -> dict[str, str]:
     if results.chosen is None:
-        return {"architecture": "", "parameters": ""}
+        return {"network": ""}
+    if results.chosen.members:
+        average = next(e for e in results.averages if e.number == results.chosen.average)
+        return {"network": f"It is the {average.words}, {average.parameters:,} parameters in all."}
     chosen = results.architecture(results.chosen.params)
     sizes = (e.parameters for e in results.architectures if e.architecture == chosen)
     count = next(sizes, None)
-    return {
-        "architecture": in_words(chosen),
-        "parameters": "parameters" if count is None else f"{count:,} parameters",
-    }
+    parameters = "parameters" if count is None else f"{count:,} parameters"
+    return {"network": f"The network is {in_words(chosen)} with {parameters}."}
 
 
 def in_words(architecture: Architecture) -> str:
     """Say a network's family and sizes."""
+    family = {"lstm": "an LSTM", "gru": "a GRU", "linear": "linear"}
+    name = family.get(architecture[NETWORK], f"a {architecture[NETWORK]} network")
     if architecture[NETWORK] == "linear":
-        return f"{architecture['linear']}"
-    layers = f"{architecture['num_layers']} layer" + ("s" * (architecture["num_layers"] != 1))
-    family = {"lstm": "LSTM", "gru": "GRU"}.get(architecture[NETWORK], architecture[NETWORK])
-    return f"{family} of {layers} of {architecture['hidden_size']} units"
+        return f"{name} ({architecture['linear']})"
+    layers = f"{architecture['num_layers']} layer" + "s" * (architecture["num_layers"] != 1)
+    return f"{name} of {layers} of {architecture['hidden_size']} units"
 
 
 def predict_command(run: RunData) -> str:

@@ -79,10 +79,11 @@
     draw(node).then(() => {
       const xs = [], ys = [], numbers = [];
       for (const trace of node.data) {
-        if (trace.meta === "baselines") {
+        const beside = data.beside[trace.meta];
+        if (beside) {
           numbers.push(null);
-          xs.push(data.baselines.map((values) => values[across.name] ?? null));
-          ys.push(data.baselines.map((values) => values[up.name] ?? null));
+          xs.push(beside.map((values) => values[across.name] ?? null));
+          ys.push(beside.map((values) => values[up.name] ?? null));
           continue;
         }
         let mine = [...trace.customdata];
@@ -95,9 +96,9 @@
       }
       const objectives = new Set(data.objectives);
       const bounds = objectives.has(across.name) && objectives.has(up.name);
-      const placed = data.baselines.some((values) => across.name in values && up.name in values);
+      const placed = (meta) => data.beside[meta].some((values) => across.name in values && up.name in values);
       const visible = ({ meta, visible = true }) =>
-        meta === "front" ? bounds : meta === "baselines" && visible !== "legendonly" ? placed : visible;
+        meta === "front" ? bounds : meta in data.beside && visible !== "legendonly" ? placed(meta) : visible;
       return Plotly.update(node,
         { x: xs, y: ys, customdata: numbers, visible: node.data.map(visible) },
         { "xaxis.title.text": plain(across.label), "yaxis.title.text": plain(up.label),

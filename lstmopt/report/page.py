@@ -131,7 +131,10 @@ def _page_data(run: RunData) -> dict[str, Any]:
             for m in measures(run).values()
         ],
         "trials": [_trial(run, entry) for entry in run.entries],
-        "baselines": list(baseline_values(run.results).values()),
+        "beside": {
+            "baselines": list(baseline_values(run.results).values()),
+            "averages": [entry.values for entry in run.results.averages],
+        },
         "chosen": run.results.chosen and run.results.chosen.trial,
         "commands": {
             "predict": predict_command(run),

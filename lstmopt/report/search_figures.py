@@ -20,7 +20,18 @@ from lstmopt.report.measures import (
     reports_per_epoch,
     staircase,
 )
-from lstmopt.report.style import BASELINE, FRONT, MARKS, OPEN, VERMILLION, figure, note, plain
+from lstmopt.report.style import (
+    AVERAGE,
+    BASELINE,
+    FRONT,
+    MARKS,
+    OPEN,
+    VERMILLION,
+    Mark,
+    figure,
+    note,
+    plain,
+)
 from lstmopt.results.document import TrialEntry, baseline_values
 from lstmopt.results.run import RunData
 from lstmopt.search_space import describe_params
@@ -41,8 +52,8 @@ MOST_CURVES = 400
 def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.Figure:
     """Draw all trials by two measures, told apart by shape and colour; the front in steps.
 
-    Baselines stand beside them where they have both measures. A trial that has no such value lies
-    at the bad edge.
+    Averages and baselines stand beside them where they have both measures. A trial that has no such
+    value lies at the bad edge.
     """
     found = measures(run)
     defaults = default_axes(run, found)
@@ -64,7 +75,11 @@ def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.F
             showlegend=False,
             meta="front",
         )
-    _add_baselines(drawn, run, across, up)
+    bar = baseline_values(run.results)
+    baselines = {f"baseline {name}": values for name, values in bar.items()}
+    _add_beside(drawn, "baselines", BASELINE, baselines, (across, up))
+    averages = {f"{entry.label}: {entry.words}": entry.values for entry in run.results.averages}
+    _add_beside(drawn, "averages", AVERAGE, averages, (across, up))
     for name, mark in MARKS.items():
         mine = np.flatnonzero(group == name)
         if not len(mine):
@@ -84,34 +99,39 @@ def draw_front(run: RunData, x: str | None = None, y: str | None = None) -> go.F
     return drawn
 
 
-def _add_baselines(drawn: go.Figure, run: RunData, across: Measure, up: Measure) -> None:
-    """Mark the baselines by what they have of two measures, hidden where none has both.
+def _add_beside(
+    drawn: go.Figure,
+    meta: str,
+    mark: Mark,
+    values: Mapping[str, Mapping[str, float]],
+    axes: tuple[Measure, Measure],
+) -> None:
+    """Mark what is no trial by what it has of two measures, hidden where none has both.
 
-    They are no trials: the page finds them by ``meta``, in the order of the record.
+    The page finds it by ``meta``, in the order of the record.
     """
-    values = baseline_values(run.results)
     if not values:
         return
-    x, y = ([row.get(measure.name) for row in values.values()] for measure in (across, up))
+    x, y = ([row.get(measure.name) for row in values.values()] for measure in axes)
     shown = sum(None not in place for place in zip(x, y, strict=True))
     drawn.add_scatter(
         x=x,
         y=y,
-        text=[_baseline_text(name, row) for name, row in values.items()],
+        text=[_text_beside(name, row) for name, row in values.items()],
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
-        marker=BASELINE.marker(),
-        name=f"{BASELINE.label} ({len(values)})",
-        meta="baselines",
+        marker=mark.marker(),
+        name=f"{mark.label} ({len(values)})",
+        meta=meta,
         legendrank=2_000,  # below the trials in the picture, after them in the legend
         visible=bool(shown),
     )
 
 
-def _baseline_text(name: str, values: Mapping[str, float]) -> str:
-    """Describe a baseline in a few lines."""
+def _text_beside(name: str, values: Mapping[str, float]) -> str:
+    """Describe a baseline or an average in a few lines."""
     told = [f"{key} {values[key]:.4g}" for key in ("val_loss", "latency_ms") if key in values]
-    return "<br>".join(plain(line) for line in (f"baseline {name}", ", ".join(told)))
+    return "<br>".join(plain(line) for line in (name, ", ".join(told)))
 
 
 def hover_texts(run: RunData) -> list[str]:

@@ -57,7 +57,8 @@ FRONT = ("front", "front_stopped")
 """The groups of trials that are on the front."""
 
 BASELINE = Mark("baseline", "x", SKY, 10)
-"""How baselines are drawn beside trials."""
+AVERAGE = Mark("average", "star", GREEN, 11)
+"""How baselines and averages are drawn beside trials."""
 
 OPEN = ("running", "interrupted")
 """The groups of trials that have not ended."""

@@ -38,7 +38,7 @@ def print_result(results: StudyResults, console: Console, folder: str) -> None:
     console.print(verdict_line(results), markup=False, highlight=False, soft_wrap=True)
     print_front(results, console)
     print_test(results, console)
-    for line in deployed_lines(results):
+    for line in filter(None, [hindsight_line(results), *deployed_lines(results)]):
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     budget = results.budget
     refused = f", {budget.infeasible} more never trained" if budget.infeasible else ""
@@ -66,16 +66,17 @@ def verdict_line(results: StudyResults) -> str:
         if scores is not None and scores.scaled.mse.mean is not None
     }
     if error is None or not rivals:
-        return f"Trial {chosen.trial} was chosen; its test error has no number to compare."
+        label = chosen.label.capitalize()
+        return f"{label} was chosen; its test error has no number to compare."
     better = [name for name, mse in rivals.items() if mse <= error]
     if better:
         return (
-            f"The LSTM does not beat {' and '.join(better)} on the test part: "
+            f"{_what(chosen).capitalize()} does not beat {' and '.join(better)} on the test part: "
             f"its error is {error:.4f}, theirs {', '.join(f'{rivals[n]:.4f}' for n in better)}."
         )
     best = min(rivals, key=lambda name: rivals[name])
     return (
-        f"Deploy trial {chosen.trial}: test error {error:.4f} against {rivals[best]:.4f} of "
+        f"Deploy {chosen.named}: test error {error:.4f} against {rivals[best]:.4f} of "
         f"{best}, the best of {len(rivals)} baselines, at {chosen.latency_ms:.2f} ms a forecast."
     )
 
@@ -92,9 +93,9 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
     if sample := results.bar[verdict.baseline].test_sample:
         among += f", on {sample}"
     if verdict.says == "no difference":
-        cheaper = verdict.baseline if cost <= chosen.latency_ms else f"trial {chosen.trial}"
+        cheaper = verdict.baseline if cost <= chosen.latency_ms else chosen.label
         return (
-            f"No difference between trial {chosen.trial} and {among} (p = {verdict.p:.2f}): deploy "
+            f"No difference between {chosen.named} and {among} (p = {verdict.p:.2f}): deploy "
             f"what is cheaper, {cheaper} ({costs})."
         )
     better = verdict.says == "deploy"
@@ -103,7 +104,7 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
             f"{1 - part:,.0f}" for part in (verdict.high, verdict.difference, verdict.low)
         )
         return (
-            f"Do not deploy a network here: trial {chosen.trial} has {times} times the error of "
+            f"Do not deploy {_kind(chosen)} here: {chosen.named} has {times} times the error of "
             f"{among} (95 % interval {fewest} to {most}), at {costs}."
         )
     low, share, high = (
@@ -115,14 +116,36 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
         f"(95 % interval {low:.0f} to {high:.0f}), at {costs}"
     )
     if better:
-        return f"Deploy trial {chosen.trial}: {errors}."
-    return f"Do not deploy a network here: trial {chosen.trial} has {errors}."
+        return f"Deploy {chosen.named}: {errors}."
+    return f"Do not deploy {_kind(chosen)} here: {chosen.named} has {errors}."
+
+
+def _kind(chosen: ChosenEntry) -> str:
+    return "an average" if chosen.members else "a network"
+
+
+def _what(chosen: ChosenEntry) -> str:
+    return "the average" if chosen.members else "the LSTM"
+
+
+def hindsight_line(results: StudyResults) -> str:
+    """Say what selecting on validation cost; nothing where that was not looked at."""
+    found = results.hindsight
+    if found is None:
+        return ""
+    among = f"In hindsight: of the {found.points} that could be chosen, {found.selected}"
+    if found.selected == found.best:
+        return f"{among} is best on validation and on the test part."
+    return (
+        f"{among}, the best on validation, has {found.cost:.1%} more squared error on the test "
+        f"part than {found.best}, the best there."
+    )
 
 
 def print_front(
     results: StudyResults, console: Console, trials: Sequence[TrialEntry] | None = None
 ) -> None:
-    """Print the front, or some ``trials`` of it, the chosen one marked; then the baselines."""
+    """Print the front, or some ``trials`` of it, then averages and baselines; mark the choice."""
     names = results.goals.names
     chosen = results.chosen and results.chosen.trial
     table = Table("trial", *names, "trained", "parameters", title="Pareto front (validation)")
@@ -131,6 +154,13 @@ def print_front(
         values = (f"{trial.values[name]:.4g}" for name in names)
         words = trained_words(trial, results)
         table.add_row(mark, *values, words, _text(describe_params(trial.params)))
+    if results.averages:
+        table.add_section()
+        average = results.chosen and results.chosen.average
+        for entry in results.averages:
+            mark = f"{entry.label} *" if entry.number == average else entry.label
+            cells = (f"{entry.values[n]:.4g}" if n in entry.values else "–" for n in names)
+            table.add_row(mark, *cells, "", _text(entry.words))
     if bar := baseline_values(results):
         table.add_section()
         for name, measured in bar.items():
@@ -151,8 +181,8 @@ def trained_words(trial: TrialEntry, results: StudyResults) -> str:
 def front_plot(results: StudyResults, console: Console, picked: int | None = None) -> str:
     """Draw what was trained by a learned objective and another, in characters.
 
-    The front as ○, what was picked from it as ●, baselines as ×. Empty where there is one objective
-    or nothing was trained.
+    The front as ○, averages as +, what was picked of them as ●, baselines as ×. Empty where there
+    is one objective or nothing was trained.
     """
     goals, front = results.goals, results.front_trials
     trained = [trial.values for trial in results.trials if trial.has_values]
@@ -160,11 +190,15 @@ def front_plot(results: StudyResults, console: Console, picked: int | None = Non
     if not (trained and others):
         return ""
     drawn = {goals.learned[0].name, others[0].name}
+    number = results.chosen.average if results.chosen and picked is None else None
+    averages = [entry for entry in results.averages if drawn <= set(entry.values)]
     groups: dict[str, Sequence[Mapping[str, Any]]] = {
         "·": trained,
         "×": [row for row in baseline_values(results).values() if drawn <= set(row)],
         "○": [trial.values for trial in front],
-        "●": [trial.values for trial in front if trial.number == picked],
+        "+": [entry.values for entry in averages if entry.number != number],
+        "●": [trial.values for trial in front if trial.number == picked]
+        + [entry.values for entry in averages if entry.number == number],
     }
     return scatter_plot(groups, others[0], goals.learned[0], console)
 
@@ -261,7 +295,9 @@ def test_errors(results: StudyResults) -> dict[str, ForecastErrors | None]:
     """Return the test errors of the chosen model and of the baselines, by name."""
     if results.chosen is None:
         return {}
-    return {f"LSTM, trial {results.chosen.trial}": results.chosen.test, **(results.baselines or {})}
+    chosen = results.chosen
+    label = chosen.label if chosen.members else f"LSTM, {chosen.label}"
+    return {label: chosen.test, **(results.baselines or {})}
 
 
 METRIC_LABELS = {
@@ -302,7 +338,9 @@ def print_test(results: StudyResults, console: Console) -> None:
 
 
 def _seeds_words(results: StudyResults) -> str:
-    """Say over how many seeds the chosen trial was trained anew."""
+    """Say over how many seeds the chosen trial was trained anew; an average has none."""
+    if results.chosen and results.chosen.members:
+        return "the average as it is deployed"
     seeds = seeds_of(results)
     if not seeds:
         return "the LSTM is the search's own, not trained anew"
@@ -336,6 +374,12 @@ def audit_lines(audit: Audit) -> list[str]:
         lines.append(
             f"Of the {len(audit.front)} trials of the front {early or 'none'} had been stopped; "
             "the refit trains them to their end."
+        )
+    if len(audit.deployed) > 1:
+        early = sum(not member.trained_to_end for member in audit.deployed)
+        lines.append(
+            f"Of the {len(audit.deployed)} trials whose networks are deployed as an average "
+            f"{early or 'none'} had been stopped."
         )
     if audit.front_gain is not None:
         lines.append(

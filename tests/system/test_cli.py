@@ -73,7 +73,7 @@ def test_one_seed_and_one_worker_give_the_same_trials_and_losses(folder):
 
 def test_pareto_prints_the_front_as_table_json_and_csv(folder):
     found = json.loads(lstmopt("pareto", "run", "--json", cwd=folder).stdout)
-    assert list(found) == ["verdict", "front", "baselines"]
+    assert list(found) == ["verdict", "front", "averages", "baselines"]
     document = json.loads((folder / "run" / "optimization_results.json").read_text())
     assert document["verdict"]
     assert found["verdict"] == document["verdict"]
@@ -231,9 +231,9 @@ def test_a_plug_in_file_serves_for_one_run(folder):
     assert done.returncode == 0, done.stderr
     found = load(folder / "plug")
     assert set(found.trials["state"]) == {"pruned"}
-    assert (
-        found.results.chosen.trial in found.results.front
-    )  # what was stopped is there all the same
+    # what was stopped is there all the same
+    assert {entry.trial for entry in found.results.finalists} <= set(found.results.front)
+    assert found.results.chosen
     assert found.results.finished_front == ()
     assert "1 of 2 epochs" in done.stdout
 
@@ -396,7 +396,9 @@ def test_limits_are_kept_and_recorded(folder):
     assert document["budget"]["infeasible"] == len(refused)
     assert {t["params"]["hidden_size"] for t in refused} <= {8}
     assert all(t["epochs"] == 0 and "max_parameters" in t["reason"] for t in refused)
-    assert document["chosen"]["params"]["hidden_size"] == 4
+    sizes = {t["number"]: t["params"]["hidden_size"] for t in document["trials"]}
+    assert {sizes[entry["trial"]] for entry in document["finalists"]} == {4}
+    assert all(entry["parameters"] <= 500 for entry in document["averages"])
     done = lstmopt("run", "small.toml", "--max-parameters", "5", "--out", "none", cwd=folder)
     assert done.returncode == 2
     assert "max_parameters must leave an architecture to train" in done.stderr
