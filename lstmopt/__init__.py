@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from lstmopt.pruning.trial_curves import TrialView as TrialView
     from lstmopt.report.run import Run as Run
     from lstmopt.report.run import load as load
+    from lstmopt.search_space import Choice as Choice
     from lstmopt.search_space import Hyperparameter as Hyperparameter
+    from lstmopt.search_space import Range as Range
     from lstmopt.search_space import Space as Space
     from lstmopt.training.metrics import ScoredForecasts as ScoredForecasts
     from lstmopt.warm_start.protocols import Beginning as Beginning
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Beginning": "warm_start.protocols",
+    "Choice": "search_space",
     "Config": "config.options",
     "Decision": "pruning.pruners",
     "Epoch": "epoch",
@@ -55,6 +58,7 @@ _PUBLIC = {
     "PastStudy": "warm_start.protocols",
     "PastTrial": "warm_start.protocols",
     "Pruner": "pruning.pruners",
+    "Range": "search_space",
     "Run": "report.run",
     "ScoredForecasts": "training.metrics",
     "Space": "search_space",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lstmopt.testing.baselines import BaselineContract
 from lstmopt.testing.contract import Contract, broken_laws
+from lstmopt.testing.networks import NetworkContract
 from lstmopt.testing.objectives import ObjectiveContract
 from lstmopt.testing.pruners import PrunerContract
 from lstmopt.testing.samplers import SamplerContract, optuna_cases
@@ -15,6 +16,7 @@ from lstmopt.testing.warm_starts import WarmStartContract
 __all__ = [
     "BaselineContract",
     "Contract",
+    "NetworkContract",
     "ObjectiveContract",
     "PrunerContract",
     "SamplerContract",

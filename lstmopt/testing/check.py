@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstmopt.errors import LstmoptError, near_miss
+from lstmopt.plugin.network import Network
 from lstmopt.plugin.registry import Registered, load_registry
 from lstmopt.plugin.strategy import Kind, Named, Strategy
 from lstmopt.testing.baselines import BaselineContract
 from lstmopt.testing.contract import Contract, broken_laws
+from lstmopt.testing.networks import NetworkContract
 from lstmopt.testing.objectives import ObjectiveContract
 from lstmopt.testing.pruners import PrunerContract
 from lstmopt.testing.samplers import SamplerContract
@@ -21,6 +23,7 @@ _CONTRACTS: dict[Kind, type[Contract]] = {
     "pruner": PrunerContract,
     "warm-start": WarmStartContract,
     "objective": ObjectiveContract,
+    "network": NetworkContract,
     "baseline": BaselineContract,
 }
 
@@ -73,4 +76,6 @@ def _check(entry: Registered, named: Named) -> Iterator[tuple[str, str]]:
     contract = _CONTRACTS[entry.kind]
     if isinstance(entry.item, Strategy):
         return broken_laws(contract, strategy=entry.item, options=named.options)
+    if isinstance(entry.item, Network):
+        return broken_laws(contract, network=entry.item)
     return broken_laws(contract, objective=entry.item)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import numpy as np
 import optuna
 import pytest
+import torch
 
-from lstmopt import Objective, Strategy
+from lstmopt import Hyperparameter, Network, Objective, Strategy
+from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.baselines import repeat
 from lstmopt.plugin.registry import load_registry
 from lstmopt.pruning.pruners import Decision
+from lstmopt.search_space import Choice, Range
 from lstmopt.testing import (
     BaselineContract,
+    NetworkContract,
     ObjectiveContract,
     PrunerContract,
     SamplerContract,
@@ -72,6 +77,11 @@ def test_an_objective_holds_to_its_contract(name, law):
 @pytest.mark.parametrize(("name", "law"), laws_of(BaselineContract, "baseline"))
 def test_a_baseline_holds_to_its_contract(name, law):
     hold(BaselineContract, law, strategy=REGISTRY.strategy("baseline", name))
+
+
+@pytest.mark.parametrize(("name", "law"), laws_of(NetworkContract, "network"))
+def test_a_family_of_networks_holds_to_its_contract(name, law):
+    hold(NetworkContract, law, network=REGISTRY.network(name))
 
 
 class TestTpeInOptunasCases(optuna_cases(REGISTRY.strategy("sampler", "tpe"))):
@@ -232,3 +242,125 @@ def test_a_baseline_that_breaks_a_law_is_found(forecast, law):
             return forecast
 
     assert law in broken(BaselineContract, strategy=Strategy("mine", Mine, "a summary", ""))
+
+
+class Encoder(torch.nn.Module):
+    """Reads a whole window with one map, and says of itself what a test asks it to."""
+
+    def __init__(self, features, window, units, **says):
+        super().__init__()
+        self.size, self.window, self.per_row = units, window, False
+        self.inner = torch.nn.Linear(features * window, units)
+        for name, value in says.items():
+            setattr(self, name, value)
+
+    def forward(self, x):
+        states = torch.tanh(self.inner(x[:, -self.window :].flatten(1))).unsqueeze(1)
+        return self.change(x, states) if hasattr(self, "change") else states
+
+
+LOCK = threading.Lock()
+"""What no worker can be given."""
+UNITS = Hyperparameter(4, Choice((2, 4)), costs=True, least=1)
+
+
+def family(build=None, units=UNITS, name="mine", summary="a summary", **more):
+    def own(params, features, window):
+        return Encoder(features, window, params["units"])
+
+    return Network(name, build or own, {"units": units, **more}, summary, "")
+
+
+def changed(change):
+    """Return a family whose states a function changes."""
+    return family(lambda p, features, window: Encoder(features, window, p["units"], change=change))
+
+
+class Unused(Encoder):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.other = torch.nn.Linear(2, 2)
+
+
+class Forgetful(Encoder):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.shift = float(torch.rand(()))
+
+    def forward(self, x):
+        return super().forward(x) + self.shift
+
+
+class Ahead(Encoder):
+    """Says that it has a state for each row, of which each sees all rows."""
+
+    def __init__(self, features, window, units):
+        super().__init__(features, window, units, per_row=True)
+        self.inner = torch.nn.Linear(features, units)
+
+    def forward(self, x):
+        return torch.tanh(self.inner(x) + self.inner(x).mean(1, keepdim=True))
+
+
+def of(encoder):
+    return family(lambda p, features, window: encoder(features, window, p["units"]))
+
+
+def test_a_family_that_a_test_needs_breaks_nothing():
+    assert broken(NetworkContract, network=family()) == {}
+
+
+@pytest.mark.parametrize(
+    ("network", "law"),
+    [
+        (family(name="not a word"), "it says what it is"),
+        (family(summary=""), "it says what it is"),
+        (
+            family(units=Hyperparameter(4, Choice((0, 4)), costs=True, least=1)),
+            "its default domains lie within what its hyperparameters take",
+        ),
+        (
+            family(units=Hyperparameter(4, Range(1.5, 4), costs=True)),
+            "its default domains lie within what its hyperparameters take",
+        ),
+        (
+            family(more=Hyperparameter(0.1, Choice((0.1,)), when={"nothing": (1,)})),
+            "its default domains lie within what its hyperparameters take",
+        ),
+        (
+            changed(lambda x, states: states * float("nan")),
+            "it forecasts from any window horizon and columns",
+        ),
+        (
+            family(lambda p, features, window: Encoder(features, 12, p["units"])),
+            "it forecasts from any window horizon and columns",
+        ),
+        (of(Ahead), "a state of each row sees no later row"),
+        (of(Unused), "every weight learns"),
+        (changed(lambda x, states: states.detach()), "every weight learns"),
+        (
+            changed(lambda x, states: states - states.mean(0, keepdim=True)),
+            "no item of a batch sees another",
+        ),
+        (of(Forgetful), "what is saved forecasts as before"),
+        (
+            family(units=Hyperparameter(4, Choice((2, 4)), least=1)),
+            "what does not cost changes no weights",
+        ),
+        (
+            family(lambda p, features, window: Encoder(features, window, p["batch_size"])),
+            "what changes the weights is of the architecture",
+        ),
+        (
+            changed(lambda x, states: states + np.random.random()),
+            "two segments of training are exactly one",
+        ),
+        (
+            family(lambda p, features, window, kept=LOCK: Encoder(features, window, 2)),
+            "workers can be given it",
+        ),
+    ],
+)  # fmt: skip
+def test_a_family_of_networks_that_breaks_a_law_is_found(network, law):
+    with pytest.raises((AssertionError, LstmoptError, RuntimeError)):
+        hold(NetworkContract, f"test_{law.replace(' ', '_')}", network=network)
