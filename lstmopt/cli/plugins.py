@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +17,7 @@ from lstmopt.cli.strict_group import StrictGroup
 if TYPE_CHECKING:
     from lstmopt.plugin.strategy import Kind
 
-KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective", "baseline"])
+KINDS = click.Choice(["sampler", "pruner", "warm-start", "objective", "network", "baseline"])
 _WIDTH, _MARGIN = 100, " " * 6
 """Of what is said of an option."""
 
@@ -30,7 +31,10 @@ plugin_files = click.option(
 @as_json
 @click.pass_context
 def plugins(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """List samplers, pruners, warm starts and objectives with the package that brings each."""
+    """List samplers, pruners, warm starts, objectives, networks and baselines, and who brings each.
+
+    Of a network its hyperparameters stand under "supports".
+    """
     if context.invoked_subcommand is not None:
         return
     from lstmopt.plugin.registry import load_registry
@@ -71,6 +75,23 @@ def show(name: str, files: tuple[Path, ...], as_json: bool) -> None:
             click.echo(f"  {option['name']}: {option['type']}{default}")
             if option["meaning"]:
                 click.echo(click.wrap_text(option["meaning"], _WIDTH, _MARGIN, _MARGIN))
+        for hyperparameter, said in about["hyperparameters"].items():
+            click.echo(f"  {hyperparameter}: {said['takes']} = {_in_words(said['default'])}")
+            click.echo(click.wrap_text(_facts(said), _WIDTH, _MARGIN, _MARGIN))
+
+
+def _facts(said: Mapping[str, Any]) -> str:
+    """Say where a hyperparameter varies, whether it decides a cost, and when it applies."""
+    cost = "Decides what a forecast costs." if said["costs"] else "Of training alone."
+    when = " and ".join(f"{name} is {values}" for name, values in said["when"].items())
+    applies = f" Applies where {when}." if when else ""
+    varies = f" Varies over {said['domain']} by default." if said["domain"] else ""
+    return f"{cost}{varies}{applies}"
+
+
+def _in_words(value: object) -> str:
+    """Return a value as a study file has it, names without quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @plugins.command()

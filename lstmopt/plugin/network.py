@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lstmopt.errors import LstmoptError
-from lstmopt.search_space import FIXED, NETWORK, STANDARD, Hyperparameter, Known, Params, Value
+from lstmopt.search_space import (
+    FIXED,
+    NETWORK,
+    STANDARD,
+    Choice,
+    Hyperparameter,
+    Known,
+    Parameter,
+    Params,
+    Range,
+    Value,
+)
 from lstmopt.search_space.hyperparameters import EVERY, TRAINED
 
 
@@ -89,3 +100,31 @@ def known_hyperparameters(networks: Iterable[Network]) -> Known:
                     "rename it there"
                 )
     return Known(hyperparameters, families)
+
+
+def hyperparameter_about(name: str, found: Hyperparameter) -> dict[str, Any]:
+    """Return as plain values what a user may know of a hyperparameter.
+
+    The domain of a standard one is empty: a default space sizes it by the series.
+    """
+    return {
+        "takes": found.rule,
+        "default": found.default,
+        "costs": found.costs,
+        "domain": "" if name in STANDARD else _domain_in_words(found.domain),
+        "when": {name: _values_in_words(values) for name, values in found.when.items()},
+    }
+
+
+def _domain_in_words(domain: Parameter) -> str:
+    match domain:
+        case Choice(values):
+            return ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+        case Range(low, high, log):
+            return f"{low:g} to {high:g}{' by logarithm' if log else ''}"
+
+
+def _values_in_words(values: Collection[Value]) -> str:
+    if isinstance(values, range) and len(values) > 1:
+        return f"{values[0]} to {values[-1]}"
+    return " or ".join(map(str, values))

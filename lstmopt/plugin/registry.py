@@ -19,10 +19,9 @@ import pluggy
 from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin import hookspecs
 from lstmopt.plugin.failures import PluginErrors
-from lstmopt.plugin.network import Network
+from lstmopt.plugin.network import Network, hyperparameter_about
 from lstmopt.plugin.options import options_of
 from lstmopt.plugin.strategy import Kind, Objective, Strategy
-from lstmopt.search_space import Hyperparameter
 
 if TYPE_CHECKING:
     import optuna
@@ -60,11 +59,14 @@ class Registered:
 
     @property
     def supports(self) -> list[str]:
-        """What it can do that others of its kind cannot; of an objective, what it is."""
+        """What it can do that others of its kind cannot.
+
+        Of an objective, what it is; of a network, its own hyperparameters.
+        """
         if isinstance(self.item, Objective):
             return [self.item.kind, self.item.direction]
         if isinstance(self.item, Network):
-            return []
+            return list(self.item.hyperparameters)
         flags = _FLAGS.get(self.kind, ())
         return [flag.replace("_", "-") for flag in flags if getattr(self.item, flag)]
 
@@ -80,21 +82,14 @@ class Registered:
             "supports": ", ".join(self.supports),
             "options": [asdict(o) for o in options_of(strategy)] if strategy else [],
             "hyperparameters": (
-                {name: hyperparameter_about(h) for name, h in self.item.hyperparameters.items()}
+                {
+                    name: hyperparameter_about(name, h)
+                    for name, h in self.item.hyperparameters.items()
+                }
                 if isinstance(self.item, Network)
                 else {}
             ),
         }
-
-
-def hyperparameter_about(found: Hyperparameter) -> dict[str, Any]:
-    """Return as plain values what a user may know of a hyperparameter."""
-    return {
-        "takes": found.rule,
-        "default": found.default,
-        "costs": found.costs,
-        "when": {name: list(values)[:4] for name, values in found.when.items()},
-    }
 
 
 class Registry:

@@ -39,6 +39,47 @@ def test_every_option_of_every_strategy_has_a_meaning(name):
         assert [o["name"] for o in about["options"] if not o["meaning"]] == []
 
 
+FAMILY = """
+from lstmopt import Choice, Hyperparameter, Network, Range, hookimpl
+
+@hookimpl
+def lstmopt_networks():
+    own = {
+        "units": Hyperparameter(4, Choice((2, 4)), costs=True, least=1),
+        "rate": Hyperparameter(0.1, Range(0.01, 1, log=True), when={"units": (4,)}),
+        "gated": Hyperparameter(False, Choice((True, False)), when={"units": range(2, 5)}),
+    }
+    return [Network("mine", None, own, "a summary", "a paper")]
+"""
+
+
+def test_a_family_of_networks_is_shown_with_its_hyperparameters(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(FAMILY)
+    text = shown("mine", "--plugin", str(path))
+    assert f"mine (network, {path}): a summary\nreference: a paper\n" in text
+    assert "  units: whole numbers of at least 1 = 4\n" in text
+    assert "Decides what a forecast costs. Varies over 2, 4 by default.\n" in text
+    assert "  rate: numbers of at least 0 = 0.1\n" in text
+    words = (
+        "Of training alone. Varies over 0.01 to 1 by logarithm by default. Applies where units is"
+    )
+    assert f"{words} 4." in " ".join(text.split())
+    assert "  gated: true or false = false\n" in text
+    assert "Varies over true, false by default. Applies where units is 2 to 4." in " ".join(
+        text.split()
+    )
+    listed = CliRunner().invoke(cli, ["plugins", "--json", "--plugin", str(path)])
+    (row,) = (row for row in json.loads(listed.output) if row["name"] == "mine")
+    assert (row["kind"], row["supports"]) == ("network", "units, rate, gated")
+
+
+def test_what_a_standard_hyperparameter_varies_over_is_not_said():
+    (about,) = json.loads(shown("segment", "--json"))
+    assert about["hyperparameters"]["segment"]["domain"] == ""
+    assert about["hyperparameters"]["dropout"]["when"] == {"num_layers": "2 to 999"}
+
+
 def test_a_name_that_is_not_there_is_one_sentence():
     with pytest.raises(LstmoptError, match="halving"):
         shown("halvng")
