@@ -105,6 +105,7 @@ USES = {
     "lstmopt-sobol": (("--sampler", "sobol"), "sobol"),
     "lstmopt-flat": (("--pruner", "flat", "--pruner-option", "reports=1"), "flat"),
     "lstmopt-macs": (("--objective", "val_loss", "--objective", "kilo_macs"), "kilo_macs"),
+    "lstmopt-tcn": (("--network", "tcn"), "tcn"),
 }
 
 
