@@ -218,7 +218,9 @@ class Driver:
         own = self._plan.limits.max_trial_seconds
         left_to_it = math.inf if own is None else own - trial.seconds
         reported = bool(trial.trained) or self._has_report()
-        if self._budget.time_is_up and reported:
+        # what the clock has cut short does not go on, though less may be kept back by now
+        cut_short = trial.out_of_time and own is None
+        if (self._budget.time_is_up or cut_short) and reported:
             self._cut_off(trial, "time was up")
         elif left_to_it <= 0 or trial.out_of_time:
             reason = f"stopped after {trial.trained} reports: max_trial_seconds is {own:g}"

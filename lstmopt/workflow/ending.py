@@ -33,6 +33,8 @@ from lstmopt.workflow.refits import (
     Refit,
     RefitPlan,
     as_searched,
+    is_telling,
+    kept_from_search,
     longest_seconds,
     refit_all,
 )
@@ -126,7 +128,9 @@ class Ending:
                 rounds = -(-self._job.config.finalists.members // max(1, self._engine.workers))
             longest = rounds * longest_seconds(front, self._job.reports)
             predicted = self._all_rows_seconds(longest)
-            last = min(predicted, _ALL_ROWS_SHARE * self._deadline.seconds)
+            most = _ALL_ROWS_SHARE * self._deadline.seconds
+            unknown = self._deadline.is_set and not is_telling(front)
+            last = most if unknown else min(predicted, most)
         return _TESTING + self._averaging() + self._forecasting() + last
 
     def _averaging(self) -> float:
@@ -278,16 +282,22 @@ class Ending:
         plan = self._plan(candidates)
         finalists = refit_all(candidates, self._costs, self._engine, plan)
         done, all_of_them = sum(f.seeds for f in finalists), plan.seeds * len(candidates)
+        checkpoint_of = partial(_checkpoint_of, job=self._job)
         if finalists:
             if done < all_of_them and self._deadline.is_set:
                 self._say(f"time was left for {done} of {all_of_them} refits of the front")
+            there = {finalist.trial.number for finalist in finalists}
+            missing = [trial for trial in candidates if trial.number not in there]
+            if self._deadline.is_set:
+                finalists += kept_from_search(missing, self._costs, plan, checkpoint_of)
             return finalists
         self._say(
             "no time was left to train a candidate of the front anew: the network of the search "
             f"is deployed; {self._fit} trains the front with other seeds"
         )
-        checkpoint_of = partial(_checkpoint_of, job=self._job)
-        return [as_searched(candidates, self._costs, self._engine, plan, checkpoint_of)]
+        chosen = as_searched(candidates, self._costs, self._engine, plan, checkpoint_of)
+        others = [trial for trial in candidates if trial.number != chosen.trial.number]
+        return [chosen, *kept_from_search(others, self._costs, plan, checkpoint_of)]
 
 
 def _checkpoint_of(trial: TrialRecord, job: Job) -> bytes | None:

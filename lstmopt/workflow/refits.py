@@ -16,14 +16,15 @@ from lstmopt.forecasting.members import NetworkMember
 from lstmopt.forecasting.model_history import NetworkTraining
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCosts, Goals
-from lstmopt.results.selection import pick_index
+from lstmopt.results.selection import NEAR, pick_index
 from lstmopt.search.search_plan import refit_seed, training_seed
 from lstmopt.search_space import Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
+from lstmopt.training.trainer import Progress
 from lstmopt.workflow.forecast_errors import deviation
 
-SHARE = 0.15
+SHARE = 0.3
 """The most of a call's time that a search leaves for refits."""
 _OVER = 2.0
 """How many times too long a prediction may well be: training ends early, and workers idle then."""
@@ -113,8 +114,22 @@ class RefitPlan:
         return max(max(each), self.seeds * sum(each) / max(1, workers))
 
     def kept_back(self, front: Sequence[TrialRecord], workers: int) -> float:
-        """Return how many seconds of the call a search should leave for refits."""
-        return min(SHARE * self.deadline.seconds, self.seconds(front, workers))
+        """Return how many seconds of the call a search should leave for refits.
+
+        The most that there may be while nothing says what one takes.
+        """
+        most = SHARE * self.deadline.seconds
+        if front and self.deadline.is_set and not is_telling(front):
+            return most
+        return min(most, self.seconds(front, workers))
+
+
+def is_telling(front: Sequence[TrialRecord]) -> bool:
+    """Say whether a front holds what was trained over some reports.
+
+    In the beginning it may hold only what is solved, while others are still paused.
+    """
+    return any(len(trial.curve) > 1 for trial in front)
 
 
 def longest_seconds(front: Sequence[TrialRecord], reports: int) -> float:
@@ -143,8 +158,9 @@ def refit_all(
 ) -> list[Finalist]:
     """Train the candidates of a front anew, a seed of each after the other, while there is time.
 
-    One that is cut short by the deadline, or fails, is left out; a trial without any is no
-    finalist. The list is empty where there was no time for one.
+    One that fails is left out, and one that is cut short by the deadline unless it has come as far
+    as its trial; a trial without any is no finalist. The list is empty where there was no time for
+    one.
 
     Raises:
         MachineError: Where none ended because all failed.
@@ -158,8 +174,9 @@ def refit_all(
     ):
         if progress.failure is not None:
             reasons.append(progress.failure)
-        elif not progress.out_of_time:
-            trial = next(t for t in front if t.number == number)
+            continue
+        trial = next(t for t in front if t.number == number)
+        if not progress.out_of_time or _serves(progress, trial):
             candidate = plan.candidate(trial, repeat)
             found[number][repeat] = Refit.of(candidate, progress.checkpoint, progress.epochs)
     finalists = [
@@ -174,6 +191,13 @@ def refit_all(
             "again, or begin a new run whose [space] has a narrower learning rate"
         )
     return finalists
+
+
+def _serves(progress: Progress, trial: TrialRecord) -> bool:
+    """Say whether a refit that was cut short is as good as what the search trained."""
+    losses = [epoch.val_loss for epoch in progress.epochs]
+    wanted = min((epoch.val_loss for epoch in trial.curve), default=-math.inf)
+    return bool(losses) and min(losses) <= wanted * (1 + NEAR)
 
 
 def _order(
@@ -219,6 +243,29 @@ def _finalist(trial: TrialRecord, refits: Sequence[Refit], costs: ForecastCosts)
     )
 
 
+def kept_from_search(
+    front: Sequence[TrialRecord],
+    costs: ForecastCosts,
+    plan: RefitPlan,
+    checkpoint_of: Callable[[TrialRecord], bytes | None],
+) -> list[Finalist]:
+    """Return the trials of a front whose networks the search has kept, with these."""
+    return [
+        _searched(trial, checkpoint, costs, plan)
+        for trial in front
+        if (checkpoint := checkpoint_of(trial)) is not None
+    ]
+
+
+def _searched(
+    trial: TrialRecord, checkpoint: bytes, costs: ForecastCosts, plan: RefitPlan
+) -> Finalist:
+    candidate = Candidate(trial.params, training_seed(plan.study_seed, trial.number))
+    refit = Refit.of(candidate, checkpoint, trial.curve)
+    values = costs.goals.values(costs.static(trial.params), trial.curve)
+    return Finalist(trial, (refit,), values, dict.fromkeys(costs.goals.names, 0.0), 0)
+
+
 def as_searched(
     front: Sequence[TrialRecord],
     costs: ForecastCosts,
@@ -234,9 +281,9 @@ def as_searched(
         MachineError: Where it fails.
     """
     trial = front[pick_index([t.values for t in front], costs.goals, plan.pick)]
-    candidate = Candidate(trial.params, training_seed(plan.study_seed, trial.number))
     checkpoint = checkpoint_of(trial)
     if checkpoint is None:
+        candidate = Candidate(trial.params, training_seed(plan.study_seed, trial.number))
         again = [(trial.number, candidate)]
         ((_, progress),) = engine.train_each(again, len(trial.curve))
         if progress.failure is not None:
@@ -245,6 +292,4 @@ def as_searched(
                 f"{trial.number} failed ({progress.failure}): mend that and run again"
             )
         checkpoint = progress.checkpoint
-    refit = Refit.of(candidate, checkpoint, trial.curve)
-    values = costs.goals.values(costs.static(trial.params), trial.curve)
-    return Finalist(trial, (refit,), values, dict.fromkeys(costs.goals.names, 0.0), 0)
+    return _searched(trial, checkpoint, costs, plan)

@@ -132,7 +132,7 @@ CASES: list[tuple[str, dict[str, str], tuple[str, ...], str]] = [
     ("unknown warm start", {}, (*RUN, "--warm-start-strategy", "bset"), "did you mean 'best'"),
     # runs, results, models
     ("a folder without a run", {}, ("report", "nowhere"), "found neither in nowhere"),
-    ("a pick that is none", {}, ("pareto", "made", "--pick", "prettiest"), "knee, best, fastest"),
+    ("a pick that is none", {}, ("pareto", "made", "--pick", "prettiest"), "knee, best, near_best, fastest"),
     ("damaged results", {"bad/optimization_results.json": "{"}, ("pareto", "bad"), "bad"),
     ("results of another kind", {"bad/optimization_results.json": "[1]"}, ("importance", "bad"), "found 'list'"),
     ("results of another time", {"bad/optimization_results.json": '{"schema": 99}'}, ("report", "bad"), "found 99"),

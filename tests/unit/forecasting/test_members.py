@@ -19,9 +19,9 @@ from lstmopt.forecasting.baselines import fit_baselines
 from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.forecasting.members import BaselineMember, Mean, NetworkMember
 from lstmopt.forecasting.model_history import NetworkTraining
-from lstmopt.networks.lstm import LSTMForecaster
+from lstmopt.networks.families import installed_families
 from lstmopt.plugin.registry import load_registry
-from lstmopt.search_space import Architecture
+from support.architectures import lstm
 from support.parts import wave
 
 REGISTRY = load_registry()
@@ -35,8 +35,8 @@ TRAINING = NetworkTraining(params={"hidden_size": 4, "learning_rate": 0.1}, seed
 
 def network(size: int) -> NetworkMember:
     torch.manual_seed(size)
-    architecture = Architecture(size, 1)
-    weights = LSTMForecaster(architecture, FEATURES, 2).state_dict()
+    architecture = lstm(size)
+    weights = installed_families().build(architecture.params, PART.columns).state_dict()
     return NetworkMember(weights, architecture, TRAINING)
 
 
@@ -76,7 +76,7 @@ def test_its_weights_are_read_without_running_code(tmp_path):
     assert [set(each) for each in held] == [set(member.tensors()) for member in MIXED.members]
     model_of(Mean.of(network(4))).save(tmp_path / "one.pth")
     alone = torch.load(tmp_path / "one.pth", weights_only=True)
-    assert set(alone) == set(network(4).weights)
+    assert set(alone) == set(network(4).tensors())
 
 
 def test_a_forecast_is_the_weighted_mean():
