@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from lstmopt import Beginning, PastStudy, PastTrial, Space, Strategy, hookimpl
-from lstmopt.search_space import Params
+from lstmopt.search_space import NETWORK, Params
 from lstmopt.warm_start.advisers import SourceStudy, WeightedAdviser
 
 
@@ -31,7 +31,7 @@ class Shipped:
         ranked = [
             PastTrial(n, moved, (entry["rank"],))
             for n, entry in enumerate(content["observations"])
-            if (moved := space.nearest(entry["params"]))
+            if (moved := _in_space(space, entry["params"]))
         ]
         average = PastStudy("the average study", tuple(ranked), similarity=1.0)
         adviser = WeightedAdviser([SourceStudy(space, average)])
@@ -47,10 +47,16 @@ def _moved(space: Space, candidates: Sequence[Params]) -> list[Params]:
     """Return candidates moved into the space, each place once."""
     found: list[Params] = []
     for params in candidates:
-        moved = space.nearest(params)
+        moved = _in_space(space, params)
         if moved and moved not in found:
             found.append(moved)
     return found
+
+
+def _in_space(space: Space, params: Params) -> Params:
+    """Return the nearest candidate of a space, nothing where its family is not there."""
+    moved = space.nearest(params)
+    return {} if NETWORK in space.parameters and NETWORK not in moved else moved
 
 
 def make(*, size: int = 8) -> Shipped:

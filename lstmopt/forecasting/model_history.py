@@ -50,7 +50,7 @@ class NetworkTraining(msgspec.Struct, frozen=True, kw_only=True):
         reports: For how many reports they were trained.
     """
 
-    params: dict[str, str | int | float]
+    params: dict[str, str | int | float | bool]
     seed: int
     reports: int
 
