@@ -161,7 +161,14 @@ class Ending:
     def _plan(self, front: Sequence[TrialRecord]) -> RefitPlan:
         config, finalists = self._job.config, self._job.config.finalists
         deadline = self._deadline.keeping(self._after_refits(front))
-        return RefitPlan(finalists.seeds, self._job.reports, finalists.pick, config.seed, deadline)
+        return RefitPlan(
+            finalists.seeds,
+            self._job.reports,
+            finalists.pick,
+            config.seed,
+            deadline,
+            self._job.plan.solved,
+        )
 
     def finish(self, candidates: Sequence[TrialRecord], named: bool = False) -> Finished:
         """Refit the candidates, choose one on validation, open the test part, save the model.
@@ -281,7 +288,7 @@ class Ending:
     def _refit(self, candidates: Sequence[TrialRecord]) -> list[Finalist]:
         plan = self._plan(candidates)
         finalists = refit_all(candidates, self._costs, self._engine, plan)
-        done, all_of_them = sum(f.seeds for f in finalists), plan.seeds * len(candidates)
+        done, all_of_them = sum(f.seeds for f in finalists), sum(map(plan.seeds_of, candidates))
         checkpoint_of = partial(_checkpoint_of, job=self._job)
         if finalists:
             if done < all_of_them and self._deadline.is_set:

@@ -18,7 +18,7 @@ from lstmopt.networks.weights import read_checkpoint
 from lstmopt.objectives import ForecastCosts, Goals
 from lstmopt.results.selection import NEAR, pick_index
 from lstmopt.search.search_plan import refit_seed, training_seed
-from lstmopt.search_space import Candidate
+from lstmopt.search_space import NETWORK, Candidate
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.training.trainer import Progress
@@ -94,6 +94,7 @@ class RefitPlan:
         pick: How one of them will be chosen: the likeliest come first.
         study_seed: What their seeds are derived from.
         deadline: When the last is to have ended.
+        solved: Families of networks that are solved: with every seed they are the same.
     """
 
     seeds: int
@@ -101,6 +102,11 @@ class RefitPlan:
     pick: str
     study_seed: int
     deadline: Deadline = field(default_factory=Deadline)
+    solved: tuple[str, ...] = ()
+
+    def seeds_of(self, trial: TrialRecord) -> int:
+        """Return how often a trial is trained anew."""
+        return 1 if trial.params.get(NETWORK) in self.solved else self.seeds
 
     def candidate(self, trial: TrialRecord, repeat: int) -> Candidate:
         """Return a trial's candidate with the seed of one of its refits."""
@@ -226,7 +232,8 @@ def _waiting(
     """Yield the next refit that may well end in time, a seed of each before another."""
     for repeat in range(plan.seeds):
         for trial, seconds in order:
-            if 0 < plan.deadline.left > seconds / _OVER:
+            wanted = repeat < plan.seeds_of(trial)
+            if wanted and 0 < plan.deadline.left > seconds / _OVER:
                 yield (trial.number, repeat), plan.candidate(trial, repeat)
 
 
