@@ -103,9 +103,22 @@ def update(run_folder: Path, table: Path, epochs: int, as_json: bool) -> None:
 @click.option(
     "--origins", type=click.IntRange(1), metavar="N", help="The last N forecasts and what came."
 )
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The plug-in that brings the model's family of networks, where that is a file.",
+)
 @as_json
 def predict(
-    model: Path, table: Path, future: tuple[str, ...], origins: int | None, as_json: bool
+    model: Path,
+    table: Path,
+    future: tuple[str, ...],
+    origins: int | None,
+    plugins: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Forecast beyond the end of TABLE with a run's MODEL (its folder or .pth file)."""
     from lstmopt.data.csv_reader import without_formula
@@ -115,7 +128,7 @@ def predict(
         raise LstmoptError(
             f"--origins looks back and --future ahead, found both ({', '.join(future)}): give one"
         )
-    forecaster = Forecaster.load(model)
+    forecaster = Forecaster.load(model, plugins)
     series = forecaster.read(table, _parse_future(future))
     for notice in series.notices:
         click.echo(f"note: {printable(notice)}", err=True)

@@ -19,7 +19,8 @@ def read_config(path: str | Path) -> Config:
     """Read a study file.
 
     Args:
-        path: The TOML file; a relative data path in it is taken from its folder.
+        path: The TOML file; a relative data path in it is taken from its folder, and so
+            is a plug-in's where there is such a file.
 
     Returns:
         The study, checked.
@@ -34,10 +35,12 @@ def read_config(path: str | Path) -> Config:
         raise LstmoptError(f"a study is a TOML file, found none at {path}: mend the path") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LstmoptError(f"a study is a TOML file, found in {path}: {error}; mend it") from error
-    config = make_config({"name": path.stem, **content}, str(path))
+    config: Config = make_config({"name": path.stem, **content}, str(path))
     if config.data.path:
         place = (path.parent / config.data.path).resolve()
         config = replace(config, data=replace(config.data, path=str(place)))
+    beside = [str(path.parent / p) if (path.parent / p).exists() else p for p in config.plugins]
+    config = replace(config, plugins=tuple(map(absolute, beside)))
     if runs := config.earlier.runs:
         beside = [str(path.parent / run) if (path.parent / run).exists() else run for run in runs]
         near = [

@@ -28,6 +28,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.members import Mean, NetworkMember
 from lstmopt.forecasting.model_files import find_weights, read_model, write_model
 from lstmopt.forecasting.model_history import ModelHistory
+from lstmopt.networks.families import MissingFamily, take_from_files
 from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.weights import read_tensors
 
@@ -321,11 +322,12 @@ class Forecaster:
         write_model(Path(weights), buffer.getvalue(), description)
 
     @classmethod
-    def load(cls, path: str | Path) -> Forecaster:
+    def load(cls, path: str | Path, plugins: Iterable[str | Path] = ()) -> Forecaster:
         """Read a saved model; no code in it is run.
 
         Args:
             path: Its ``.pth`` file, or the folder of a finished run.
+            plugins: Python files of plug-ins, where one brings its family of networks.
 
         Returns:
             The model.
@@ -333,8 +335,10 @@ class Forecaster:
         Raises:
             LstmoptError: Where there is none, it is not what `save` wrote, or the plug-in of one of
                 its baselines is not there.
+            MissingFamily: Where its family of networks is not here.
         """
         weights = find_weights(Path(path))
+        take_from_files(plugins)
         try:
             saved, content = read_model(weights)
             tensors, content = read_tensors(io.BytesIO(saved)), _in_schema_2(content)
@@ -349,6 +353,8 @@ class Forecaster:
                 msgspec.convert(content.get("history"), ModelHistory | None),
             )
             loaded._check()
+        except MissingFamily:
+            raise
         except FileNotFoundError:
             raise LstmoptError(
                 f"a model is a .pth file with its .json, or the folder of a finished run, found "

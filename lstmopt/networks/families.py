@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,10 @@ from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.plugin.strategy import described
 from lstmopt.search_space import NETWORK, Architecture, Params, Value
 from lstmopt.system.portable import Portable
+
+
+class MissingFamily(LstmoptError):
+    """A network's family is not here."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,10 @@ class Families:
         """Return a candidate's family. Raises LstmoptError where it is not here."""
         name = str(params.get(NETWORK, "lstm"))
         if name not in self.packed:
-            raise LstmoptError(
+            raise MissingFamily(
                 f"a network is of a family that is installed, found {name!r}: "
-                f"{near_miss(name, list(self.packed))}"
+                f"{near_miss(name, list(self.packed))}; install the package that brings it, or "
+                "name its file with --plugin"
             )
         found: Network = self.packed[name].value
         return found
@@ -76,6 +82,21 @@ def _no_encoder(*_: Any) -> None:
 
 
 @cache
-def installed_families() -> Families:
-    """Return all families that are installed."""
+def _installed() -> Families:
     return Families.of(load_registry().networks)
+
+
+_of_files: dict[str, Portable] = {}
+"""Families of plug-ins' files that this process was given."""
+
+
+def installed_families() -> Families:
+    """Return all families that are installed, and those of files that this process was given."""
+    return Families({**_installed().packed, **_of_files})
+
+
+def take_from_files(files: Iterable[str | Path]) -> None:
+    """Take in the families that plug-ins' files bring, for models that are built later."""
+    if paths := tuple(map(Path, files)):
+        found = Families.of(load_registry(paths).networks)
+        _of_files.update({n: p for n, p in found.packed.items() if n not in _installed().packed})

@@ -108,7 +108,8 @@ def update(
     read_results(folder.results)  # what is no run has no folder to lock
     with folder.lock():
         start = time.perf_counter()
-        model, config = Forecaster.load(folder.path), read_config(folder.study_file)
+        config = read_config(folder.study_file)
+        model = Forecaster.load(folder.path, config.plugins)
         history = history_of(model)
         given = model.read(table, whole=True)
         for notice in given.notices:

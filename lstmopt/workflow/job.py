@@ -27,7 +27,7 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.execution.local_engine import default_workers
 from lstmopt.forecasting.baselines import make_baseline, repeat, score_folds
-from lstmopt.networks.families import Families, installed_families
+from lstmopt.networks.families import Families, installed_families, take_from_files
 from lstmopt.objectives import ForecastCost, ForecastCosts, Goals, make_goals
 from lstmopt.plugin.network import known_hyperparameters
 from lstmopt.plugin.registry import Registry, load_registry
@@ -290,6 +290,7 @@ def prepare(
     workers = config.workers or (0 if config.engine.url or executor else default_workers(device))
     scratch = Scratch()
     parts = scratch.path / "parts"
+    take_from_files(config.plugins)  # what is built in this process may be of one
     packed = Families.of_space(registry, space.values_of(NETWORK))
     shared = store(TrainingParts(split.folds, measures, packed), parts)
     newest, *older = shared.folds
