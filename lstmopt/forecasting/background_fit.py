@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import threading
 import time
@@ -61,6 +62,8 @@ class BackgroundFit:
         self._error: BaseException | None = None
         self.scoring_seconds = 0.0
         """What all of them took so far to forecast the whole validation part."""
+        # two threads that load it at once may find it half loaded
+        importlib.import_module("scipy.stats")
         self._thread = threading.Thread(target=self._work, name="baselines", daemon=True)
         self._thread.start()
 

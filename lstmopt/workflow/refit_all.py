@@ -42,7 +42,7 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
     part, scaling = job.split.all_rows()
     last = replace(part, rows=(job.split.ends[1], part.rows[1]))  # what trains is scored
     parts = job.scratch.path / "all_rows"
-    store(TrainingParts((Fold(part, last),)), parts)
+    store(TrainingParts((Fold(part, last),), families=job.families), parts)
     weights = iter(_train(job, trained, parts, observer))
     members = [
         replace(member, weights=next(weights))

@@ -10,6 +10,7 @@ from lstmopt.config.study_file import read_config, replace
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import DISABLE, Registry
 from lstmopt.plugin.strategy import Kind, Named
+from lstmopt.search_space import NETWORK
 from lstmopt.storage.run_folder import RunFolder
 
 
@@ -32,9 +33,18 @@ def with_packages(config: Config, registry: Registry, folder: RunFolder) -> Conf
         *(("objective", name) for name in config.objectives),
         *(("baseline", Named.parse(text).name) for text in config.baselines or ()),
         *(("pruner", name) for name in _pruners_of(config.pruner)),
+        *(("network", name) for name in _networks_of(config)),
     ]
     named: Config = replace(config, requires=registry.packages_of(chosen))
     return named
+
+
+def _networks_of(config: Config) -> list[str]:
+    """Name the families of networks that a study's space may hold."""
+    entry = config.space.get(NETWORK, ())
+    varied = entry.get("values", ()) if isinstance(entry, Mapping) else entry
+    in_space = varied if isinstance(varied, list | tuple) else ()
+    return [str(name) for name in (*(config.networks or ()), *in_space)]
 
 
 def _pruners_of(table: Mapping[str, Any]) -> list[str]:

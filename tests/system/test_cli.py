@@ -262,7 +262,7 @@ def test_a_plug_in_file_serves_for_one_run(folder):
             "shorten the window",
         ),
         (("pareto", "nowhere"), "found neither in nowhere"),
-        (("pareto", "run", "--pick", "prettiest"), "knee, best, fastest"),
+        (("pareto", "run", "--pick", "prettiest"), "knee, best, near_best, fastest"),
         (("fit", "run", "--trial", "99"), "choose one of"),
         (("update", "nowhere", "wave.csv"), "a finished run holds"),
         (("update", "run", "wave.csv"), "needs rows after 2024-01-17 15:00:00"),

@@ -99,7 +99,7 @@ def test_the_commands_that_learn_from_earlier_studies_run(tmp_path):
     first = [f"lstmopt run --data {m}.csv --target sales {fewer}" for m in ("january", "february")]
     then = [f"{command} {fewer}" for command in commands.splitlines()]
     shown = run_shell("\n".join([*first, *then]), tmp_path)
-    assert "warm start auto: 4 candidates are tried first" in shown
+    assert re.search(r"warm start auto: \d+ candidates are tried first", shown)
     assert "earlier runs taken are february (" in shown
 
 

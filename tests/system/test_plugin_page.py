@@ -45,7 +45,7 @@ def test_every_keyword_that_is_filled_in_is_named():
 def test_a_plug_in_of_the_page_holds_to_its_contract(tmp_path, block):
     path = tmp_path / "page.py"
     path.write_text(block)
-    for name in re.findall(r'(?:Strategy|Objective)\(\s*"(\w+)"', block):
+    for name in re.findall(r'(?:Strategy|Objective|Network)\(\s*"(\w+)"', block):
         checked = CliRunner().invoke(cli, ["plugins", "check", name, "--plugin", str(path)])
         assert checked.exit_code == 0, checked.output
 

@@ -123,7 +123,8 @@ def test_an_example_is_installed_used_recorded_and_missed(environment, tmp_path,
     wave().to_csv(tmp_path / "wave.csv", index=False)
     command = ("run", "--data", "wave.csv", "--target", "load", "--epochs", "2", "--workers", "1")
     command += ("--trials", "3", "--window", "6", "--no-report", *options)
-    (tmp_path / "small.toml").write_text("[space]\nhidden_size = [4, 8]\n")
+    varies = "batch_size = [16]" if name == "tcn" else "hidden_size = [4, 8]"
+    (tmp_path / "small.toml").write_text(f"[space]\n{varies}\n")
     small = ("run", "small.toml", *command[1:])
     environment.lstmopt(*small, cwd=tmp_path)
     results = tmp_path / "runs" / "small" / "optimization_results.json"

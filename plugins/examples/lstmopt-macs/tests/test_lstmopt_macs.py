@@ -4,6 +4,7 @@ from lstmopt_macs import kilo_macs, lstmopt_objectives
 from torch.utils.flop_counter import FlopCounterMode
 
 from lstmopt import ForecastCost
+from lstmopt.search_space import Architecture
 from lstmopt.testing import ObjectiveContract
 
 (OBJECTIVE,) = lstmopt_objectives()
@@ -27,6 +28,7 @@ def test_it_counts_what_torch_counts(layers):
                 states[n] = cell(x, states[n])
                 x = states[n][0]
         head(x)
-    cost = ForecastCost(hidden, layers, 1.0, 0.0, 1, features, window, horizon)
+    architecture = Architecture.of({"hidden_size": hidden, "num_layers": layers})
+    cost = ForecastCost(architecture, 1.0, 0.0, 1, features, window, horizon)
     # a multiply-accumulate is two operations
     assert kilo_macs(cost) * 1000 == pytest.approx(counter.get_total_flops() / 2)
