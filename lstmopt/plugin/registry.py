@@ -337,7 +337,8 @@ def _register(
 def _import_file(path: Path) -> Any:
     if not path.is_file():
         raise LstmoptError(f"--plugin takes a Python file, found none at {path}: mend the path")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # no name that could be imported: what it holds goes to workers by value
+    spec = importlib.util.spec_from_file_location(f"plugin file {path.stem}", path)
     if spec is None or spec.loader is None:
         raise LstmoptError(f"--plugin takes a Python file, found {path}: give one ending in .py")
     module = importlib.util.module_from_spec(spec)

@@ -125,7 +125,7 @@ def _kind(chosen: ChosenEntry) -> str:
 
 
 def _what(chosen: ChosenEntry) -> str:
-    return "the average" if chosen.members else "the LSTM"
+    return "the average" if chosen.members else "the network"
 
 
 def hindsight_line(results: StudyResults) -> str:
@@ -296,7 +296,7 @@ def test_errors(results: StudyResults) -> dict[str, ForecastErrors | None]:
     if results.chosen is None:
         return {}
     chosen = results.chosen
-    label = chosen.label if chosen.members else f"LSTM, {chosen.label}"
+    label = chosen.label if chosen.members else f"network, {chosen.label}"
     return {label: chosen.test, **(results.baselines or {})}
 
 
@@ -343,8 +343,8 @@ def _seeds_words(results: StudyResults) -> str:
         return "the average as it is deployed"
     seeds = seeds_of(results)
     if not seeds:
-        return "the LSTM is the search's own, not trained anew"
-    return f"the LSTM over {seeds} seed{'s' if seeds > 1 else ''}"
+        return "the network is the search's own, not trained anew"
+    return f"the network over {seeds} seed{'s' if seeds > 1 else ''}"
 
 
 def seeds_of(results: StudyResults) -> int:

@@ -21,6 +21,7 @@ hidden_size = [4]
 num_layers = [1]
 [finalists]
 seeds = 1
+averages = false
 [task]
 window = 12
 horizon = 2

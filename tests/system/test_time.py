@@ -122,7 +122,7 @@ def test_without_any_time_the_first_report_of_all_is_deployed(tmp_path):
     (finalist,) = document["finalists"]
     assert finalist["seeds"] == 0
     assert any("the network of the search is deployed" in text for text in observer.heard)
-    assert "the LSTM is the search's own" in printed(tmp_path / "run")
+    assert "the network is the search's own" in printed(tmp_path / "run")
     shown = load(tmp_path / "run")
     network = shown.model.network()
     kept = RunFolder(tmp_path / "run").last_checkpoint(0)
