@@ -41,6 +41,10 @@ class Portable:
                 "function what cannot be copied, such as open files and locks"
             ) from error
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: the value, once it was unpacked, is nothing that pickle takes."""
+        return {name: kept for name, kept in vars(self).items() if name != "value"}
+
     @cached_property
     def value(self) -> Any:
         """The value; MachineError where this worker cannot have it."""
