@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import statistics
@@ -19,6 +20,7 @@ from lstmopt.data.input_columns import Columns
 from lstmopt.networks.families import Families, installed_families
 from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.objectives import ForecastCost
+from lstmopt.plugin.registry import OWN
 from lstmopt.search_space import Architecture
 from lstmopt.system.atomic_write import write_whole
 from lstmopt.system.host import processor
@@ -148,8 +150,26 @@ def _key(architecture: Architecture, setting: Setting) -> str:
         else processor()
     )
     about = [architecture.values, asdict(setting.columns), setting.device, setting.batch]
-    parts = [about, torch.__version__, machine]
+    parts = [about, torch.__version__, machine, *_code_of(architecture, setting)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _code_of(architecture: Architecture, setting: Setting) -> list[str]:
+    """Return what tells a plug-in's family from another of its name, and from what it was before.
+
+    Nothing for a built-in one, and for one that is linear alone.
+    """
+    family = (setting.families or installed_families()).family(architecture.params)
+    if family.package in ("", OWN) or family.build is None:
+        return []
+    brought = Path(family.package)
+    try:
+        # what was packed by value no longer knows its file
+        source = brought if brought.is_file() else inspect.getsourcefile(family.build)
+        content = Path(source).read_bytes() if source else b""
+    except (TypeError, OSError):  # made by no function, or its file is not here
+        content = b""
+    return [family.package, hashlib.sha256(content).hexdigest()]
 
 
 def _read_cache(path: Path) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,24 @@
 from __future__ import annotations
 
+from lstmopt.networks.families import Families
+from lstmopt.plugin.registry import load_registry
+from lstmopt.search_space import Architecture
 from lstmopt.training.latency import Setting, forecast_costs
 from support.architectures import lstm, past_columns
 
 SETTING = Setting(past_columns(3, 12, 1), "cpu")
 SMALL, LARGE = lstm(4), lstm(128, 3)
+FAMILY = """
+from lstmopt import Network, hookimpl
+from lstmopt.networks.lstm import LSTMEncoder
+
+def make(params, features, window):
+    return LSTMEncoder(features, [4])
+
+@hookimpl
+def lstmopt_networks():
+    return [Network("mine", make, {}, "a summary", "")]
+"""
 
 
 def test_an_architecture_is_measured_once_and_kept(tmp_path):
@@ -35,3 +49,14 @@ def test_a_cache_that_cannot_be_read_is_measured_again(tmp_path):
     path = tmp_path / "c.json"
     path.write_text("{ torn")
     assert forecast_costs([SMALL], SETTING, path)[SMALL].latency_ms > 0
+
+
+def test_a_family_of_a_plug_ins_file_is_measured_anew_where_the_file_has_changed(tmp_path):
+    path, measured = tmp_path / "mine.py", []
+    for size in (4, 4, 8):
+        path.write_text(FAMILY.replace("[4]", f"[{size}]"))
+        families = Families.of([load_registry((path,)).network("mine")])
+        setting = Setting(SETTING.columns, "cpu", families=families)
+        mine = Architecture.of({"network": "mine"})
+        forecast_costs([mine], setting, tmp_path / "c.json", lambda *_, n=size: measured.append(n))
+    assert measured == [4, 8]
