@@ -10,6 +10,8 @@ from lstmopt.search_space.hyperparameters import FIXED, NETWORK, STANDARD
 from lstmopt.search_space.parameters import Params, Value
 
 _OF_TRAINING = frozenset(name for name, found in STANDARD.items() if not found.costs)
+_OF_LAYERS = ("lstm", "gru", "segment")
+"""Families of which one says first how many layers of how many units."""
 _IN_HEAD = frozenset({NETWORK, "num_layers", "hidden_size"})
 
 
@@ -59,9 +61,10 @@ class Architecture:
         return self.params.get(name, FIXED[name]) if name in FIXED else self.params[name]
 
     def __str__(self) -> str:
+        if self[NETWORK] not in _OF_LAYERS:
+            own = [f"{name} {value}" for name, value in self.values if name != NETWORK]
+            return " ".join([str(self[NETWORK]), *own])
         others = [f"{name} {value}" for name, value in self.values if name not in _IN_HEAD]
-        if self[NETWORK] == "linear":
-            return " ".join(["linear", *others])
         size = f"{self['num_layers']} x {self['hidden_size']}"
         family = "" if self[NETWORK] == FIXED[NETWORK] else f"{self[NETWORK]} "
         return " ".join([f"{family}{size}", *others])
