@@ -42,6 +42,8 @@ MARKS = (300, 600, 1200, 2400)
 BASE: Params = {
     "normalisation": "last",
     "skip": False,
+    "recent": 0,
+    "decoder_hidden_size": 0,
     "hidden_size": 32,
     "num_layers": 1,
     "dropout": 0.0,

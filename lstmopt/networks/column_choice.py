@@ -29,11 +29,11 @@ class ColumnChoice:
     def of(cls, params: Mapping[str, Value], columns: Columns) -> Self:
         """Return what a composition's parts see.
 
-        Without a normalisation and a skip the encoder sees everything. With them it sees known
-        columns of the next row alone, and the head those of the later ones.
+        Without a normalisation, recent rows and a skip the encoder sees everything. With them it
+        sees known columns of the next row alone, and the head those of the later ones.
 
         Args:
-            params: ``calendar``, ``normalisation`` and ``skip``.
+            params: ``calendar``, ``normalisation``, ``recent`` and ``skip``.
             columns: The input's columns.
 
         Returns:
@@ -63,8 +63,8 @@ class ColumnChoice:
 
 
 def is_plain(params: Mapping[str, Value]) -> bool:
-    """Return whether a network has neither a normalisation nor a skip."""
-    return params["normalisation"] == "none" and not params["skip"]
+    """Return whether a network has neither a normalisation, recent rows nor a skip."""
+    return params["normalisation"] == "none" and not params["skip"] and not params["recent"]
 
 
 def encoder_features(params: Mapping[str, Value], columns: Columns) -> int:

@@ -12,6 +12,7 @@ from lstmopt.data.input_columns import Columns
 from lstmopt.data.windows import Part
 from lstmopt.errors import LstmoptError
 from lstmopt.networks.column_choice import ColumnChoice, encoder_features, is_plain
+from lstmopt.networks.head import Head
 from lstmopt.networks.linear_part import LinearKind, LinearPart
 from lstmopt.networks.linear_start import LinearView
 from lstmopt.networks.network_start import Solved, set_constants, set_linear
@@ -44,15 +45,16 @@ class Prepared(NamedTuple):
 class ForecastNetwork(nn.Module):
     """An encoder between a normalisation of the window, a head and a linear skip.
 
-    Without a normalisation and a skip it is the encoder of all columns and a head. Otherwise the
-    target's window is normalised, the head begins at zero, and its output, denormalised, is added
-    to the level of the window (see `normalisation`) or to the linear forecast. Without an encoder
-    the linear forecast is all.
+    Without a normalisation, recent rows and a skip it is the encoder of all columns and a head.
+    Otherwise the target's window is normalised, the head begins at zero, and its output,
+    denormalised, is added to the level of the window (see `normalisation`) or to the linear
+    forecast. Without an encoder the linear forecast is all.
 
     Attributes:
         columns: The input's columns.
         window: Rows that are looked at, the last ones.
         choice: Which columns each part sees.
+        recent: Rows of the normalised target that the head sees beside the state, the last ones.
         encoder: What maps rows [batch, steps, features] to states [batch, states, encoder.size].
         normalisation: What becomes of the target's window; None where nothing does.
         head: The map of the last state to all leads; None without an encoder.
@@ -73,15 +75,16 @@ class ForecastNetwork(nn.Module):
         linear = {**params, "skip": True} if encoder is None else params
         self.choice = ColumnChoice.of(linear, columns)
         self.encoder = encoder
-        self.head: nn.Linear | None = None
+        self.recent = 0
+        self.head: Head | None = None
         self.normalisation: Normalisation | None = None
         self.skip: LinearPart | None = None
         if encoder is not None:
-            size = _size(encoder) + len(self.choice.head)
-            self.head = nn.Linear(size, columns.horizon)
+            self.recent = min(int(params["recent"]), self.window)
+            size = _size(encoder) + self.recent + len(self.choice.head)
+            self.head = Head(size, columns.horizon, int(params["decoder_hidden_size"]))
             if not is_plain(params):
-                nn.init.zeros_(self.head.weight)
-                nn.init.zeros_(self.head.bias)
+                self.head.begin_at_zero()
                 self.normalisation = make_normalisation(params["normalisation"])
         if encoder is None or params["skip"]:
             kind = _linear_kind(params) if encoder is None else "nlinear"
@@ -112,8 +115,8 @@ class ForecastNetwork(nn.Module):
         """
         if last > 1 and not self.forecasts_every_row:
             raise ValueError(
-                f"a network with a normalisation, a skip or no state for every row forecasts at "
-                f"one step, not {last}"
+                f"a network with a normalisation, recent rows, a skip or no state for every row "
+                f"forecasts at one step, not {last}"
             )
         rows = x[:, -(self.window + last - 1) :]
         if self.encoder is not None and self.head is not None and self.normalisation is None:
@@ -146,11 +149,18 @@ class ForecastNetwork(nn.Module):
         assert self.normalisation is not None
         target, newest = rows[:, :, 0].contiguous(), rows[:, -1]  # it is read several times
         seen, level, unit = self.normalisation(target)
-        beside = self._for_head(newest) if self.choice.head else None
+        beside = self._beside(seen, newest)
         if self.skip is None:
             return Prepared(seen, beside, level, unit, None)
         linear = self.skip.see(target, self._for_skip(newest))
         return Prepared(seen, beside, target[:, -1:], unit, linear)
+
+    def _beside(self, target: Tensor, newest: Tensor) -> Tensor | None:
+        """Return what the head sees beside the state, if anything."""
+        parts = [target[:, -self.recent :]] if self.recent else []
+        if self.choice.head:
+            parts.append(self._for_head(newest))
+        return torch.cat(parts, 1) if parts else None
 
     def fit_start(self, train: Part, validation: Part, solved: Solved | None = None) -> None:
         """Set the constants and the linear part's weights from training windows.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from lstmopt.networks.head import Head
 from lstmopt.networks.recurrent import RecurrentStack, layer_sizes
 from lstmopt.search_space import Value
 
@@ -46,7 +47,7 @@ class LSTMForecaster(nn.Module):
         self.lstm = nn.LSTM(
             features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
-        self.head = nn.Linear(hidden, horizon)
+        self.head = Head(hidden, horizon)
         with torch.no_grad():
             for layer in range(layers):
                 for bias, value in (("bias_ih", 1.0), ("bias_hh", 0.0)):

@@ -113,6 +113,8 @@ TRAINED: dict[str, Hyperparameter] = {
         "none", Choice(("last", "last_std")), costs=True, names=_NORMALISATIONS
     ),
     "skip": Hyperparameter(False, Choice((True, False)), costs=True),
+    "recent": Hyperparameter(0, Choice((0, 12)), costs=True, of_rows=True),
+    "decoder_hidden_size": Hyperparameter(0, Choice((0, 64)), costs=True),
     "learning_rate": Hyperparameter(1e-3, Range(1e-5, 1e-1, log=True)),
     "weight_decay": Hyperparameter(0.0, Range(1e-6, 1e-3, log=True)),
     "batch_size": Hyperparameter(64, Choice((16, 32, 64, 128)), least=1),

@@ -31,10 +31,10 @@ from lstmopt.training.trainer import Workload, advance
 COMPOSITIONS: tuple[Params, ...] = (
     {"normalisation": "none", "skip": False, "calendar": "all"},
     {"normalisation": "last", "skip": True, "calendar": "no_annual"},
-    {"normalisation": "last_std", "skip": False, "calendar": "none"},
-    {"normalisation": "revin", "skip": True, "calendar": "all"},
+    {"normalisation": "last_std", "skip": False, "calendar": "none", "decoder_hidden_size": 5},
+    {"normalisation": "revin", "skip": True, "calendar": "all", "recent": 2},
 )
-"""What stands around an encoder: each normalisation, with and without a skip."""
+"""What stands around an encoder: each normalisation, with and without a skip and a decoder."""
 
 COLUMNS = (
     Columns(past=1, calendar=0, known=0, annual=0, window=1, horizon=1),

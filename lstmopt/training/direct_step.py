@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lstmopt.networks.forecast_network import ForecastNetwork
+from lstmopt.networks.head import Head
 from lstmopt.networks.lstm import LSTMEncoder, LSTMForecaster
 from lstmopt.networks.normalisation import LastValue, LastValueDeviation, Normalisation
 from lstmopt.networks.parameter_groups import parameter_groups
@@ -48,7 +49,7 @@ class DirectStep:
         self._network = model if isinstance(model, ForecastNetwork) else None
         self._encoder = _passes(model)
         assert model.head is not None
-        self._weight, self._bias = model.head.weight.detach(), model.head.bias.detach()
+        self._head = _HeadPasses(model.head)
         skip = None if self._network is None else self._network.skip
         self._skip = None if skip is None else (skip.weight.detach(), skip.bias.detach())
         self._update = onednn.DirectAdam(parameter_groups(model), options, clip_norm)
@@ -72,32 +73,29 @@ class DirectStep:
             inputs = self._network.for_encoder(inputs[-rows:])
         states = self._encoder.forward(inputs, None)
         last = states[-len(batch.targets) :].flatten(0, 1)  # [forecasts * windows, size]
-        error = torch.addmm(self._bias, last, self._weight.t())
+        error = self._head.forward(last)
         error.sub_(batch.targets.view(error.shape))
         squares = _to_gradient(error, batch)
         wanted = self._zeros_like(states)[-len(batch.targets) :]
-        torch.mm(error, self._weight, out=wanted.view(-1, wanted.shape[-1]))
-        gradients = self._encoder.backward(self._gradient)
-        self._update([*gradients, error.t() @ last, error.sum(0)])
+        of_head = self._head.backward(error, wanted.view(-1, wanted.shape[-1]))
+        self._update([*self._encoder.backward(self._gradient), *of_head])
         return squares
 
     def _composed(self, network: ForecastNetwork, batch: Batch) -> Tensor:
         rows = batch.inputs[-network.window :]
         seen = network.prepare(rows.transpose(0, 1))
         states = self._encoder.forward(network.for_encoder(rows), seen.target)
-        last, size = states[-1], states.shape[2]
+        last = states[-1]
         if seen.beside is not None:
             last = torch.cat([last, seen.beside], 1)
-        error = torch.addmm(self._bias, last, self._weight.t()).mul_(seen.unit).add_(seen.level)
+        error = self._head.forward(last).mul_(seen.unit).add_(seen.level)
         if self._skip is not None and seen.linear is not None:
             weight, bias = self._skip
             error.addmm_(seen.linear, weight.t()).add_(bias)
         error.sub_(batch.targets[0])
         squares = _to_gradient(error, batch)
-        of_head = error * seen.unit
-        wanted = self._zeros_like(states)[-1]
-        torch.mm(of_head, self._weight[:, :size], out=wanted)
-        gradients = [*self._encoder.backward(self._gradient), of_head.t() @ last, of_head.sum(0)]
+        of_head = self._head.backward(error * seen.unit, self._zeros_like(states)[-1])
+        gradients = [*self._encoder.backward(self._gradient), *of_head]
         if seen.linear is not None:
             gradients += [error.t() @ seen.linear, error.sum(0)]
         self._update(gradients)
@@ -150,6 +148,41 @@ def _passes(model: LSTMForecaster | ForecastNetwork) -> _Passes:
 def _direct(stack: RecurrentStack) -> onednn.DirectLSTM:
     lstms = [layer for layer in stack.layers if isinstance(layer, nn.LSTM)]
     return onednn.DirectLSTM(*lstms, dropout=stack.dropout)
+
+
+class _HeadPasses:
+    """The passes of a head."""
+
+    def __init__(self, head: Head) -> None:
+        self._weight, self._bias = head.weight.detach(), head.bias.detach()
+        hidden = head.hidden
+        self._hidden = None if hidden is None else (hidden.weight.detach(), hidden.bias.detach())
+        self._state = self._bent = self._seen = torch.empty(0)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Map states [windows, size] to forecasts [windows, horizon]."""
+        self._state = self._seen = state
+        if self._hidden is not None:
+            weight, bias = self._hidden
+            self._bent = torch.addmm(bias, state, weight.t()).relu_()
+            self._seen = torch.cat([state, self._bent], 1)
+        return torch.addmm(self._bias, self._seen, self._weight.t())
+
+    def backward(self, gradient: Tensor, of_state: Tensor) -> list[Tensor]:
+        """Map the forecasts' gradient to those of the weights, in the order of the parameters.
+
+        That of the state's first columns is written into ``of_state`` [windows, columns].
+        """
+        columns = of_state.shape[1]
+        torch.mm(gradient, self._weight[:, :columns], out=of_state)
+        found = [gradient.t() @ self._seen, gradient.sum(0)]
+        if self._hidden is not None:
+            weight, _ = self._hidden
+            of_bent = gradient @ self._weight[:, weight.shape[1] :]
+            of_bent = torch.ops.aten.threshold_backward(of_bent, self._bent, 0)
+            of_state.addmm_(of_bent, weight[:, :columns])
+            found += [of_bent.t() @ self._state, of_bent.sum(0)]
+        return found
 
 
 class _RowPasses:

@@ -49,6 +49,8 @@ def test_every_weight_learns(family, columns, composition):
     model(x).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
+        if name.startswith("head.") and (composition["decoder_hidden_size"] or model.recent):
+            continue  # rectified units may be at rest, and the window's last value is its level
         assert parameter.grad.abs().sum() > 0, name
         if name.startswith(("skip.", "head.")):
             assert (parameter.grad != 0).all(), name
