@@ -27,6 +27,7 @@ _DOMAINS: dict[str, Any] = {
     "hidden_size": [32, 64],
     "normalisation": ["last", "last_std"],
     "skip": [True, False],
+    "decoder_hidden_size": [64],
     "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
     "batch_size": [64, 128],
     "ema": [0.99],
@@ -57,6 +58,8 @@ def default_space(
             table[name] = windows
         elif name == "segment":
             table[name] = segment_rows(series.season, max(windows))
+        elif name == "recent":
+            table[name] = [min(_shortest(series.season), *windows)]
         elif name == "calendar" and not _covers_years(series, training_rows):
             table[name] = ["no_annual"]
         elif name in _DOMAINS:

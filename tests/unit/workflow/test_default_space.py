@@ -40,6 +40,7 @@ def test_an_hourly_series_is_read_in_days_and_half_days():
     assert table["network"] == ["segment", "linear"]
     assert table["window"] == [48, 96, 168]
     assert table["segment"] == [12, 24]
+    assert table["recent"] == [24]
     space = parse_space(table, KNOWN)
     assert space.names({"network": "segment"}) == list(table)
     assert set(space.names({"network": "linear"})) == {"network", "window", "calendar"}
