@@ -14,7 +14,7 @@ from lstmopt import Strategy, hookimpl
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baseline_state import BaselineState
 from lstmopt.forecasting.baselines import best_on
-from lstmopt.forecasting.judging import Forecast
+from lstmopt.forecasting.judging import Forecast, even_sample
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _TREES = (50, 100, 200)
 """How many trees validation may choose."""
+_JUDGED = 20_000
+"""Targets of validation, evenly spread, that the number of trees is chosen on."""
 _VISITED = 20_000
 """Trees times rows that are gone through at once: few enough to stay in a cache."""
 
@@ -52,7 +54,9 @@ class Boosting:
         model = self._model(train, seen, max(_TREES))
         if model is None:
             return None
-        return best_on(validation, [BoostingForecast(_Trees.of(model, n), seen) for n in _TREES])
+        some = even_sample(validation.origins(), _JUDGED // validation.shape.horizon, seasons)
+        forecasts = [BoostingForecast(_Trees.of(model, n), seen) for n in _TREES]
+        return best_on(validation.at(some), forecasts)
 
     def _model(self, train: Part, seen: _Seen, trees: int) -> HistGradientBoostingRegressor | None:
         """Fit so many trees.
