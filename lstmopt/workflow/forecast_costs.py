@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace as replaced
 
 import msgspec
@@ -42,13 +42,20 @@ class Costs(dict[Architecture, ForecastCost]):
         alone: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         super().__init__()
-        self._measure, self._goals, self._alone = measure, goals, alone
+        self._measure, self._goals = measure, goals
+        self._alone = [alone]
         self._take(known)
 
     def __missing__(self, architecture: Architecture) -> ForecastCost:
-        with self._alone():
+        with ExitStack() as stack:
+            for alone in self._alone:
+                stack.enter_context(alone())
             self._take(self._measure([architecture]))
         return self[architecture]
+
+    def also_alone(self, alone: Callable[[], AbstractContextManager[None]]) -> None:
+        """Measure in this context too from now on."""
+        self._alone.append(alone)
 
     def measure_all(self, architectures: Sequence[Architecture]) -> None:
         """Measure all that are missing; nothing trains yet."""
