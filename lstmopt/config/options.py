@@ -136,7 +136,7 @@ class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """
 
     seeds: AtLeastOne = 3
-    pick: Pick = "near_best"
+    pick: Pick = "best"
     refit: Literal["train", "all"] = "all"
     averages: bool = True
     members: Annotated[int, Meta(ge=2, le=8, description="is between 2 and 8")] = 8

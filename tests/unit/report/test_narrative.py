@@ -23,7 +23,7 @@ def finished(tmp_path, csv):
 def test_the_choice_is_explained_by_the_front_it_was_made_from(finished):
     said = words_of(load(finished))["why"]
     chosen = load(finished).document["chosen"]
-    assert said.startswith("Picked on validation (near_best): ")
+    assert said.startswith("Picked on validation (best): ")
     assert f"trial {chosen['trial']} " in said
 
 
