@@ -57,7 +57,8 @@ class Driver:
         self._resume()
         stop = self._context.stop
         while True:
-            self._budget.kept_back = self._context.afterwards(self._teller.front)
+            closing = len(self._paused) * self._teller.seconds_a_close
+            self._budget.kept_back = self._context.afterwards(self._teller.front) + closing
             while self._has_room() and self._start_next():
                 pass
             if stop.asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from lstmopt.storage.trial_record import (
     PROMOTIONS,
     TrialEnd,
     TrialRecord,
+    best_of,
     closed_trials,
     front_of,
     last_event,
@@ -30,6 +32,9 @@ from lstmopt.training.trainer import Progress
 
 if TYPE_CHECKING:
     import optuna
+
+_CLOSING = 0.002
+"""Seconds that closing a trial is taken to need before one was closed."""
 
 
 class Teller:
@@ -43,11 +48,13 @@ class Teller:
         self._context, self._storage = context, storage
         self._study, self._goals = context.stored.study, context.plan.goals
         self._events = 0
+        self._closed, self._closing = 0, 0.0
         beginning = context.plan.beginning
         advised = beginning is not None and beginning.adviser is not None
         self.closed = ClosedTrials(self._goals, advised)
         self.front: list[TrialRecord] = []
         """The closed trials on the front of everything trained."""
+        self._best: list[TrialRecord] = []
         self.trials = self._goals.no_trials()
         for record in closed_trials(self._study, self._goals):
             self._know(record)
@@ -120,6 +127,11 @@ class Teller:
         trained = trial.epochs_trained
         self._close(trial.number, TrialState.FAIL, reason=reason, epochs_trained=trained)
 
+    @property
+    def seconds_a_close(self) -> float:
+        """What closing a trial takes on average."""
+        return self._closing / self._closed if self._closed else _CLOSING
+
     def refuse(self, number: int, reason: str) -> None:
         """Close a trial that breaks a limit and is never trained."""
         self._close(number, TrialState.PRUNED, reason=reason)
@@ -151,23 +163,30 @@ class Teller:
         told: Sequence[float] | None = None,
         **end: Any,
     ) -> None:
+        start = time.perf_counter()
         ended = msgspec.to_builtins(TrialEnd(self._next_event(), **end), enc_hook=plain_number)
         self._write(number, {END: ended})
         with self._context.overhead.timed("tell"):
             trial = self._storage.close(number, state, told)
         record = trial_record(trial, self._goals)
-        before = {number, *(member.number for member in self.front)}
+        before = {number, *self._kept()}
         self._know(record)
-        # a network of the front may be deployed as it is
-        for dominated in before.difference(member.number for member in self.front):
-            self._context.checkpoints.drop_checkpoints(dominated)
+        for unwanted in before.difference(self._kept()):
+            self._context.checkpoints.drop_checkpoints(unwanted)
         self._context.registry.tell_finished(self._study, trial)
         self._context.observer.told(record)
+        self._closed += 1
+        self._closing += time.perf_counter() - start
+
+    def _kept(self) -> set[int]:
+        """Return the trials whose networks may be deployed as they are, alone or in a mean."""
+        return {trial.number for trial in (*self.front, *self._best)}
 
     def _know(self, record: TrialRecord) -> None:
         """Let the pruner compare with a closed trial; a candidate tried twice counts once."""
         self.closed.add(record)
         self.front = front_of([*self.front, record], self._goals)
+        self._best = best_of([*self._best, record], self._goals)
         if record.curve and (record.epochs_trained or record.taken_over):
             # as recorded: a latency measured anew must not change who was a peer
             static = {o.name: record.values[o.name] or 0.0 for o in self._goals.static}

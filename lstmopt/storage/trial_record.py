@@ -180,6 +180,28 @@ def front_of(trials: Iterable[TrialRecord], goals: Goals) -> list[TrialRecord]:
     return [best[point] for point in sorted(best)]
 
 
+LIBRARY = 8
+"""So many of the best trials keep their networks, for means of them."""
+
+
+def best_of(trials: Iterable[TrialRecord], goals: Goals, most: int = LIBRARY) -> list[TrialRecord]:
+    """List the trials of lowest first learned objective that were trained here, best first.
+
+    Where a report is a fold there are none: a trial's network is of one fold.
+
+    Args:
+        trials: Closed trials.
+        goals: What the study optimises.
+        most: How many at most.
+    """
+    own = [t for t in trials if t.has_values and not t.duplicate and not t.taken_over]
+    if goals.cumulative:
+        return []
+    place = goals.objectives.index(goals.learned[0])
+    own.sort(key=lambda trial: (goals.minimised(trial.values)[place], trial.number))
+    return own[:most]
+
+
 def finished_front_of(trials: Iterable[TrialRecord], goals: Goals) -> list[TrialRecord]:
     """List the trials on the front of those alone that were trained to their end."""
     return front_of((trial for trial in trials if trial.state == "complete"), goals)

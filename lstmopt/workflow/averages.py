@@ -116,7 +116,7 @@ class Averaging:
         than all before it, of those with the same members the last. Each is there once.
 
         Args:
-            finalists: With their refits.
+            finalists: With their refits, or networks of the search.
             baselines: Those that cannot be saved are left out, those that a model could not find
                 again as they are of a file, and those too slow to be seen at every origin.
 
@@ -224,7 +224,8 @@ def _wanted(
     made: dict[Counts, Made] = {}
     trials: dict[int | None, list[int]] = {}
     for place in range(networks):
-        trials.setdefault(pool[place].trial, []).append(place)
+        if pool[place].number:
+            trials.setdefault(pool[place].trial, []).append(place)
     for places in trials.values():
         made.setdefault(tuple((place, 1) for place in places[:most]), "refits")
     paths: Mapping[Made, int] = {"networks": networks, "networks and baselines": len(pool)}

@@ -24,7 +24,7 @@ from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.averages import Average, Averaging
 from lstmopt.workflow.finalists import Point, choose, open_test
-from lstmopt.workflow.forecast_costs import latency_place
+from lstmopt.workflow.forecast_costs import Costs, latency_place
 from lstmopt.workflow.job import Job, forecast_objectives
 from lstmopt.workflow.outcome import describe
 from lstmopt.workflow.refit_all import train_on_all, until
@@ -106,6 +106,8 @@ class Ending:
             job.series.season,
             _FORECASTS_SHARE * self._deadline.seconds,
         )
+        if isinstance(costs.costs, Costs):
+            costs.costs.also_alone(self._baselines.still)
 
     def seconds(self, front: Sequence[TrialRecord]) -> float:
         """Predict how long the ending takes with this front: what a search should leave for it.
@@ -170,12 +172,18 @@ class Ending:
             self._job.plan.solved,
         )
 
-    def finish(self, candidates: Sequence[TrialRecord], named: bool = False) -> Finished:
+    def finish(
+        self,
+        candidates: Sequence[TrialRecord],
+        named: bool = False,
+        library: Sequence[TrialRecord] = (),
+    ) -> Finished:
         """Refit the candidates, choose one on validation, open the test part, save the model.
 
         Args:
             candidates: Trials that have values.
             named: Whether the only candidate was named by its number, not picked.
+            library: Trials whose networks of the search averages may be made of too.
 
         Returns:
             What came of them.
@@ -185,7 +193,7 @@ class Ending:
         fitted = self._baselines.result(max(0.0, self._deadline.left - _TESTING))
         if fitted.late:
             self._say(f"no time was left to fit {', '.join(fitted.late)}: give a longer --timeout")
-        averages = [] if named else self._averages(finalists, fitted.baselines)
+        averages = [] if named else self._averages(finalists, fitted.baselines, library)
         chosen = choose([*finalists, *averages], job.goals, job.config.finalists.pick)
         verdict = open_test(
             chosen,
@@ -215,7 +223,10 @@ class Ending:
         return self._costs.of(point.best.candidate.params).latency_ms
 
     def _averages(
-        self, finalists: Sequence[Finalist], baselines: Sequence[FittedBaseline]
+        self,
+        finalists: Sequence[Finalist],
+        baselines: Sequence[FittedBaseline],
+        library: Sequence[TrialRecord],
     ) -> list[Average]:
         """Build the averages that may be chosen."""
         job = self._job
@@ -235,6 +246,13 @@ class Ending:
             )
             return []
         measures = forecast_objectives(job.split, job.goals)
+        there = {finalist.trial.number for finalist in finalists if not finalist.seeds}
+        kept = kept_from_search(
+            [trial for trial in library if trial.number not in there],
+            self._costs,
+            self._plan(library),
+            partial(_checkpoint_of, job=job),
+        )
         return Averaging(
             job.goals,
             job.plan.limits,
@@ -245,7 +263,7 @@ class Ending:
             job.config.finalists.members,
             self._deadline.keeping(_TESTING + self._forecasting()),
             self._say,
-        ).build(finalists, baselines)
+        ).build([*finalists, *kept], baselines)
 
     @property
     def _fit(self) -> str:

@@ -33,7 +33,7 @@ from lstmopt.search.initial_trials import add_initial_trials
 from lstmopt.search.observer import Observer
 from lstmopt.search.search_plan import FiniteSampler, Plan
 from lstmopt.storage.study_store import StoredStudy, find_study, open_study, spoken_errors
-from lstmopt.storage.trial_record import TrialRecord, closed_trials, front_of
+from lstmopt.storage.trial_record import TrialRecord, best_of, closed_trials, front_of
 from lstmopt.system.deadline import Deadline
 from lstmopt.system.signals import StopRequest, handle_signals
 from lstmopt.warm_start.past_studies import Frame, read_past
@@ -123,7 +123,7 @@ def run_study(
             if not front:
                 raise MachineError(no_front(trials, config.storage))
             say_what_is_lost(job, observer)
-            finished = ending.finish(front)
+            finished = ending.finish(front, library=best_of(trials, job.goals))
             outcome = finished.outcome  # the record of an interrupted call holds it already
             outcome = ending.with_all_rows(finished)
         finally:
@@ -172,7 +172,8 @@ def refit_trial(
             costs = job.forecast_costs(known)
             say_what_is_lost(job, observer)
             ending = Ending(job, costs, engine, observer)
-            finished = ending.finish(candidates, named=number is not None)
+            library = best_of(trials, job.goals)
+            finished = ending.finish(candidates, number is not None, library)
         outcome = finished.outcome
         try:
             outcome = ending.with_all_rows(finished)

@@ -31,7 +31,7 @@ from lstmopt.search.search_plan import check_support, training_seed
 from lstmopt.search.telling import Teller
 from lstmopt.search_space import Candidate, parse_space
 from lstmopt.storage.run_folder import RunFolder
-from lstmopt.storage.trial_record import front_of
+from lstmopt.storage.trial_record import best_of, front_of
 from lstmopt.training.options import TrainingOptions
 from lstmopt.training.trainer import Progress, advance
 from support.drivers import (
@@ -62,7 +62,7 @@ def test_a_search_spends_its_trials_and_tells_real_values(tmp_path):
     for trial, record in zip(open_here(tmp_path).study.get_trials(), records, strict=True):
         assert trial.values == [min(e.val_loss for e in record.curve), record.values["latency_ms"]]
         assert record.values["latency_ms"] == record.params["hidden_size"] / 10
-    kept = {f"trial_{record.number}" for record in front_of(records, GOALS)}
+    kept = {f"trial_{r.number}" for r in [*front_of(records, GOALS), *best_of(records, GOALS)]}
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == kept
 
 
@@ -173,7 +173,9 @@ def test_a_paused_trial_without_a_checkpoint_is_trained_again_to_the_same_end(
     assert any(r.state == "complete" for r in kept)
     assert any("paused" in r.reason for r in kept)
     kept_files = {path.parent.name for path in (tmp_path / "dropped" / "checkpoints").rglob("*.pt")}
-    assert kept_files == {f"trial_{record.number}" for record in front_of(kept, GOALS)}
+    ended = [r for r in best_of(kept, GOALS) if r.state == "complete"]
+    wanted = [*front_of(kept, GOALS), *ended]
+    assert kept_files == {f"trial_{record.number}" for record in wanted}
 
 
 def test_a_trial_that_had_been_trained_to_its_end_is_complete_whenever_the_driver_died(

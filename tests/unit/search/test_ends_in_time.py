@@ -91,8 +91,8 @@ def test_what_comes_after_the_search_has_its_time(tmp_path, clock):
     assert records[-1].reason.startswith("the study's time was up")
 
 
-def test_the_front_keeps_its_checkpoints_and_nobody_else(tmp_path, clock):
-    plan = make_plan(12, pruner="median:n_startup_trials=2,n_warmup_steps=0")
+def test_the_front_and_the_best_keep_their_checkpoints_and_nobody_else(tmp_path, clock):
+    plan = make_plan(24, pruner="median:n_startup_trials=2,n_warmup_steps=0")
     records, context = search(tmp_path, clock, plan, Deadline(1000))
     points = {r.number: (r.values["val_loss"], r.values["latency_ms"]) for r in records}
     front = {
@@ -101,9 +101,13 @@ def test_the_front_keeps_its_checkpoints_and_nobody_else(tmp_path, clock):
         if not any(o != mine and o[0] <= mine[0] and o[1] <= mine[1] for o in points.values())
     }
     assert {r.state for r in records} == {"complete", "pruned"}
+    unlike = [r for r in records if not r.duplicate]
+    best = sorted(unlike, key=lambda r: (r.values["val_loss"], r.number))[:8]
+    wanted = front | {r.number for r in best}
+    assert len(wanted) < len(unlike)
     for record in records:
         kept = context.checkpoints.read_checkpoint(record.number, record.epochs_trained)
-        assert (kept is not None) == (record.number in front)
+        assert (kept is not None) == (record.number in wanted)
 
 
 def test_paused_trials_that_may_come_to_the_front_are_finished_before_time_is_up(tmp_path, clock):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmopt.epoch import Epoch
-from lstmopt.storage.trial_record import TrialRecord, finished_front_of, front_of
+from lstmopt.storage.trial_record import TrialRecord, best_of, finished_front_of, front_of
 from support.drivers import GOALS
 
 losses = st.lists(st.integers(0, 6), max_size=4)
@@ -46,3 +48,18 @@ def test_whoever_is_beaten_by_no_report_of_another_is_on_the_front(drawn):
     assert [r.values["val_loss"] for r in front] == sorted(r.values["val_loss"] for r in front)
     finished = finished_front_of(records, GOALS)
     assert finished == front_of([r for r in records if r.state == "complete"], GOALS)
+
+
+@given(trials, st.integers(0, 8), st.sets(st.integers(0, 7)), st.sets(st.integers(0, 7)))
+def test_the_best_are_those_of_lowest_loss_that_were_trained_here(drawn, most, twins, taken):
+    records = [
+        replace(record(n, state, curve, 1.0), duplicate=n in twins, taken_over=n in taken)
+        for n, (state, curve, _) in enumerate(drawn)
+    ]
+    own = [
+        (r.values["val_loss"], r.number)
+        for r in records
+        if r.curve and r.state in ("complete", "pruned") and r.number not in twins | taken
+    ]
+    best = [r.number for r in best_of(records, GOALS, most)]
+    assert best == [number for _, number in sorted(own)[:most]]

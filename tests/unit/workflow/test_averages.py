@@ -293,6 +293,15 @@ def test_each_finalists_refits_are_averaged(finalists, baselines):
         assert average.mse < np.mean([refit.validation_loss for refit in finalist.refits])
 
 
+def test_networks_of_the_search_are_in_means_of_networks_and_not_of_refits(finalists):
+    searched = [replace(finalist_of(2, 1), seeds=0), replace(finalist_of(0, 1), seeds=0)]
+    found = averaging().build([*finalists, *searched], ())
+    for average in found:
+        numbers = [member.number for member in average.members]
+        assert average.made == "networks" or 0 not in numbers
+    assert any(m.trial == 2 and m.number == 0 for average in found for m in average.members)
+
+
 def test_a_greedy_average_is_better_than_every_member(finalists, baselines):
     found = averaging().build(finalists, baselines)
     singles = [refit.validation_loss for finalist in finalists for refit in finalist.refits]
