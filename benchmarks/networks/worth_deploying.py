@@ -90,12 +90,14 @@ def found_in(ended: subprocess.CompletedProcess[str]) -> Line:
         "deployed": chosen["test"]["scaled"]["mse"]["mean"],
         "chosen": {name: chosen.get(name) for name in ("trial", "params", "members", "latency_ms")},
         "validation": chosen["validation"],
+        # on a sample of the origins an error is another one
         "bars": {
             name: [found["bar"][name]["validation_mse"], errors["scaled"]["mse"]["mean"]]
             for name, errors in found["baselines"].items()
-            if errors
+            if errors and not found["bar"][name]["test_sample"]
         },
-        "bar": verdict and verdict["baseline"],
+        "points": [[p["validation"], p["test_mse"]] for p in found["finalists"]],
+        "averages": [[p["validation"], p["test_mse"]] for p in found["averages"]],
         "verdict": verdict,
         "hindsight": found.get("hindsight"),
         "trials": found["budget"]["trials"],
@@ -122,12 +124,16 @@ def table(lines: Sequence[Line]) -> str:
             rows.append(f"| {name_of(line)} | {line['seed']} | {line['error']} |" + " |" * 6)
             continue
         bars = {name: test for name, (_, test) in line["bars"].items()}
+        if not bars:
+            rows.append(f"| {name_of(line)} | {line['seed']} | no bar in time |" + " |" * 6)
+            continue
         lowest = min(bars, key=lambda name: bars[name])
-        picked.append(line["deployed"] / bars[line["bar"]])
+        bar = min(bars, key=lambda name: line["bars"][name][0])
+        picked.append(line["deployed"] / bars[bar])
         best.append(line["deployed"] / bars[lowest])
         rows.append(
             f"| {name_of(line)} | {line['seed']} | {what_is_deployed(line)} | "
-            f"{line['deployed']:.4g} | {line['bar']} | {bars[line['bar']]:.4g} | "
+            f"{line['deployed']:.4g} | {bar} | {bars[bar]:.4g} | "
             f"{picked[-1]:.3f} | {lowest} {bars[lowest]:.4g} | {best[-1]:.3f} |"
         )
     if best:
