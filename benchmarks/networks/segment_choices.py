@@ -56,6 +56,7 @@ BASE: Params = {
     "schedule": "constant",
     "activation": "relu",
 }
+SCALED: Params = {"learning_rate": 0.003, "batch_size": 128, "normalisation": "last_std"}
 CHOICES: tuple[Params, ...] = (
     {},
     {"activation": "none"},
@@ -77,6 +78,12 @@ CHOICES: tuple[Params, ...] = (
     {"skip": True, "learning_rate": 0.003},
     {"skip": True, "learning_rate": 0.003, "normalisation": "last_std"},
     {"learning_rate": 0.003, "cell": "gru"},
+    SCALED,
+    SCALED | {"hidden_size": 64},
+    SCALED | {"decoder_hidden_size": 64},
+    SCALED | {"recent": 12},
+    SCALED | {"decoder_hidden_size": 64, "recent": 12},
+    SCALED | {"decoder_hidden_size": 64, "recent": 48},
 )
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,

@@ -71,7 +71,7 @@ def run(case: Case, asked: argparse.Namespace) -> Line:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "lstmopt", "run", *shlex.split(words)]
         command += ["--horizon", str(ahead), "--seed", str(seed), "--out", f"{folder}/run"]
-        command += ["--trials", "100000", "--timeout", f"{asked.seconds:g}s", "--no-report"]
+        command += ["--timeout", f"{asked.seconds:g}s", "--no-report"]
         command += ["--warm-start-strategy", "none", "--workers", str(asked.workers), "--json"]
         command += shlex.split(asked.options)
         ended = subprocess.run(command, capture_output=True, text=True, check=False)

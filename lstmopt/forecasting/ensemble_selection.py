@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 MOST_MEMBERS = 8
 """Members of a mean, each counted as often as it is in it."""
 
+MOST_ERROR = 1.5
+"""A member's own error is at most so many times the lowest in the pool."""
+
 Floats = NDArray[np.float64]
 
 
@@ -72,7 +75,9 @@ def mean_mse(products: Floats, places: Sequence[int]) -> float:
 def greedy_path(products: Floats, most: int = MOST_MEMBERS) -> list[Selected]:
     """Add to a mean, again and again, the member with which its error is lowest.
 
-    A member may be added several times, which gives it more weight. The first one wins a tie.
+    A member may be added several times, which gives it more weight. The first one wins a tie. What
+    is far worse than the best alone (`MOST_ERROR`) is not added: on few windows it may seem to mend
+    the others' errors by chance.
 
     Args:
         products: What `error_products` returned [pool, pool].
@@ -83,14 +88,17 @@ def greedy_path(products: Floats, most: int = MOST_MEMBERS) -> list[Selected]:
 
     References:
         Caruana, Niculescu-Mizil, Crew and Ksikes, Ensemble selection from libraries of models,
-        ICML 2004, https://doi.org/10.1145/1015330.1015432
+        ICML 2004, https://doi.org/10.1145/1015330.1015432; Caruana, Munson and Niculescu-Mizil,
+        Getting the most out of ensemble selection, ICDM 2006,
+        https://doi.org/10.1109/ICDM.2006.76 (pruning)
     """
     single = products.diagonal()
+    worse = single > MOST_ERROR * single.min(initial=np.inf)
     added: list[int] = []
     to_added, square = np.zeros(len(products)), 0.0  # sums of products with what was added
     path: list[Selected] = []
     for size in range(1, min(most, MOST_MEMBERS) + 1 if len(products) else 0):
-        found = (square + 2 * to_added + single) / size**2
+        found = np.where(worse, np.inf, (square + 2 * to_added + single) / size**2)
         place = int(found.argmin())
         square += 2 * to_added[place] + single[place]
         to_added = to_added + products[place]

@@ -49,7 +49,7 @@ from support.studies import config_of
 ROWS = wave(600)
 """The first 400 are the run's."""
 AVERAGED = {
-    "training": {"epochs": 6, "patience": 6, "targets_per_window": 4},
+    "training": {"epochs": 30, "patience": 30, "targets_per_window": 4},
     "objectives": ["val_loss"],
     "baselines": ["repeat", "ridge:most_windows=40"],
     "finalists": {"seeds": 2, "refit": "train", "averages": True, "pick": "best"},
@@ -250,9 +250,9 @@ def test_with_several_folds_it_is_said_that_none_is_built(finished, tmp_path):
 WORKLOAD = make_workload()
 
 
-def refit_of(seed: int) -> Refit:
+def refit_of(seed: int, epochs: int = 2) -> Refit:
     candidate = Candidate({**SMALL, "num_layers": 1}, seed)
-    progress = advance(WORKLOAD, candidate, None, 2)
+    progress = advance(WORKLOAD, candidate, None, epochs)
     return Refit.of(candidate, progress.checkpoint, progress.epochs)
 
 
@@ -294,7 +294,10 @@ def test_each_finalists_refits_are_averaged(finalists, baselines):
 
 
 def test_networks_of_the_search_are_in_means_of_networks_and_not_of_refits(finalists):
-    searched = [replace(finalist_of(2, 1), seeds=0), replace(finalist_of(0, 1), seeds=0)]
+    searched = [
+        replace(finalist_of(number, 1), refits=(refit_of(number, epochs=8),), seeds=0)
+        for number in (0, 2, 3)
+    ]
     found = averaging().build([*finalists, *searched], ())
     for average in found:
         numbers = [member.number for member in average.members]
