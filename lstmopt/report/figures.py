@@ -57,8 +57,8 @@ class Figures:
         return parameter_figures.draw_parameter(self.run, name)
 
     def parameters(self) -> go.Figure:
-        """Every hyperparameter against the first learned objective, on one sheet."""
-        return compose([self.parameter(name) for name in self.run.parameters], "")
+        """Every hyperparameter that varied against the first learned objective, on one sheet."""
+        return compose([self.parameter(name) for name in self.run.varying], "")
 
     def parallel(self) -> go.Figure:
         """The complete trials as lines through all hyperparameters and objectives."""
@@ -91,13 +91,13 @@ class Figures:
         drawn |= {"residuals": self.residuals(), "errors_by_lead": self.errors_by_lead()}
         drawn |= {f"history_{each}": self.history(each) for each in over}
         drawn |= {"curves": self.curves(), "importance": self.importance()}
-        drawn |= {f"parameter_{name}": self.parameter(name) for name in self.run.parameters}
+        drawn |= {f"parameter_{name}": self.parameter(name) for name in self.run.varying}
         drawn |= {"parallel": self.parallel(), "correlations": self.correlations()}
         return drawn | {"latency": self.latency(), "pruning": self.pruning()}
 
     def sheet(self) -> go.Figure:
         """History, front, importance and each hyperparameter against the loss, on one sheet."""
-        slices = [self.parameter(name) for name in self.run.parameters]
+        slices = [self.parameter(name) for name in self.run.varying]
         drawn = [self.history(), self.front(), self.importance(), *slices]
         return compose(drawn, f"Study {self.run.name}")
 

@@ -100,7 +100,7 @@ def draw_parallel(run: RunData) -> go.Figure:
     drawn = figure("Parallel coordinates", height=460)
     if complete.empty:
         return note(drawn, "no trial is complete yet")
-    names = [n for n in run.parameters if complete[run.column(n)].notna().any()]
+    names = [n for n in run.varying if complete[run.column(n)].notna().any()]
     loss = (run.goals.learned or run.goals.objectives)[0].name
     dimensions = [_dimension(run, complete, name) for name in [*names, *run.goals.names]]
     drawn.add_trace(

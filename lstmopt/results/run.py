@@ -115,9 +115,15 @@ class RunData:
 
     @property
     def parameters(self) -> list[str]:
-        """The hyperparameters that vary, in the order of the study file."""
+        """The hyperparameters of candidates, in the order of the study file."""
         used = (name for entry in self.results.trials for name in entry.params)
         return list(dict.fromkeys([*self.results.study.space, *used]))
+
+    @property
+    def varying(self) -> list[str]:
+        """Those of which trials have had several values; all as long as there is no such."""
+        seen = {name: {e.params.get(name) for e in self.results.trials} for name in self.parameters}
+        return [name for name, values in seen.items() if len(values - {None}) > 1] or list(seen)
 
     def column(self, parameter: str) -> str:
         """Return the column of ``trials`` and ``front`` that holds a hyperparameter."""

@@ -197,6 +197,21 @@ def test_the_sheet_holds_history_front_importance_and_a_picture_a_parameter(made
     ]
 
 
+def test_a_hyperparameter_that_never_varied_has_no_picture(made):
+    name = made.parameters[0]
+
+    def fix(document):
+        for trial in document["trials"]:
+            trial["params"][name] = document["trials"][0]["params"][name]
+
+    drawn = rewritten(made, fix)
+    assert drawn.parameters == made.parameters
+    assert drawn.varying == made.parameters[1:]
+    assert f"parameter_{name}" not in drawn.figures.all()
+    assert f"val_loss by {name}" not in titles(drawn.figures.sheet())
+    assert name not in [axis.label for axis in drawn.figures.parallel().data[0].dimensions]
+
+
 @pytest.mark.parametrize(
     "states", [[], ["complete"], ["complete"] * 2, ["failed"] * 3, ["infeasible"] * 2, ["running"]]
 )
