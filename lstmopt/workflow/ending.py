@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +25,7 @@ from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.averages import Average, Averaging
 from lstmopt.workflow.finalists import Point, choose, open_test
-from lstmopt.workflow.forecast_costs import Costs, latency_place
+from lstmopt.workflow.forecast_costs import latency_place
 from lstmopt.workflow.job import Job, forecast_objectives
 from lstmopt.workflow.outcome import describe
 from lstmopt.workflow.refit_all import train_on_all, until
@@ -106,8 +107,10 @@ class Ending:
             job.series.season,
             _FORECASTS_SHARE * self._deadline.seconds,
         )
-        if isinstance(costs.costs, Costs):
-            costs.costs.also_alone(self._baselines.still)
+
+    def still(self) -> AbstractContextManager[None]:
+        """Return a context in which no baseline is fitted, so that something may be timed."""
+        return self._baselines.still()
 
     def seconds(self, front: Sequence[TrialRecord]) -> float:
         """Predict how long the ending takes with this front: what a search should leave for it.

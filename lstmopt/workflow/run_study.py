@@ -40,7 +40,7 @@ from lstmopt.warm_start.past_studies import Frame, read_past
 from lstmopt.warm_start.protocols import ask_for_beginning, make_warm_start
 from lstmopt.warm_start.provenance import Provenance, read_provenance
 from lstmopt.workflow.ending import Ending
-from lstmopt.workflow.forecast_costs import with_costs
+from lstmopt.workflow.forecast_costs import Costs, with_costs
 from lstmopt.workflow.job import Job, prepare
 from lstmopt.workflow.refit_all import say_what_is_lost
 from lstmopt.workflow.required_packages import changed_versions
@@ -115,6 +115,7 @@ def run_study(
         opened = open_search(job, observer, engine, stop)
         job, costs, outcome = opened.job, opened.costs, None
         ending = Ending(job, costs, engine, observer, deadline)
+        opened.measured.also_alone(ending.still)
         context = replaced(opened.context, deadline=deadline, afterwards=ending.seconds)
         try:
             with handle_signals(stop, observer.notice):
@@ -189,11 +190,13 @@ class OpenSearch:
     Attributes:
         job: Its plan holds what the warm start gave.
         costs: What forecasts cost.
+        measured: The same, as it is measured.
         context: What the driver searches with.
     """
 
     job: Job
     costs: ForecastCosts
+    measured: Costs
     context: SearchContext
 
 
@@ -236,7 +239,7 @@ def open_search(
     context = SearchContext(
         stored, plan, costs, job.folder, job.registry, observer, stop or StopRequest()
     )
-    return OpenSearch(job, costs, context)
+    return OpenSearch(job, costs, measured, context)
 
 
 def find_stored(job: Job) -> StoredStudy | None:
