@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from lstmopt.data.options import DataOptions
 from lstmopt.data.steps import following
 
 Floats = NDArray[np.float64]
+
+_FIRST = 1_000
+"""Values by which a series is known again."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,16 @@ class Series:
     notices: tuple[str, ...]
     fingerprint: str
     reading: DataOptions
+
+    @property
+    def target_fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the first `_FIRST` values that were observed.
+
+        Whatever stands beside the target, and also when the series has grown.
+        """
+        first = np.flatnonzero(self.observed)[:_FIRST]
+        values = np.ascontiguousarray(self.values[first, 0], "<f4")
+        return hashlib.sha256(values.tobytes()).hexdigest()[:16]
 
 
 def last_observed(series: Series) -> int:

@@ -26,6 +26,19 @@ def after(series: Series, first: int) -> Series:
     )
 
 
+def test_a_series_is_known_again_by_its_first_values_whatever_stands_beside_them():
+    long = wave(1_200)
+    whole = read_series(long, DataOptions(target="load"))
+    alone = read_series(
+        long[["time", "load"]].astype({"load": "float32"}), DataOptions(target="load")
+    )
+    assert alone.target_fingerprint == whole.target_fingerprint
+    assert truncate(whole, 1_000).target_fingerprint == whole.target_fingerprint
+    assert truncate(whole, 999).target_fingerprint != whole.target_fingerprint
+    other = read_series(long, DataOptions(target="wind"))
+    assert other.target_fingerprint != whole.target_fingerprint
+
+
 @settings(max_examples=30)
 @given(st.integers(1, 59), st.integers(0, 59))
 def test_a_series_that_was_cut_is_whole_again_unless_rows_lie_between(first, lost):
