@@ -12,15 +12,14 @@ from lstmopt.config.study_file import replace
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.search.driver import Driver
 from lstmopt.search.observer import Observer
+from lstmopt.search_space import Architecture
 from lstmopt.storage.trial_record import TrialRecord, closed_trials
 from lstmopt.workflow.job import prepare
 from lstmopt.workflow.run_study import open_search, start_engine
 from lstmopt.workflow.shortfall import no_front
 
 from .studies import check_one_fold
-from .tables import StaticRule, Table
-
-_ARCHITECTURE = ("hidden_size", "num_layers")
+from .tables import StaticRule, Table, table_space
 
 
 def record(config: Config, folder: Path, observer: Observer) -> Table:
@@ -55,22 +54,31 @@ def record(config: Config, folder: Path, observer: Observer) -> Table:
     static = {
         o.name: np.array(c) for o, c in zip(job.goals.static, zip(*rows, strict=True), strict=True)
     }
-    decides = tuple(name for name in _ARCHITECTURE if name in job.plan.space.parameters)
+    space, length = job.plan.space, config.training.epochs
+    decides = tuple(
+        n for n in space.parameters if Architecture.decides(n) and n not in space.training
+    )
     return Table(
         config.name.removeprefix("recorded_"),
-        np.array([_padded(t, "val_loss", config.training.epochs) for t in trials]),
-        np.array([_padded(t, "seconds", config.training.epochs) for t in trials]),
+        np.array([_losses(t, length) for t in trials]),
+        np.array([_padded([e.seconds for e in t.curve], length) for t in trials]),
         static,
-        job.plan.space,
+        table_space(space),
         tuple(t.params for t in trials),
         {name: StaticRule("lookup", decides) for name in static},
         f"lstmopt bench record, {Path(config.data.path).name}",
+        target=job.series.target_fingerprint,
     )
 
 
-def _padded(trial: TrialRecord, name: str, length: int) -> list[float]:
-    """Return a curve of one length; NaN from where the candidate failed."""
-    values = [float(getattr(epoch, name)) for epoch in trial.curve]
-    if name == "val_loss":
-        values = [value if math.isfinite(value) else math.nan for value in values]
-    return values + [math.nan] * (length - len(values))
+def _losses(trial: TrialRecord, length: int) -> list[float]:
+    """Return a curve of one length.
+
+    NaN from where the candidate failed, the last loss again where nothing was left to train.
+    """
+    values = [e.val_loss if math.isfinite(e.val_loss) else math.nan for e in trial.curve]
+    return _padded(values, length, values[-1] if trial.state == "complete" else math.nan)
+
+
+def _padded(values: list[float], length: int, filling: float = math.nan) -> list[float]:
+    return values + [filling] * (length - len(values))

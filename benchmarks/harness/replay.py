@@ -18,11 +18,12 @@ from lstmopt.execution.engine import Engine, InProcess
 from lstmopt.objectives import Goals, make_goals
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.plugin.strategy import Named, Objective
-from lstmopt.search_space import Candidate, Params, Range, Space, draw
+from lstmopt.search_space import NETWORK, Candidate, Params, Range, Space, Value, draw
 from lstmopt.storage.study_store import StoredStudy
 from lstmopt.testing.stage import NoCheckpoints
 from lstmopt.training.trainer import Progress
 from lstmopt.warm_start.protocols import Beginning, PastStudy, PastTrial
+from lstmopt.warm_start.surrogate import Surrogate
 
 from .contenders import NONE, Contender
 from .events import Study
@@ -54,7 +55,7 @@ _SAMPLE = 10_000
 
 @dataclass(frozen=True)
 class Recorded:
-    """What training a candidate would give: loss and seconds after each epoch."""
+    """What training a candidate would give: loss and seconds after each of its epochs."""
 
     losses: Floats
     seconds: Floats
@@ -91,6 +92,7 @@ class ReplayTask:
         learned = Objective("val_loss", "minimize", "learned", measure=attrgetter("val_loss"))
         self.goals: Goals = make_goals([learned, *statics])
         self._known_static = {} if rows else {n: _known(table, n) for n in table.rules}
+        self._static_surrogates: dict[str, Surrogate] = {}
         self.related: tuple[ReplayTask, ...] = ()
         self._recorded: dict[tuple[object, ...], Recorded] = {}
         self._beginnings: dict[tuple[str, str], Beginning] = {}
@@ -149,12 +151,27 @@ class ReplayTask:
             return {name: float(values[row]) for name, values in self.table.static.items()}
         return {name: self._static(name, params) for name in self.table.static}
 
-    def _static(self, name: str, params: Mapping[str, object]) -> float:
+    def _static(self, name: str, params: Mapping[str, Value]) -> float:
         rule = self.table.rules[name]
-        key = tuple(params[n] for n in rule.names)
+        key = tuple(params.get(n) for n in rule.names)
         if rule.kind == "product":
             return float(math.prod(float(str(value)) for value in key))
-        return self._known_static[name][key]
+        known = self._known_static[name]
+        if key not in known:
+            known[key] = self._predicted_static(name, params)
+        return known[key]
+
+    def _predicted_static(self, name: str, params: Mapping[str, Value]) -> float:
+        """Return a static objective of what no row has, as a surrogate of their logarithms says."""
+        names = self.table.rules[name].names
+        if name not in self._static_surrogates:
+            deciding = {n: self.space.parameters[n] for n in names}
+            logarithms = np.log(np.maximum(self.table.static[name], 1e-12))
+            self._static_surrogates[name] = Surrogate(
+                Space(deciding, self.space.conditions), self.table.params, logarithms[:, None]
+            )
+        predicted = self._static_surrogates[name].predict([dict(params)])
+        return float(np.exp(predicted[0, 0]))
 
     def recorded(self, params: Params) -> Recorded:
         """Return what training the candidate would give."""
@@ -166,9 +183,21 @@ class ReplayTask:
     def _answer(self, params: Params) -> Recorded:
         if self.rows:
             row = _row(params)
-            return Recorded(self.table.losses[row], np.nan_to_num(self.table.seconds[row]))
+            end = int(self.table.lengths[row])
+            seconds = np.nan_to_num(self.table.seconds[row])
+            return Recorded(self.table.losses[row, :end], seconds[:end])
         losses, seconds = self._surrogate.predict([params])
-        return Recorded(losses[0], np.repeat(seconds, self.epochs))
+        end = self._epochs_by_family.get(params.get(NETWORK), self.epochs)
+        return Recorded(losses[0, :end], np.repeat(seconds, end))
+
+    @cached_property
+    def _epochs_by_family(self) -> dict[Value | None, int]:
+        """The most epochs of a family's rows: one of what is solved."""
+        found: dict[Value | None, int] = {}
+        for params, length in zip(self.table.params, self.table.lengths.tolist(), strict=True):
+            family = params.get(NETWORK)
+            found[family] = max(found.get(family, 0), length)
+        return found
 
     def full_values(self, params: Params) -> tuple[float, ...] | None:
         """Return the objectives at the end of training, None for a candidate that fails."""
@@ -272,7 +301,7 @@ def _row_space(rows: int) -> Space:
 
 def _known(table: Table, name: str) -> dict[tuple[object, ...], float]:
     """List a static objective by the hyperparameters that decide it."""
-    keys = [tuple(params[n] for n in table.rules[name].names) for params in table.params]
+    keys = [tuple(params.get(n) for n in table.rules[name].names) for params in table.params]
     return dict(zip(keys, map(float, table.static[name]), strict=True))
 
 
@@ -290,14 +319,15 @@ def advance(
     first = int(checkpoint or 0)
     done: list[Epoch] = []
     failure = None
-    for n in range(first, min(first + epochs, task.epochs)):
+    last = len(recorded.losses)
+    for n in range(first, min(first + epochs, last)):
         loss, seconds = float(recorded.losses[n]), float(recorded.seconds[n])
         done.append(Epoch(n + 1, math.nan, loss, math.nan, math.nan, seconds))
         if not math.isfinite(loss):
             failure = f"the loss was no longer finite in epoch {n + 1}"
             break
     end = first + len(done)
-    return Progress(str(end).encode(), tuple(done), end == task.epochs or bool(failure), failure)
+    return Progress(str(end).encode(), tuple(done), end == last or bool(failure), failure)
 
 
 def make_tasks(

@@ -112,6 +112,7 @@ def make_plan(
         limit,
         epochs=epochs if bounded else None,
         tell_stopped=contender.tell,
+        solved=registry.solved_families,
     )
 
 
@@ -129,7 +130,8 @@ GRID_POINTS = 3
 
 
 def _on_a_grid(space: Space) -> Space:
-    return Space({name: _coarse(parameter) for name, parameter in space.parameters.items()})
+    coarse = {name: _coarse(parameter) for name, parameter in space.parameters.items()}
+    return dataclasses.replace(space, parameters=coarse)
 
 
 def _coarse(parameter: Parameter) -> Parameter:

@@ -2,13 +2,16 @@
 
 A table is an ``.npz`` file of plain arrays, a row a candidate:
 
-* ``losses`` [rows, epochs]: validation loss after each epoch, NaN from where the candidate failed;
-* ``seconds`` [rows, epochs]: what each epoch took;
+* ``losses`` [rows, epochs]: validation loss after each epoch, NaN from where the candidate failed,
+  the last one again where its training ended before;
+* ``seconds`` [rows, epochs]: what each epoch took, NaN after the candidate's last;
 * ``param_NAME`` [rows]: a hyperparameter, NaN or "" where it does not apply;
 * ``static_NAME`` [rows]: a static objective, lower is better;
 * ``meta``: JSON with ``schema``, ``name``, ``source``, ``licence``; ``space``, a list of values or
-  ``{low, high, log, integer}`` for each hyperparameter; and ``static``, for each static objective
-  the hyperparameters that decide it, ``{"lookup": [...]}`` or ``{"product": [...]}``.
+  ``{low, high, log, integer}`` for each hyperparameter; ``conditions``, where they are not those of
+  a stacked LSTM, values of others by name; ``static``, for each static objective the
+  hyperparameters that decide it, ``{"lookup": [...]}`` or ``{"product": [...]}``; and ``target``,
+  the fingerprint of the series (see `data.series.Series`).
 
 A table without hyperparameters can be replayed row by row only.
 """
@@ -57,6 +60,7 @@ class Table:
     rules: Mapping[str, StaticRule] = field(default_factory=dict)
     source: str = ""
     licence: str = ""
+    target: str = ""
 
     @property
     def rows(self) -> int:
@@ -65,6 +69,14 @@ class Table:
     @property
     def epochs(self) -> int:
         return int(self.losses.shape[1])
+
+    @property
+    def lengths(self) -> NDArray[np.int_]:
+        """How many epochs each row was trained for [rows]."""
+        trained = ~np.isnan(self.seconds)
+        trained[:, 0] = True
+        lengths: NDArray[np.int_] = self.epochs - trained[:, ::-1].argmax(1)
+        return lengths
 
     @property
     def best_losses(self) -> Floats:
@@ -141,6 +153,8 @@ def _read(path: Path) -> list[Table]:
             rules=meta["static"],
             source=meta["source"],
             licence=meta["licence"],
+            conditions=meta.get("conditions"),
+            target=meta.get("target", ""),
         )
     return [_checked(table)]
 
@@ -156,6 +170,8 @@ def make_table(
     rules: Mapping[str, Mapping[str, Sequence[str]]],
     source: str,
     licence: str,
+    conditions: Mapping[str, Mapping[str, Sequence[Value]]] | None = None,
+    target: str = "",
 ) -> Table:
     """Build a table from arrays and the plain values of its ``meta``."""
     parameters = {n: _read_parameter(entry) for n, entry in space.items()}
@@ -164,26 +180,32 @@ def make_table(
         losses.astype(float),
         seconds.astype(float),
         {n: values.astype(float) for n, values in static.items()},
-        Space(parameters),
+        _read_space(parameters, conditions),
         _rows_of(columns, parameters),
         {n: _read_rule(rule) for n, rule in rules.items()},
         source,
         licence,
+        target,
     )
 
 
 def write_table(table: Table, path: Path) -> None:
     """Write a table; its folder is made where there is none."""
-    columns = {f"param_{n}": _column(table, n) for n in table.space.parameters}
+    parameters = table.space.parameters
+    columns = {f"param_{n}": _column(table, n) for n in parameters}
     static = {f"static_{n}": values.astype(np.float32) for n, values in table.static.items()}
-    meta = {
+    meta: dict[str, Any] = {
         "schema": SCHEMA,
         "name": table.name,
         "source": table.source,
         "licence": table.licence,
-        "space": {n: _plain(p) for n, p in table.space.parameters.items()},
+        "space": {n: _plain(p) for n, p in parameters.items()},
         "static": {n: {rule.kind: rule.names} for n, rule in table.rules.items()},
     }
+    if (acting := _acting_conditions(table.space)) != _acting_conditions(Space(parameters)):
+        meta["conditions"] = acting
+    if table.target:
+        meta["target"] = table.target
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {
         "meta": np.array(json.dumps(meta)),
@@ -206,6 +228,39 @@ def _checked(table: Table) -> Table:
             f"found {shapes} and {lengths} rows in {table.name!r}: record it again"
         )
     return table
+
+
+def table_space(space: Space) -> Space:
+    """Return a space as a table holds it: with no condition but those that may fail in it."""
+    classic, acting = Space(space.parameters), _acting_conditions(space)
+    return classic if acting == _acting_conditions(classic) else Space(space.parameters, acting)
+
+
+def _acting_conditions(space: Space) -> dict[str, dict[str, tuple[Value, ...]]]:
+    return {
+        name: {
+            parent: tuple(value for value in values if _may_be(space, parent, value))
+            for parent, values in space.conditions[name].items()
+            if space.is_conditional(parent) or not {*space.values_of(parent)} <= {*values}
+        }
+        for name in space.parameters
+        if space.is_conditional(name)
+    }
+
+
+def _may_be(space: Space, name: str, value: Value) -> bool:
+    parameter = space.parameters.get(name)
+    return parameter.contains(value) if parameter else value in space.values_of(name)
+
+
+def _read_space(
+    parameters: dict[str, Parameter],
+    conditions: Mapping[str, Mapping[str, Sequence[Value]]] | None,
+) -> Space:
+    if conditions is None:
+        return Space(parameters)
+    read = {n: {p: tuple(values) for p, values in when.items()} for n, when in conditions.items()}
+    return Space(parameters, read)
 
 
 def _read_parameter(entry: Any) -> Parameter:

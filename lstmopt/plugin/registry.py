@@ -215,6 +215,11 @@ class Registry:
         """All families of networks."""
         return [self.network(name) for name in self.names("network")]
 
+    @property
+    def solved_families(self) -> tuple[str, ...]:
+        """The names of families that are not trained step by step."""
+        return tuple(network.name for network in self.networks if not network.trained)
+
 
 def load_registry(files: tuple[Path, ...] = ()) -> Registry:
     """Load every plug-in of the entry-point group ``lstmopt`` and the given Python files.

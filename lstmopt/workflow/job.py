@@ -281,7 +281,7 @@ def prepare(
         reports,
         trial_reports(config, reports),
         config.training.epochs if several_folds else 1,
-        solved=tuple(network.name for network in registry.networks if not network.trained),
+        solved=registry.solved_families,
     )
     plan.make_sampler(0)
     make_warm_start(registry, config.warm_start_strategy)

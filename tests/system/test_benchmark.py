@@ -281,6 +281,24 @@ def test_a_recorded_study_becomes_a_table_that_can_be_replayed(
     assert task.full_values({"row": 0})[0] == table.losses[0].min()
 
 
+def test_a_study_without_a_space_is_recorded_with_all_its_families(
+    tmp_path, study_file, monkeypatch
+):
+    text = STUDY.format(trials=6)
+    study_file.write_text(text[: text.index("[space]")] + text[text.index("[budget]") :])
+    arguments = ("bench", "record", study_file, "--out", tmp_path, "--runs", tmp_path / "runs")
+    assert cli(monkeypatch, *arguments) == 0
+    (table,) = read_tables(str(tmp_path / "wave.npz"))
+    assert [params["network"] for params in table.params] == ["linear"] + ["segment"] * 5
+    assert table.lengths.tolist() == [1] + [2] * 5
+    assert (table.losses > 0).all()
+    assert "learning_rate" not in table.rules["latency_ms"].names
+    task = ReplayTask(table)
+    known = [task.static(params)["latency_ms"] for params in table.params]
+    assert known == table.static["latency_ms"].tolist()
+    assert table.target
+
+
 def test_real_work_is_timed_and_a_device_that_is_absent_is_skipped(
     tmp_path, study_file, monkeypatch, capsys
 ):

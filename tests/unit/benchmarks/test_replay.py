@@ -15,7 +15,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import Candidate
 from support import ROOT
-from support.tables import make_recorded
+from support.tables import make_families, make_recorded
 
 REGISTRY = load_registry()
 
@@ -50,6 +50,44 @@ def test_a_row_that_failed_fails_where_it_failed(rows):
     assert len(progress.epochs) == 5  # the first epoch that was not finite
     assert "no longer finite in epoch 5" in progress.failure
     assert rows.full_values({"row": 0}) is None
+
+
+def test_what_is_solved_ends_after_its_only_epoch():
+    table = make_families("mine", 24)
+    task, rows = ReplayTask(table), ReplayTask(table, rows=True)
+    for replayed, linear, trained in (
+        (task, table.params[0], table.params[-1]),
+        (rows, {"row": 0}, {"row": 39}),
+    ):
+        ends = [advance(replayed, Candidate(p, 0), None, 99) for p in (linear, trained)]
+        assert [len(end.epochs) for end in ends] == [1, 4]
+        assert all(end.finished and not end.failure for end in ends)
+
+
+def test_what_no_row_has_costs_what_those_like_it_do():
+    table = make_families("mine", 24)
+    wide = [
+        n for n, p in enumerate(table.params) if (p.get("hidden_size"), p["window"]) == (64, 96)
+    ]
+    few = [n for n in range(table.rows) if n not in wide]
+    kept = dataclasses.replace(
+        table,
+        losses=table.losses[few],
+        seconds=table.seconds[few],
+        static={"latency_ms": table.static["latency_ms"][few]},
+        params=tuple(table.params[n] for n in few),
+    )
+    for n in wide:
+        latency = ReplayTask(kept).static(table.params[n])["latency_ms"]
+        assert latency == pytest.approx(table.static["latency_ms"][n], rel=0.25)
+
+
+def test_families_that_are_solved_are_tried_once_as_in_a_study():
+    task = ReplayTask(make_families("mine", 24))
+    study = task.search(contender("tpe"), 0, 60, None, REGISTRY)
+    linear = [t.params["window"] for t in study.trials if t.params["network"] == "linear"]
+    assert linear == [48, 96, 168]
+    assert len(study.trials) > 10
 
 
 @pytest.mark.parametrize("pruner", ["none", "median", "percentile"])

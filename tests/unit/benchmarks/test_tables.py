@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 
@@ -7,11 +8,15 @@ import numpy as np
 import pytest
 from lstmopt_benchmarks.replay import ReplayTask
 from lstmopt_benchmarks.surrogate import TableSurrogate, rank_correlation
-from lstmopt_benchmarks.tables import read_tables, write_table
+from lstmopt_benchmarks.tables import read_tables, table_space, write_table
 
 from lstmopt.errors import LstmoptError
-from lstmopt.search_space import CLASSIC, Choice
-from support.tables import make_recorded
+from lstmopt.plugin.network import known_hyperparameters
+from lstmopt.plugin.registry import load_registry
+from lstmopt.search_space import CLASSIC, Choice, Space, parse_space
+from support.tables import make_families, make_recorded
+
+ADAM = {"optimizer": ["Adam"]}
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
@@ -24,6 +29,41 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
     assert read.fingerprint == table.fingerprint
     np.testing.assert_allclose(read.losses, table.losses, rtol=1e-6)
     assert np.isnan(read.best_losses).sum() == 2
+
+
+def test_a_table_of_several_families_is_read_as_it_was_written(tmp_path):
+    table = make_families("mine", 24)
+    write_table(table, tmp_path / "t.npz")
+    (read,) = read_tables(str(tmp_path / "t.npz"))
+    assert read.params == table.params
+    assert {type(p["skip"]) for p in read.params if "skip" in p} == {bool}
+    assert read.space == table.space
+    assert read.rules == table.rules
+    assert read.target == "mine"
+    assert read.lengths.tolist() == table.lengths.tolist() == [1] * 3 + [4] * 37
+    assert all(read.space.rejects(params) is None for params in read.params)
+
+
+def test_a_table_of_one_family_is_written_as_before(tmp_path):
+    known = known_hyperparameters(load_registry().networks)
+    space = parse_space({"num_layers": [1, 2], "dropout": [0.1, 0.2]}, known)
+    assert table_space(space) == Space(space.parameters)
+    own = {**space.parameters, "hidden_size": Choice((8, 16))}
+    write_table(dataclasses.replace(make_recorded(), space=Space(own)), tmp_path / "t.npz")
+    with np.load(tmp_path / "t.npz") as arrays:
+        assert {"conditions", "target"}.isdisjoint(json.loads(str(arrays["meta"])))
+
+
+def test_a_condition_of_the_studys_own_stays_in_a_table(tmp_path):
+    space = parse_space(
+        {"optimizer": ["Adam", "AdamW"], "batch_size": {"values": [16], "when": ADAM}}
+    )
+    columns = tuple({"optimizer": name} for name in ("AdamW",) * 80)
+    table = dataclasses.replace(make_recorded(), space=table_space(space), params=columns, rules={})
+    write_table(table, tmp_path / "t.npz")
+    read = read_tables(str(tmp_path / "t.npz"))[0].space
+    assert read.names({"optimizer": "AdamW"}) == ["optimizer"]
+    assert read.names({"optimizer": "Adam"}) == ["optimizer", "batch_size"]
 
 
 def test_the_shipped_tables_hold_what_they_promise():
