@@ -117,7 +117,8 @@ class RealTask:
                 return studies.search(work, plan, contender, seed, registry, beginning)
 
     def _begin(self, contender: Contender, space: Space, registry: Registry) -> Beginning:
-        return studies.begin(contender, space, self._past_studies, registry)
+        target = self._plain_job.series.target_fingerprint
+        return studies.begin(contender, space, self._past_studies, registry, target)
 
     @cached_property
     def _plain_job(self) -> Job:

@@ -277,7 +277,7 @@ class ReplayTask:
         """Return a contender's beginning, made once: a portfolio takes seconds."""
         key = str(contender.warm_start), repr(space)
         if key not in self._beginnings:
-            self._beginnings[key] = begin(contender, space, self._past, registry)
+            self._beginnings[key] = begin(contender, space, self._past, registry, self.table.target)
         return self._beginnings[key]
 
     def freeze(self, epochs: int, registry: Registry) -> TaskScale:

@@ -147,9 +147,11 @@ def begin(
     space: Space,
     past: Callable[[], Sequence[PastStudy]],
     registry: Registry,
+    target_fingerprint: str,
 ) -> Beginning:
     """Return what a contender's warm start takes from the studies that ``past`` gives.
 
+    ``target_fingerprint`` is that of the series that is forecast, "" where it is not known.
     Raises LstmoptError for one that takes nothing.
     """
     choice = contender.warm_start
@@ -157,7 +159,7 @@ def begin(
         return Beginning(space)
     earlier = past()
     beginning = ask_for_beginning(
-        make_warm_start(registry, str(choice)), choice.name, space, earlier
+        make_warm_start(registry, str(choice), target_fingerprint), choice.name, space, earlier
     )
     taken = beginning.candidates or beginning.finished or beginning.observations
     if not (taken or beginning.space != space):

@@ -17,7 +17,15 @@ from lstmopt.errors import LstmoptError, near_miss
 from lstmopt.plugin.failures import PluginErrors
 from lstmopt.plugin.strategy import Kind, Strategy, described
 
-CONTEXT = ("seed", "study_seed", "space", "naive", "make_pruner", "make_warm_start")
+CONTEXT = (
+    "seed",
+    "study_seed",
+    "space",
+    "naive",
+    "make_pruner",
+    "make_warm_start",
+    "target_fingerprint",
+)
 """Keywords of ``make`` that are filled where the signature has them; never options."""
 
 _TYPES = {int: "a whole number", float: "a number", bool: "true or false"}

@@ -32,9 +32,10 @@ class Strategy:
     The keyword signature of ``make`` is its option schema: names, defaults and annotated types.
     Some keywords are filled where the signature has them, and are no options. A sampler's are
     ``seed`` (int, another for each trial), ``study_seed`` (int, the same for all) and ``space``
-    (`Space`); a warm start's is ``make_warm_start``, which makes the one that another name or table
-    stands for; a pruner's are ``make_pruner``, which does the same, and ``naive``, which gives the
-    naive forecast's losses by objective or is None.
+    (`Space`); a warm start's are ``make_warm_start``, which makes the one that another name or
+    table stands for, and ``target_fingerprint`` (str), by which a series is known again (`Series`
+    in ``lstmopt.data.series``), "" where that is not known; a pruner's are ``make_pruner``, which
+    makes another's, and ``naive``, which gives the naive forecast's losses by objective or is None.
 
     Attributes:
         name: What it is chosen by.

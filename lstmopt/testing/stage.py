@@ -19,7 +19,7 @@ from lstmopt.search.context import SearchContext
 from lstmopt.search.driver import Driver
 from lstmopt.search.initial_trials import add_initial_trials
 from lstmopt.search.search_plan import Plan, check_support
-from lstmopt.search_space import Architecture, Candidate, Params, Space, parse_space
+from lstmopt.search_space import Architecture, Candidate, Known, Params, Space, parse_space
 from lstmopt.storage.study_store import StoredStudy
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.training.trainer import Progress
@@ -39,6 +39,23 @@ FINITE_STAGE = parse_space(
     }
 )
 """A space for samplers that need a finite one."""
+
+FAMILIES_STAGE = parse_space(
+    {
+        "network": ["segment", "linear"],
+        "hidden_size": [32, 64],
+        "segment": [12, 24],
+        "window": [48, 96],
+        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+    },
+    Known(
+        families={
+            "segment": ("hidden_size", "segment", "window", "learning_rate"),
+            "linear": ("window",),
+        }
+    ),
+)
+"""Two families, of which one has nothing to train."""
 
 
 def stage_for(strategy: Strategy) -> Space:

@@ -12,7 +12,14 @@ from lstmopt.plugin.registry import load_registry
 from lstmopt.plugin.strategy import Strategy
 from lstmopt.search_space import Architecture, Params, Space, draw
 from lstmopt.testing.contract import Contract
-from lstmopt.testing.stage import CLASSIC_STAGE, FINITE_STAGE, Stage, forecast_cost, losses
+from lstmopt.testing.stage import (
+    CLASSIC_STAGE,
+    FAMILIES_STAGE,
+    FINITE_STAGE,
+    Stage,
+    forecast_cost,
+    losses,
+)
 from lstmopt.warm_start.protocols import (
     Beginning,
     PastStudy,
@@ -35,8 +42,8 @@ class WarmStartContract(Contract):
     strategy: ClassVar[Strategy]
     options: ClassVar[Mapping[str, Any]] = {}
 
-    def _begin(self, space: Space, *past: PastStudy) -> Beginning:
-        made = make_strategy(load_registry(), self.strategy, self.options)
+    def _begin(self, space: Space, *past: PastStudy, target_fingerprint: str = "") -> Beginning:
+        made = make_strategy(load_registry(), self.strategy, self.options, target_fingerprint)
         return ask_for_beginning(made, self.strategy.name, space, past)
 
     def test_it_says_what_it_is(self) -> None:
@@ -50,9 +57,13 @@ class WarmStartContract(Contract):
         self._begin(CLASSIC_STAGE, _study("one", 1))
         self._begin(CLASSIC_STAGE, _study("none", 0), _study("two", 30))
 
+    def test_it_lives_with_any_series(self) -> None:
+        """Most series are none that it knows."""
+        self._begin(CLASSIC_STAGE, _study("one", 30), target_fingerprint="0" * 16)
+
     def test_it_proposes_candidates_inside_the_space_only(self) -> None:
-        """Nothing has to be dropped, in a space with ranges and in a finite one."""
-        for space in (CLASSIC_STAGE, FINITE_STAGE):
+        """Nothing has to be dropped: of ranges, of a finite space, of several families."""
+        for space in (CLASSIC_STAGE, FINITE_STAGE, FAMILIES_STAGE):
             past = [_study(str(n), 30, space, n) for n in range(3)]
             beginning = self._begin(space, *past)
             dropped = [notice for notice in beginning.notices if "outside the space" in notice]

@@ -150,22 +150,29 @@ class WarmStart(Protocol):
         """
 
 
-def make_warm_start(registry: Registry, choice: str | Mapping[str, object]) -> WarmStart:
+def make_warm_start(
+    registry: Registry, choice: str | Mapping[str, object], target_fingerprint: str = ""
+) -> WarmStart:
     """Make a warm start of the registry.
 
     Args:
         registry: Where its name is looked up.
         choice: ``NAME``, ``NAME:KEY=VALUE,…`` or a table with its name and options.
+        target_fingerprint: That of the series that is forecast, "" where it is not known.
 
     Returns:
         The warm start.
     """
     named = Named.parse(choice) if isinstance(choice, str) else Named.of(choice)
-    return make_strategy(registry, registry.strategy("warm-start", named.name), named.options)
+    strategy = registry.strategy("warm-start", named.name)
+    return make_strategy(registry, strategy, named.options, target_fingerprint)
 
 
 def make_strategy(
-    registry: Registry, strategy: Strategy, options: Mapping[str, object]
+    registry: Registry,
+    strategy: Strategy,
+    options: Mapping[str, object],
+    target_fingerprint: str = "",
 ) -> WarmStart:
     """Make what a strategy stands for; it may wrap others of the registry.
 
@@ -173,6 +180,7 @@ def make_strategy(
         registry: Where others are looked up.
         strategy: A warm start's.
         options: Its options, by keyword.
+        target_fingerprint: That of the series that is forecast, "" where it is not known.
 
     Returns:
         The warm start; what it raises or answers wrongly is a LstmoptError that names it.
@@ -180,8 +188,11 @@ def make_strategy(
     Raises:
         LstmoptError: For what the strategy cannot take, and where it makes no warm start.
     """
-    wrap: Callable[..., WarmStart] = partial(make_warm_start, registry)
-    made = make(strategy, "warm-start", options, make_warm_start=wrap)
+    wrap: Callable[..., WarmStart] = partial(
+        make_warm_start, registry, target_fingerprint=target_fingerprint
+    )
+    context = {"make_warm_start": wrap, "target_fingerprint": target_fingerprint}
+    made = make(strategy, "warm-start", options, **context)
     who = described("warm-start", strategy)
     if not callable(getattr(made, "begin", None)):
         rule = "a warm start strategy makes what has begin"

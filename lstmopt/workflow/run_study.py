@@ -261,7 +261,7 @@ def _warm_start(
 ) -> Plan:
     """Return the plan of a study that begins so; put into its storage what is not there yet."""
     name = learnt.strategy["name"]
-    warm_start = make_warm_start(job.registry, learnt.strategy)
+    warm_start = make_warm_start(job.registry, learnt.strategy, job.series.target_fingerprint)
     beginning = ask_for_beginning(warm_start, name, job.plan.space, learnt.past)
     plan = job.plan.after(beginning)
     learnt.keep(job.folder)
