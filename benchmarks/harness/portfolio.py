@@ -28,15 +28,12 @@ def write_portfolio(sources: Sequence[str], size: int, path: Path) -> dict[str, 
     first, *others = tasks
     for other in others:
         if not first.is_like(other):
-            raise LstmoptError(
-                f"a portfolio is chosen from tables of one space and the same objectives, found "
-                f"{first.name} and {other.name}: leave one out"
-            )
+            raise unlike(first, other)
     known = [SourceStudy(first.space, task.finished_study("all", 0)) for task in tasks]
     average = SourceStudy(first.space, average_study(known))
     content: dict[str, Any] = {
         "schema": SCHEMA,
-        "tables": {task.name: _about(task) for task in tasks},
+        "tables": {task.name: about(task) for task in tasks},
         "candidates": choose_portfolio(known, size),
         "observations": [
             {"params": o.params, "rank": round(o.ranks[0], 4)} for o in average.observations()
@@ -46,6 +43,15 @@ def write_portfolio(sources: Sequence[str], size: int, path: Path) -> dict[str, 
     return content
 
 
-def _about(task: ReplayTask) -> dict[str, Any]:
+def unlike(one: ReplayTask, other: ReplayTask) -> LstmoptError:
+    """Return the refusal of tables from which nothing can be chosen together."""
+    return LstmoptError(
+        f"a portfolio is chosen from tables of one space and the same objectives, found "
+        f"{one.name} and {other.name}: leave one out"
+    )
+
+
+def about(task: ReplayTask) -> dict[str, Any]:
+    """Return what a portfolio says of a table."""
     table = task.table
     return {"fingerprint": table.fingerprint, "rows": table.rows, "source": table.source}

@@ -29,10 +29,23 @@ _BANDWIDTH = 0.5
 
 @dataclass(frozen=True)
 class SourceStudy:
-    """An earlier study of `FEWEST` trials or more, and a model of how it would rank others."""
+    """An earlier study of `FEWEST` trials or more, and a model of how it would rank others.
+
+    ``costs`` gives the static objectives of any candidate in that study; without it they are known
+    of its own trials alone.
+    """
 
     space: Space
     study: PastStudy
+    costs: Callable[[Params], tuple[float, ...]] | None = None
+
+    def static(self, params: Params) -> tuple[float, ...] | None:
+        """Return the static objectives of a candidate, None where they are not known."""
+        return self.costs(params) if self.costs else self._measured.get(Architecture.of(params))
+
+    @cached_property
+    def _measured(self) -> dict[Architecture, tuple[float, ...]]:
+        return {Architecture.of(trial.params): trial.static for trial in self.study.trials}
 
     @cached_property
     def ranks(self) -> Floats:
@@ -57,13 +70,14 @@ class SourceStudy:
 
         Fifty random trials rarely hold the best; a model knows where to look between them.
         """
-        costs = {Architecture.of(trial.params): trial.static for trial in self.study.trials}
         pool = [trial.params for trial in self.study.trials]
         pool += draw(self.space, _DRAWN, np.random.default_rng(0))
-        pool = [params for params in pool if Architecture.of(params) in costs]
+        costs = [(params, self.static(params)) for params in pool]
+        known = [(params, static) for params, static in costs if static is not None]
+        ranks = self.predict([params for params, _ in known])
         trials = (
-            PastTrial(n, params, tuple(rank.tolist()), costs[Architecture.of(params)])
-            for n, (params, rank) in enumerate(zip(pool, self.predict(pool), strict=True))
+            PastTrial(n, params, tuple(rank.tolist()), static)
+            for n, ((params, static), rank) in enumerate(zip(known, ranks, strict=True))
         )
         return PastStudy(self.study.name, tuple(trials))
 

@@ -18,17 +18,23 @@ What is good everywhere need not be on the front of any.
 """
 
 
-def choose_portfolio(sources: Sequence[SourceStudy], size: int) -> list[Params]:
+def choose_portfolio(
+    sources: Sequence[SourceStudy], size: int, tried: Sequence[Params] = ()
+) -> list[Params]:
     """Return ``size`` candidates in the order in which they should be tried.
 
+    They complement those that are ``tried`` anyway, which are not among them.
     The greedy choice reaches at least 1 - 1/e of the best portfolio's hypervolume, which is
     submodular (Nemhauser, Wolsey and Fisher, Mathematical Programming 14, 1978).
     """
     pool = _pool([study for source in sources for study in (source.study, source.expected())])
+    known = [trial for source in sources for trial in source.study.trials if trial.params in tried]
+    given = list({_key(trial): trial for trial in known}.values())
+    pool = [*given, *(trial for trial in pool if trial.params not in tried)]
     tables = [_scaled(source, pool) for source in sources]
-    chosen: list[int] = []
-    covered = [0.0] * len(tables)
-    while len(chosen) < min(size, len(pool)):
+    chosen = list(range(len(given)))
+    covered = [hypervolume(table[chosen]) for table in tables]
+    while len(chosen) < min(len(given) + size, len(pool)):
         gains = np.zeros(len(pool))
         for table, before in zip(tables, covered, strict=True):
             gains += [hypervolume(table[[*chosen, n]]) - before for n in range(len(pool))]
@@ -37,7 +43,7 @@ def choose_portfolio(sources: Sequence[SourceStudy], size: int) -> list[Params]:
             break
         chosen.append(best)
         covered = [hypervolume(table[chosen]) for table in tables]
-    return [pool[n].params for n in chosen]
+    return [pool[n].params for n in chosen[len(given) :]]
 
 
 def average_study(sources: Sequence[SourceStudy], count: int = 100) -> PastStudy:
@@ -93,8 +99,9 @@ def _scaled(source: SourceStudy, pool: Sequence[PastTrial]) -> Floats:
     points = np.array([known.get(_key(t), g) for t, g in zip(pool, guessed, strict=True)], float)
     low, high = losses.min(0), np.median(losses, axis=0)
     learned = (points - low) / np.where(high > low, high - low, 1.0)
-    costs = {Architecture.of(t.params): t.static for t in (*pool, *study.trials)}
-    static = np.array([costs[Architecture.of(trial.params)] for trial in pool], float)
+    elsewhere = {Architecture.of(trial.params): trial.static for trial in pool}
+    costs = [source.static(t.params) or elsewhere[Architecture.of(t.params)] for t in pool]
+    static = np.array(costs, float)
     return np.column_stack([learned, *(_unit(column) for column in static.T)])
 
 
