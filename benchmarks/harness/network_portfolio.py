@@ -20,7 +20,7 @@ from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import NETWORK, Choice, Params, Range, Space
 from lstmopt.search_space.ranks import as_ranks, from_ranks
 from lstmopt.system.atomic_write import write_whole
-from lstmopt.warm_start.advisers import SourceStudy
+from lstmopt.warm_start.advisers import FEWEST, SourceStudy
 from lstmopt.warm_start.portfolio import choose_portfolio
 from lstmopt.warm_start.protocols import PastStudy
 
@@ -36,12 +36,15 @@ def write_network_portfolio(sources: Sequence[str], size: int, path: Path) -> di
 
     They complement what is solved and not trained, of which a study tries all anyway. For each
     table there are also those chosen without it and other tables of its series. Raises LstmoptError
-    for tables of other spaces or of different objectives.
+    for tables of other spaces or of different objectives, and for one of too few networks that were
+    trained.
     """
     tasks = make_tasks(sources, rows=False)
     relative = relative_space(tasks)
     known = [_source(task, relative) for task in tasks]
     tried = _solved(relative.space)
+    for source in known:
+        _check_size(source, tried)
     tables = {}
     for task in tasks:
         others = [
@@ -121,6 +124,15 @@ def _static(task: ReplayTask, relative: RelativeSpace, params: Params) -> tuple[
     own = from_ranks(task.space, params, relative.ranks)
     assert own is not None  # the space is relative to the task's
     return tuple(task.static(own).values())
+
+
+def _check_size(source: SourceStudy, tried: Sequence[Params]) -> None:
+    count = sum(trial.params not in tried for trial in source.study.trials)
+    if count < FEWEST:
+        raise LstmoptError(
+            f"a portfolio is chosen from tables of {FEWEST} networks or more that were trained, "
+            f"found {count} in {source.study.name}: record more candidates"
+        )
 
 
 def _solved(space: Space) -> list[Params]:

@@ -67,10 +67,12 @@ def test_a_tables_own_series_says_nothing_of_what_others_give(content, sources, 
 def test_tables_that_share_no_space_are_refused(sources, tmp_path):
     write_table(make_recorded(), tmp_path / "classic.npz")
     write_table(make_families("few", 24, window=[24, 48]), tmp_path / "few.npz")
+    write_table(make_families("short", 24, rows=7), tmp_path / "short.npz")
     write_table(make_families("own", 24, calendar=["all", "none"]), tmp_path / "own.npz")
     for name, words in (
         ("classic", "found synthetic: record a study"),
         ("few", "found one and few"),
+        ("short", "found 4 in short: record more"),
         ("own", "found one and own"),
     ):
         both = [sources["one"], str(tmp_path / f"{name}.npz")]
