@@ -27,13 +27,14 @@ Floats = NDArray[np.float64]
 class Task:
     """What a peer is asked to do.
 
+    ``time`` names the column of the time, or those of the day and the hour.
     ``train`` and ``validation`` are fractions of the first ``rows``. ``n_jobs`` is how many trials
     run at once where the library can; ``threads`` is PyTorch's, set before the start (0: its
     default). The first ``startup`` trials are the same random draws for all.
     """
 
     data: str
-    time: tuple[str, str]
+    time: tuple[str, ...]
     target: str
     rows: int
     window: int
@@ -90,13 +91,19 @@ class Data:
 def read_data(task: Task) -> Data:
     """Put the target on the hourly grid, fill missing hours forward, fit the scale on training."""
     table = pd.read_csv(task.data).head(task.rows)
-    day, hour = task.time
-    times = pd.to_datetime(table[day]) + pd.to_timedelta(table[hour], unit="h")
+    day, *hours = task.time
+    times = pd.to_datetime(table[day])
+    for hour in hours:
+        times += pd.to_timedelta(table[hour], unit="h")
     series = table[task.target].astype(float).set_axis(pd.DatetimeIndex(times))
-    series = series.asfreq("h").ffill()
+    return split_data(series.asfreq("h").ffill(), task.train, task.validation)
+
+
+def split_data(series: pd.Series, train: float, validation: float) -> Data:
+    """Split a regular series by time and fit the scale on the training part."""
     own = np.asarray(series, dtype=np.float64)
-    train_end = int(len(own) * task.train)
-    validation_end = train_end + int(len(own) * task.validation)
+    train_end = int(len(own) * train)
+    validation_end = train_end + int(len(own) * validation)
     mean, std = float(own[:train_end].mean()), float(own[:train_end].std())
     return Data(pd.DatetimeIndex(series.index), own, mean, std, train_end, validation_end)
 
