@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,21 @@ from lstmopt.data.input_columns import Columns
 from lstmopt.search_space import Architecture
 from lstmopt.training.latency import Setting, forecast_costs
 
-SPACE = {
+SPACE: dict[str, Any] = {
     "hidden_size": [16, 32, 64, 128],
     "num_layers": [1, 2, 3],
     "learning_rate": {"low": 1e-4, "high": 3e-2, "log": True},
     "batch_size": [16, 32, 64, 128],
 }
-WORK = {**TASK, "rows": 12_000, "space": SPACE, "trials": 30, "epochs": 12, "n_jobs": CPUS}
+WORK = {
+    **TASK,
+    "data": str(HERE.parents[1] / "studies" / "bike_sharing_hour.csv.gz"),
+    "rows": 12_000,
+    "space": SPACE,
+    "trials": 30,
+    "epochs": 12,
+    "n_jobs": CPUS,
+}
 ONE_EACH = {"targets_per_window": 1, "epochs": 12, "patience": 12}
 OURS: dict[str, dict[str, Any]] = {
     "lstmopt": {},
@@ -115,8 +123,7 @@ def race(script: str, name: str, number: int, task: dict[str, Any]) -> list[dict
     folder = RUNS / f"front-{number}-{name.replace(' ', '-')}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    data = HERE.parents[1] / "studies" / "bike_sharing_hour.csv.gz"
-    content = {**task, "data": str(data), "folder": str(folder)}
+    content = {**task, "folder": str(folder)}
     file = folder / "task.json"
     file.write_text(json.dumps(content | {"started": time.time()}), encoding="utf-8")
     with (folder / "log").open("wb") as log:
@@ -132,7 +139,7 @@ def race(script: str, name: str, number: int, task: dict[str, Any]) -> list[dict
     return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
 
 
-def point(trial: dict[str, float]) -> tuple[float, float]:
+def point(trial: Mapping[str, float]) -> tuple[float, float]:
     return trial["val_loss"], trial["latency_ms"]
 
 

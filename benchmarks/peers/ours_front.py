@@ -1,7 +1,7 @@
 """lstmopt after the same two objectives, as a user runs it but for what the task changes.
 
-Writes a line for each finished trial and ends when their front is worth ``target``. It finds every
-architecture's latency in a cache that was measured for all contenders beforehand.
+Writes a line for each finished trial and ends when their front is worth as much as the goal. It
+finds every architecture's latency in a cache that was measured for all contenders beforehand.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +22,35 @@ from lstmopt import make_config, run
 from lstmopt.search.observer import Observer
 from lstmopt.storage.trial_record import TrialRecord
 
+Point = tuple[float, float]
+
 
 class Race(Observer):
-    """Writes what is finished, and ends the process at the goal."""
+    """Writes what is finished, and ends the process at the goal.
 
-    def __init__(self, task: Task, latency: dict[str, float], worth: Worth, target: float) -> None:
-        self._task, self._latency, self._worth, self._target = task, latency, worth, target
-        self._points: list[tuple[float, float]] = []
+    ``latency`` says what a trial's forecast takes, ``reached`` whether points (loss, latency) do.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        latency: Callable[[TrialRecord], float],
+        reached: Callable[[Sequence[Point]], bool],
+    ) -> None:
+        self._task, self._latency, self._reached = task, latency, reached
+        self._points: list[Point] = []
         self._lines = Path(task.folder) / "trials.jsonl"
 
     def told(self, record: TrialRecord) -> None:
         if record.state != "complete":
             return
-        size = f"{record.params['hidden_size']} {record.params['num_layers']}"
-        loss = record.values["val_loss"]
+        loss, latency = record.values["val_loss"], self._latency(record)
         assert loss is not None
-        self._points.append((loss, self._latency[size]))
-        line = {"val_loss": loss, "latency_ms": self._latency[size]}
+        self._points.append((loss, latency))
+        line = {"val_loss": loss, "latency_ms": latency}
         with self._lines.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"at": time.time() - self._task.started} | line) + "\n")
-        if self._worth(self._points) >= self._target:
+        if self._reached(self._points):
             raise KeyboardInterrupt
 
     def refitting(self, *_: Any) -> None:
@@ -58,7 +68,13 @@ def main() -> None:
     config |= {"budget": {"trials": 5_000, "timeout": extra["seconds"]}}
     for name in ("plugins", "training", "pruner", "finalists"):
         del config[name]
-    observer = Race(task, extra["latency"], Worth(*extra["worth"]), extra["goal"])
+    worth = Worth(*extra["worth"])
+
+    def latency(record: TrialRecord) -> float:
+        size = f"{record.params['hidden_size']} {record.params['num_layers']}"
+        return float(extra["latency"][size])
+
+    observer = Race(task, latency, lambda points: worth(points) >= extra["goal"])
     run(make_config(config | extra["options"]), Path(task.folder) / "run", table, observer)
 
 
