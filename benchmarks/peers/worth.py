@@ -35,3 +35,8 @@ class Worth:
             ]
         )
         return hypervolume(scaled, [1.1, 1.1])
+
+
+def covers(points: Sequence[tuple[float, float]], front: Sequence[tuple[float, float]]) -> bool:
+    """Say whether for each point of ``front`` one of ``points`` is as good in loss and latency."""
+    return all(any(p[0] <= f[0] and p[1] <= f[1] for p in points) for f in front)
