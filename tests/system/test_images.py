@@ -55,8 +55,8 @@ def test_the_sheets_become_png_files(made):
 @pytest.mark.browser
 def test_every_figure_becomes_a_png_file_whatever_its_name(made):
     def name_unusually(document):
-        for entry in document["trials"]:
-            entry["params"]["../a <b>"] = 1.5
+        for number, entry in enumerate(document["trials"]):
+            entry["params"]["../a <b>"] = 1.5 * number
 
     made = rewritten(made, name_unusually)
     paths = png.write_every_figure(made)
