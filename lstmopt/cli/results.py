@@ -24,7 +24,7 @@ def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> N
     from lstmopt.results.selection import pick_trial
 
     results = read_run(run_folder).results
-    trials, explanation = results.front_trials, ""
+    trials, trial, explanation = results.front_trials, None, ""
     picked = results.chosen.trial if results.chosen else None
     if pick:
         trial, explanation = pick_trial(results, pick)
@@ -33,9 +33,9 @@ def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> N
     if as_json:
         click.echo(json.dumps(pareto_document(results, rows), indent=2))
     elif as_csv:
-        import pandas as pd
+        from lstmopt.results.points import printed_points
 
-        click.echo(pd.json_normalize(rows).to_csv(index=False), nl=False)
+        click.echo(printed_points(results, trial).to_csv(index=False), nl=False)
     else:
         from lstmopt.report.terminal import front_plot, print_front
 

@@ -22,6 +22,7 @@ from lstmopt.epoch import Epoch
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.model_history import ModelUpdate
 from lstmopt.objectives import ForecastCost, Goals
+from lstmopt.pareto import front_mask
 from lstmopt.plugin.strategy import Objective
 from lstmopt.search_space import STANDARD, Architecture, Choice, Space
 from lstmopt.storage.segments import plain_number
@@ -245,6 +246,11 @@ class TrialEntry(Plain, frozen=True, kw_only=True):
         )
 
     @property
+    def label(self) -> str:
+        """What it is called."""
+        return trial_label(self.number)
+
+    @property
     def has_values(self) -> bool:
         """Whether every objective is known (see `storage.trial_record.TrialRecord`)."""
         return self.state in ("complete", "pruned") and None not in self.values.values()
@@ -371,6 +377,15 @@ class AverageEntry(Plain, frozen=True, kw_only=True):
         return costs | known
 
 
+PointEntry = TrialEntry | AverageEntry
+"""What may be chosen: a trial of the front or an average."""
+
+
+def trial_label(number: int | None) -> str:
+    """Return what a trial is called."""
+    return f"trial {number}"
+
+
 def average_label(number: int) -> str:
     """Return what an average is called."""
     return f"average {number}"
@@ -399,7 +414,7 @@ class ChosenEntry(Plain, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What it is called."""
-        return f"trial {self.trial}" if self.average is None else average_label(self.average)
+        return trial_label(self.trial) if self.average is None else average_label(self.average)
 
     @property
     def named(self) -> str:
@@ -574,6 +589,25 @@ class StudyResults(Plain, frozen=True, kw_only=True):
         """The trials of the front, best first objective first."""
         trials = {trial.number: trial for trial in self.trials}
         return [trials[number] for number in self.front]
+
+    @property
+    def points(self) -> tuple[PointEntry, ...]:
+        """What may be chosen: the trials of the front, then the averages."""
+        return (*self.front_trials, *self.averages)
+
+    @property
+    def on_front(self) -> NDArray[np.bool_]:
+        """Which points no other one dominates [points].
+
+        Trials count with what the search found, averages with their own values; one of which an
+        objective is unknown is not on the front.
+        """
+        goals = self.goals
+        values = [point.values for point in self.points]
+        known = np.array([None not in map(row.get, goals.names) for row in values], bool)
+        mask = known.copy()
+        mask[known] = front_mask([goals.minimised(values[n]) for n in known.nonzero()[0]])
+        return mask
 
     def architecture(self, params: Mapping[str, Any]) -> Architecture:
         """Return what decides the cost of a trial's forecasts."""

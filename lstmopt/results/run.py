@@ -23,6 +23,7 @@ from lstmopt.results.document import (
     read_results,
     results_so_far,
 )
+from lstmopt.results.points import parameter_column, points_table
 from lstmopt.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class RunData:
     def column(self, parameter: str) -> str:
         """Return the column of ``trials`` and ``front`` that holds a hyperparameter."""
         taken = {"trial", "state", "front", *_TRIAL_COLUMNS, *self.goals.names}
-        return f"params_{parameter}" if parameter in taken else parameter
+        return parameter_column(parameter, taken)
 
     @cached_property
     def front(self) -> pd.DataFrame:
@@ -137,6 +138,11 @@ class RunData:
         columns = [*self.goals.names, *hyperparameters]
         front: pd.DataFrame = self.trials.loc[list(self.results.front), columns]
         return front
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """What may be chosen, the trials of the front and then the averages (`points_table`)."""
+        return points_table(self.results)
 
     @cached_property
     def curves(self) -> pd.DataFrame:

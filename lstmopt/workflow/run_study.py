@@ -27,6 +27,7 @@ from lstmopt.results.document import (
     as_json,
     make_results,
 )
+from lstmopt.results.points import points_table
 from lstmopt.search.context import SearchContext
 from lstmopt.search.driver import Driver
 from lstmopt.search.initial_trials import add_initial_trials
@@ -341,11 +342,5 @@ def write_record(
     """
     results = make_results(job.about(costs.costs), trials, job.goals, seconds, outcome)
     job.folder.write(job.folder.results, as_json(results))
-    rows = [
-        {"trial": t.number, **t.values, "trained_to_end": t.trained_to_end, **t.params}
-        for t in results.front_trials
-    ]
-    names = ["trial", *job.goals.names, "trained_to_end"]
-    table = pd.DataFrame(rows, columns=None if rows else names)
-    job.folder.write(job.folder.front_csv, table.to_csv(index=False))
+    job.folder.write(job.folder.front_csv, points_table(results).to_csv(index=False))
     return results

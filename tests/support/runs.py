@@ -125,6 +125,42 @@ def make_run(
     return run
 
 
+def with_averages(run: Run, *values: tuple[float, float], chosen: int | None = None) -> Run:
+    """Give a run's record averages with such a loss and latency, the number ``chosen`` deployed.
+
+    Each is of the front's first trial, once refitted and once as searched, and of a baseline.
+    """
+    trial = run.results.front[0]
+    members = [{"count": 1, "trial": trial, "refit": 1}, {"count": 2, "trial": trial}]
+    members.append({"count": 1, "baseline": "ridge"})
+    costs = {"latency_spread_ms": 0.0, "parameters": 10, "model_mb": 0.1, "test_mse": 0.05}
+    averages = [
+        {
+            "number": number,
+            "made": "networks and baselines",
+            "members": members,
+            "validation": {"val_loss": loss, "latency_ms": latency},
+            "latency_ms": latency,
+            **costs,
+        }
+        for number, (loss, latency) in enumerate(values, 1)
+    ]
+    changes: dict[str, Any] = {"averages": averages}
+    if chosen is not None:
+        spread = {"mean": 0.05, "std": 0.0}
+        errors = {"mse": spread, "mae": spread}
+        changes["chosen"] = {
+            "trial": None,
+            "params": {},
+            "validation": {},
+            "test": {"scaled": errors, "own": errors, "r2": spread},
+            "latency_ms": values[chosen - 1][1],
+            "average": chosen,
+            "members": members,
+        }
+    return rewritten(run, lambda document: document.update(changes))
+
+
 def rewritten(run: Run, change: Callable[[dict[str, Any]], object]) -> Run:
     """Change a run's document as plain values, write it, and read the run back."""
     document = json.loads(run.folder.results.read_text())

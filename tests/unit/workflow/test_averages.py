@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
@@ -133,6 +134,18 @@ def test_the_choice_is_the_best_on_validation_and_hindsight_is_said(finished):
     assert (found.best, found.best_mse) == min(tested.items(), key=lambda item: item[1])
     assert found.selected_mse == tested[found.selected]
     assert found.cost == pytest.approx(found.selected_mse / found.best_mse - 1)
+
+
+def test_the_csv_of_the_front_lists_them_after_the_trials(finished):
+    results = load(finished / "run").results
+    table = pd.read_csv(finished / "run" / "front.csv")
+    assert table["trial"].dropna().tolist() == list(results.front)
+    averages = table[table["trial"].isna()].set_index("average")
+    assert averages["members"].to_dict() == {e.number: e.words for e in results.averages}
+    losses = {entry.number: entry.values["val_loss"] for entry in results.averages}
+    assert averages["val_loss"].to_dict() == losses
+    # of one objective the front is its best point
+    assert table.index[table["on_front"]].tolist() == [table["val_loss"].idxmin()]
 
 
 def test_every_average_is_there_once(finished):
