@@ -10,41 +10,39 @@ from pathlib import Path
 import click
 
 from lstmopt.cli.shared import as_json, make_console, run_folder, write_report
+from lstmopt.errors import printable
 
 
 @click.command()
 @run_folder
-@click.option("--pick", help="knee, best, near_best, fastest or a trial's number.")
+@click.option(
+    "--pick", help="knee, best, near_best, fastest, a trial's number or an average ('average 3')."
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
 @as_json
 def pareto(run_folder: Path, pick: str | None, as_csv: bool, as_json: bool) -> None:
-    """Print the front of a run, and the baselines."""
+    """Print the front of a run, the averages, and the baselines."""
     from lstmopt.results.document import pareto_document
     from lstmopt.results.run import read_run
-    from lstmopt.results.selection import pick_trial
 
-    results = read_run(run_folder).results
-    trials, trial, explanation = results.front_trials, None, ""
-    picked = results.chosen.trial if results.chosen else None
-    if pick:
-        trial, explanation = pick_trial(results, pick)
-        trials, picked = [trial], trial.number
-    rows = [trial.as_row() for trial in trials]
+    run = read_run(run_folder)
+    picked, explanation = run.pick(pick) if pick else (None, "")
+    points = (picked,) if picked else run.results.points
     if as_json:
-        click.echo(json.dumps(pareto_document(results, rows), indent=2))
+        click.echo(json.dumps(pareto_document(run.results, points), indent=2))
     elif as_csv:
         from lstmopt.results.points import printed_points
 
-        click.echo(printed_points(results, trial).to_csv(index=False), nl=False)
+        click.echo(printed_points(run.results, picked).to_csv(index=False), nl=False)
     else:
         from lstmopt.report.terminal import front_plot, print_front
 
         console = make_console()
-        print_front(results, console, trials)
-        if plot := front_plot(results, console, picked):
+        print_front(run.results, console, points)
+        if plot := front_plot(run.results, console, picked):
             click.echo(plot)
         if explanation:
-            click.echo(explanation)
+            click.echo(printable(explanation))
 
 
 @click.command()

@@ -27,7 +27,7 @@ from lstmopt.report.terminal import (
 )
 from lstmopt.results.document import StudyFacts, StudyResults, baseline_values
 from lstmopt.results.run import RunData
-from lstmopt.results.selection import why
+from lstmopt.results.selection import counted, why
 from lstmopt.search_space import NETWORK, Architecture, describe_params
 from lstmopt.training.metrics import METRICS
 
@@ -107,8 +107,8 @@ def _why(run: RunData) -> str:
         trials, averages = len(run.results.finalists), len(run.results.averages)
         reason = why(pick, trials + averages, run.goals)
         return (
-            f"Picked on validation ({pick}) among {_count(trials, 'trial')} of the front, trained "
-            f"anew, and {_count(averages, 'average')} of them and the baselines: {chosen.named} "
+            f"Picked on validation ({pick}) among {counted(trials, 'trial')} of the front, trained "
+            f"anew, and {counted(averages, 'average')} of them and the baselines: {chosen.named} "
             f"{reason}."
         )
     trained = len(run.results.finalists)
@@ -126,10 +126,6 @@ def _why(run: RunData) -> str:
         return f"Picked from the front ({pick}) and trained anew: trial {trial} {reason}."
     those = f"of the {size} trials of the front, trained anew," if size > 1 else "trained anew,"
     return f"Picked on validation ({pick}): {those} trial {trial} {reason}."
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def _refitted_names(run: RunData) -> list[str]:

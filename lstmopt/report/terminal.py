@@ -17,8 +17,10 @@ from lstmopt.plugin.strategy import Objective
 from lstmopt.report.deployed import deployed_lines
 from lstmopt.results.document import (
     Audit,
+    AverageEntry,
     ChosenEntry,
     ForecastErrors,
+    PointEntry,
     Spread,
     StudyResults,
     TrialEntry,
@@ -143,29 +145,32 @@ def hindsight_line(results: StudyResults) -> str:
 
 
 def print_front(
-    results: StudyResults, console: Console, trials: Sequence[TrialEntry] | None = None
+    results: StudyResults, console: Console, points: Sequence[PointEntry] | None = None
 ) -> None:
-    """Print the front, or some ``trials`` of it, then averages and baselines; mark the choice."""
+    """Print trials of the front and averages, or some ``points`` of them; mark the choice.
+
+    Baselines come last.
+    """
     names = results.goals.names
-    chosen = results.chosen and results.chosen.trial
+    points = results.points if points is None else points
+    chosen = results.chosen and results.chosen.label
     table = Table("trial", *names, "trained", "parameters", title="Pareto front (validation)")
-    for trial in results.front_trials if trials is None else trials:
-        mark = f"{trial.number} *" if trial.number == chosen else str(trial.number)
+    trials = [point for point in points if isinstance(point, TrialEntry)]
+    for trial in trials:
+        mark = f"{trial.number} *" if trial.label == chosen else str(trial.number)
         values = (f"{trial.values[name]:.4g}" for name in names)
         words = trained_words(trial, results)
         table.add_row(mark, *values, words, _text(describe_params(trial.params)))
-    if results.averages:
-        table.add_section()
-        average = results.chosen and results.chosen.average
-        for entry in results.averages:
-            mark = f"{entry.label} *" if entry.number == average else entry.label
+    table.add_section()
+    for entry in points:
+        if isinstance(entry, AverageEntry):
+            mark = f"{entry.label} *" if entry.label == chosen else entry.label
             cells = (f"{entry.values[n]:.4g}" if n in entry.values else "–" for n in names)
             table.add_row(mark, *cells, "", _text(entry.words))
-    if bar := baseline_values(results):
-        table.add_section()
-        for name, measured in bar.items():
-            cells = (f"{measured[n]:.4g}" if n in measured else "–" for n in names)
-            table.add_row(_text(name), *cells, "", "baseline")
+    table.add_section()
+    for name, measured in baseline_values(results).items():
+        cells = (f"{measured[n]:.4g}" if n in measured else "–" for n in names)
+        table.add_row(_text(name), *cells, "", "baseline")
     console.print(table)
 
 
@@ -178,11 +183,11 @@ def trained_words(trial: TrialEntry, results: StudyResults) -> str:
     return f"{done:.3g} of {whole:.6g} epochs"
 
 
-def front_plot(results: StudyResults, console: Console, picked: int | None = None) -> str:
+def front_plot(results: StudyResults, console: Console, picked: PointEntry | None = None) -> str:
     """Draw what was trained by a learned objective and another, in characters.
 
-    The front as ○, averages as +, what was picked of them as ●, baselines as ×. Empty where there
-    is one objective or nothing was trained.
+    The front as ○, averages as +, of them what was picked, or what was chosen where nothing was, as
+    ●, baselines as ×. Empty where there is one objective or nothing was trained.
     """
     goals, front = results.goals, results.front_trials
     trained = [trial.values for trial in results.trials if trial.has_values]
@@ -190,15 +195,16 @@ def front_plot(results: StudyResults, console: Console, picked: int | None = Non
     if not (trained and others):
         return ""
     drawn = {goals.learned[0].name, others[0].name}
-    number = results.chosen.average if results.chosen and picked is None else None
+    marked = picked or results.chosen
+    label = marked and marked.label
     averages = [entry for entry in results.averages if drawn <= set(entry.values)]
     groups: dict[str, Sequence[Mapping[str, Any]]] = {
         "·": trained,
         "×": [row for row in baseline_values(results).values() if drawn <= set(row)],
         "○": [trial.values for trial in front],
-        "+": [entry.values for entry in averages if entry.number != number],
-        "●": [trial.values for trial in front if trial.number == picked]
-        + [entry.values for entry in averages if entry.number == number],
+        "+": [entry.values for entry in averages if entry.label != label],
+        "●": [trial.values for trial in front if trial.label == label]
+        + [entry.values for entry in averages if entry.label == label],
     }
     return scatter_plot(groups, others[0], goals.learned[0], console)
 

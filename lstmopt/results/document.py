@@ -628,12 +628,12 @@ def baseline_values(results: StudyResults) -> dict[str, dict[str, float]]:
     return {name: entry.values for name, entry in results.bar.items() if entry.values}
 
 
-def pareto_document(results: StudyResults, front: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the verdict, rows of the front, averages and baselines, as JSON says them."""
+def pareto_document(results: StudyResults, points: Sequence[PointEntry]) -> dict[str, Any]:
+    """Return the verdict, ``points`` by what they are, and baselines, as JSON says them."""
     return {
         "verdict": results.verdict and as_document(results.verdict),
-        "front": front,
-        "averages": list(map(as_document, results.averages)),
+        "front": [point.as_row() for point in points if isinstance(point, TrialEntry)],
+        "averages": [as_document(point) for point in points if isinstance(point, AverageEntry)],
         "baselines": [
             {"baseline": name, "values": values}
             for name, values in baseline_values(results).items()

@@ -17,6 +17,7 @@ from lstmopt.errors import LstmoptError, masked
 from lstmopt.objectives import Goals
 from lstmopt.results.document import (
     Audit,
+    PointEntry,
     StudyResults,
     TrialEntry,
     as_document,
@@ -24,6 +25,7 @@ from lstmopt.results.document import (
     results_so_far,
 )
 from lstmopt.results.points import parameter_column, points_table
+from lstmopt.results.selection import pick_point
 from lstmopt.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -143,6 +145,21 @@ class RunData:
     def points(self) -> pd.DataFrame:
         """What may be chosen, the trials of the front and then the averages (`points_table`)."""
         return points_table(self.results)
+
+    def pick(self, pick: str = "best") -> tuple[PointEntry, str]:
+        """Pick among ``points``, as ``lstmopt pareto RUN --pick`` does.
+
+        Args:
+            pick: ``knee``, ``best``, ``near_best``, ``fastest``, a trial's number, or an average as
+                in ``average 3``.
+
+        Returns:
+            The trial or the average, and a sentence that says why.
+
+        Raises:
+            LstmoptError: Where there is no such point, or none at all.
+        """
+        return pick_point(self.results, pick)
 
     @cached_property
     def curves(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, normalise
 from lstmopt.pareto import knee
-from lstmopt.results.document import StudyResults, TrialEntry
+from lstmopt.results.document import AverageEntry, PointEntry, StudyResults, TrialEntry
 
 
 def pick_index(values: Sequence[Mapping[str, float | None]], goals: Goals, pick: str) -> int:
@@ -36,24 +36,55 @@ NEAR = 0.02
 """How much worse than the best, as a share of it, counts as being as good."""
 
 
-def pick_trial(results: StudyResults, pick: str) -> tuple[TrialEntry, str]:
-    """Return the picked trial of the front and a sentence that explains it.
+def pick_point(results: StudyResults, pick: str) -> tuple[PointEntry, str]:
+    """Pick among the trials of a front and the averages.
 
-    ``pick`` is ``knee``, ``best``, ``near_best``, ``fastest`` or a trial of the front by its
-    number.
+    Trials count with what the search found; a run chooses by their means over refits, and may have
+    chosen otherwise.
+
+    Args:
+        results: What a study found.
+        pick: ``knee``, ``best``, ``near_best`` or ``fastest``, of what no other point dominates; or
+            a point by its name: a trial's number, ``trial 3``, ``average 3``.
+
+    Returns:
+        What was picked, and a sentence that says why.
+
+    Raises:
+        LstmoptError: Where there is no such point, or none at all.
     """
-    front = results.front_trials
-    by_number = {str(trial.number): trial for trial in front}
-    if pick in by_number:
-        return by_number[pick], f"Trial {pick} was named."
+    points = results.points
+    by_name = {str(p.number) if isinstance(p, TrialEntry) else p.label: p for p in points}
+    by_label = {point.label: point for point in points}
+    if named := by_name.get(pick, by_label.get(pick)):
+        return named, _sentence(f"{_described(named)} was named.")
+    front = [point for point, kept in zip(points, results.on_front, strict=True) if kept]
     if pick not in _WHY or not front:
         raise LstmoptError(
-            f"--pick takes knee, best, near_best, fastest or a trial of the front, found {pick!r}: "
-            f"choose from {', '.join(by_number) or 'a run that has a front'}"
+            "--pick takes knee, best, near_best, fastest, a trial of the front or an average, "
+            f"found {pick!r}: choose from {', '.join(by_name) or 'a run that has a front'}"
         )
     goals = results.goals
-    trial = front[pick_index([t.values for t in front], goals, pick)]
-    return trial, f"Trial {trial.number} {why(pick, len(front), goals)}."
+    picked = front[pick_index([point.values for point in front], goals, pick)]
+    said = f"{_described(picked)} {why(pick, len(front), goals)}."
+    if results.averages:
+        trials, averages = len(results.front), len(results.averages)
+        said = f"of {counted(trials, 'trial')} and {counted(averages, 'average')}, {said}"
+    return picked, _sentence(said)
+
+
+def _described(point: PointEntry) -> str:
+    """Return what a point is called, and what an average is of."""
+    return f"{point.label} ({point.words})" if isinstance(point, AverageEntry) else point.label
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its noun, in the plural where there is not one."""
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def why(pick: str, size: int, goals: Goals) -> str:
