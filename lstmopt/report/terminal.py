@@ -284,8 +284,20 @@ def print_comparison(compared: FrontComparison, console: Console) -> None:
             *("–" if n == k else _percent(compared.coverage[n][k]) for k in range(len(covers))),
         )
     console.print(table)
-    for notice in compared.notices:
-        console.print(f"note: {printable(notice)}", markup=False, highlight=False, soft_wrap=True)
+    deployed = [
+        f"{mark} deploys {run.results.chosen.named}: {_error_words(run.results.chosen)}"
+        for mark, run in zip(marks, compared.runs, strict=True)
+        if run.results.chosen
+    ]
+    for line in (*deployed, *(f"note: {notice}" for notice in compared.notices)):
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def _error_words(chosen: ChosenEntry) -> str:
+    """Say the test error of what was chosen, in the verdict's unit, and what a forecast takes."""
+    error = chosen.test.scaled.mse.mean
+    words = "no number" if error is None else f"{error:.4g}"
+    return f"test error {words}, {chosen.latency_ms:.2g} ms a forecast"
 
 
 def _text(words: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lstmopt.errors import LstmoptError
 from lstmopt.objectives import Goals, normalise
 from lstmopt.pareto import Floats, dominates, hypervolume
-from lstmopt.results.document import finite
+from lstmopt.results.document import as_document, finite
 from lstmopt.results.run import RunData
 
 
@@ -48,6 +48,7 @@ class FrontComparison:
                     "folder": str(run.path),
                     "trials": run.results.budget.trials,
                     "front": [trial.as_row() for trial in run.results.front_trials],
+                    "deployed": _deployed(run),
                     "hypervolume": volume,
                     "covers": dict(zip(self.names, map(finite, covered), strict=True)),
                 }
@@ -55,6 +56,21 @@ class FrontComparison:
             ],
             "notices": self.notices,
         }
+
+
+def _deployed(run: RunData) -> dict[str, Any] | None:
+    """Return what a run chose and its squared error on the test part; None before that."""
+    chosen = run.results.chosen
+    if chosen is None:
+        return None
+    return {
+        "label": chosen.label,
+        "trial": chosen.trial,
+        "average": chosen.average,
+        "members": list(map(as_document, chosen.members)),
+        "latency_ms": chosen.latency_ms,
+        "test_mse": chosen.test.scaled.mse.mean,
+    }
 
 
 def compare_fronts(runs: Sequence[RunData]) -> FrontComparison:

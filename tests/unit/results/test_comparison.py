@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lstmopt.cli.main import cli
 from lstmopt.errors import LstmoptError
 from lstmopt.results.comparison import compare_fronts, coverage
-from support.runs import make_run, rewritten
+from support.runs import make_run, rewritten, with_averages
 
 fronts = st.lists(st.tuples(*[st.integers(0, 4)] * 2), max_size=6)
 
@@ -73,3 +76,25 @@ def test_other_objectives_are_refused(tmp_path):
         compare_fronts(runs)
     with pytest.raises(LstmoptError, match="two runs or more, found 1"):
         compare_fronts(runs[:1])
+
+
+def test_what_each_run_deployed_is_said_with_its_error(tmp_path):
+    runs = [make_run(tmp_path / name, ["complete"] * 6, name=name) for name in "abc"]
+    averaged = with_averages(runs[0], (0.01, 0.5), chosen=1)
+    named = with_averages(runs[1], (0.01, 0.5), chosen=1)
+    alone = {"trial": 2, "average": None, "members": []}
+    rewritten(named, lambda document: document["chosen"].update(alone))
+    out = tmp_path / "figure.html"
+    command = ["compare", *(str(run.path) for run in runs), "--out", str(out)]
+    lines = CliRunner().invoke(cli, command).stdout.splitlines()
+    words = averaged.results.averages[0].words
+    assert f"A deploys average 1 ({words}): test error 0.05, 0.5 ms a forecast" in lines
+    assert "B deploys trial 2: test error 0.05, 0.5 ms a forecast" in lines
+    assert not any(line.startswith("C deploys") for line in lines)
+    found = json.loads(CliRunner().invoke(cli, [*command, "--json"]).stdout)
+    first, second, third = (run["deployed"] for run in found["runs"])
+    assert (first["label"], first["trial"], first["average"]) == ("average 1", None, 1)
+    assert (first["test_mse"], first["latency_ms"]) == (0.05, 0.5)
+    assert len(first["members"]) == 3
+    assert (second["label"], second["trial"], second["members"]) == ("trial 2", 2, [])
+    assert third is None
