@@ -48,10 +48,16 @@ def run_shell(commands: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_the_commands_for_your_own_series_run(sales):
+@pytest.fixture(scope="module")
+def sold(sales):
+    """Run the commands for one's own series; return what they print."""
     (commands,) = (block for block in blocks("sh") if "lstmopt predict runs/sales" in block)
     fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1")
-    assert "time,sales" in run_shell(fewer, sales)
+    return run_shell(fewer, sales)
+
+
+def test_the_commands_for_your_own_series_run(sold):
+    assert "time,sales" in sold
 
 
 def test_the_command_for_new_rows_runs(tmp_path):
@@ -68,6 +74,7 @@ def test_the_command_for_new_rows_runs(tmp_path):
     assert "pdated with april.csv (100 rows" in shown
 
 
+@pytest.mark.usefixtures("sold")
 def test_the_commands_to_look_at_a_run_run(sales):
     (commands,) = (block for block in blocks("sh") if "lstmopt compare" in block)
     fewer = commands.replace("--trials 30", "--trials 2 --epochs 1 --workers 1 --no-report")
