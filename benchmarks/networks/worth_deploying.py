@@ -141,9 +141,39 @@ def table(lines: Sequence[Line]) -> str:
         rows.append(
             f"Better than the bar that validation picks: {sum(r < 1 for r in picked)} of "
             f"{len(picked)}. To the best bar in hindsight: geometric mean "
-            f"{math.exp(statistics.fmean(map(math.log, best))):.3f}, worst {max(best):.3f}."
+            f"{geometric_mean(best):.3f}, worst {max(best):.3f}."
         )
+        rows.append(by_tolerance(lines))
     return "\n".join(rows)
+
+
+def by_tolerance(lines: Sequence[Line]) -> str:
+    """Say what the fastest of those nearly as good on validation would have come to."""
+    words = []
+    for tolerance in (0.0, 0.005, 0.01, 0.02, 0.05):
+        ratios = [
+            tested / min(test for _, test in line["bars"].values())
+            for line in lines
+            if line.get("bars") and (tested := fastest_near(line, tolerance)) is not None
+        ]
+        words.append(f"{tolerance:.1%} {geometric_mean(ratios):.3f} (worst {max(ratios):.3f})")
+    return f"The fastest of those so much worse on validation than the best: {', '.join(words)}."
+
+
+def fastest_near(line: Line, tolerance: float) -> float | None:
+    """Return its test error; None where there was no time to test all."""
+    single = [({name: v["mean"] for name, v in p.items()}, test) for p, test in line["points"]]
+    points = [*single, *line["averages"]]
+    if any(test is None for _, test in points):
+        return None
+    most = (1 + tolerance) * min(values["val_loss"] for values, _ in points)
+    near = [(values["latency_ms"], test) for values, test in points if values["val_loss"] <= most]
+    tested: float = min(near)[1]
+    return tested
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
+    return math.exp(statistics.fmean(map(math.log, ratios)))
 
 
 def what_is_deployed(line: Line) -> str:
