@@ -18,7 +18,7 @@ from lstmopt.forecasting.members import Member
 from lstmopt.forecasting.verdict import Comparison, compare, window_errors
 from lstmopt.objectives import Goals
 from lstmopt.pareto import front_mask
-from lstmopt.results.document import average_label
+from lstmopt.results.document import average_label, trial_label
 from lstmopt.results.selection import pick_index
 from lstmopt.training.metrics import score
 from lstmopt.training.own_units import OwnUnits
@@ -87,7 +87,7 @@ def label_of(point: Point) -> str:
     """Return what a point is called."""
     if isinstance(point, Average):
         return average_label(point.number)
-    return f"trial {point.trial.number}"
+    return trial_label(point.trial.number)
 
 
 def open_test(
