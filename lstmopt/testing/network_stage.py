@@ -34,7 +34,7 @@ COMPOSITIONS: tuple[Params, ...] = (
     {"normalisation": "last_std", "skip": False, "calendar": "none", "decoder_hidden_size": 5},
     {"normalisation": "revin", "skip": True, "calendar": "all", "recent": 2},
 )
-"""What stands around an encoder: each normalisation, with and without a skip and a decoder."""
+"""Around an encoder: each normalisation, with and without a skip, a decoder and recent rows."""
 
 COLUMNS = (
     Columns(past=1, calendar=0, known=0, annual=0, window=1, horizon=1),
