@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import itertools
+
+import pytest
+
 from lstmopt.networks.families import Families
 from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import Architecture
-from lstmopt.training.latency import Setting, forecast_costs
+from lstmopt.training import latency
+from lstmopt.training.latency import Setting, forecast_costs, time_calls
 from support.architectures import lstm, past_columns
 
 SETTING = Setting(past_columns(3, 12, 1), "cpu")
@@ -60,3 +65,38 @@ def test_a_family_of_a_plug_ins_file_is_measured_anew_where_the_file_has_changed
         mine = Architecture.of({"network": "mine"})
         forecast_costs([mine], setting, tmp_path / "c.json", lambda *_, n=size: measured.append(n))
     assert measured == [4, 8]
+
+
+class Clock:
+    """A forecast that takes what it is told, and the clock by which it is timed."""
+
+    def __init__(self, milliseconds):
+        self.now, self.calls = 0.0, 0
+        self.milliseconds = iter(milliseconds)
+
+    def perf_counter(self):
+        return self.now
+
+    def __call__(self):
+        self.calls += 1
+        self.now += next(self.milliseconds) / 1000
+
+
+BUSY = itertools.cycle((2.0, 5.0, 8.0))
+
+
+@pytest.mark.parametrize("quiet_from", [0, 100, 290])
+def test_a_forecast_is_timed_anew_until_nothing_runs_beside_it(monkeypatch, quiet_from):
+    clock = Clock(itertools.chain(itertools.islice(BUSY, quiet_from), itertools.repeat(0.5)))
+    monkeypatch.setattr(latency, "time", clock)
+    found = time_calls(clock, "cpu")
+    assert found.median_ms == pytest.approx(0.5)
+    assert clock.calls <= quiet_from + 250
+
+
+def test_a_forecast_that_is_never_timed_in_quiet_has_the_lowest_median(monkeypatch):
+    slow, less = itertools.cycle((20.0, 50.0, 80.0)), itertools.cycle((2.0, 5.0, 8.0))
+    clock = Clock(itertools.chain(itertools.islice(slow, 60), less))
+    monkeypatch.setattr(latency, "time", clock)
+    assert time_calls(clock, "cpu").median_ms == pytest.approx(5.0)
+    assert clock.now < 7
