@@ -19,7 +19,7 @@ from lstmopt.search.context import SearchContext
 from lstmopt.search.imputation import Values, impute
 from lstmopt.search.sampler_storage import SamplerStorage, is_founder
 from lstmopt.search.search_plan import FiniteSampler, training_seed
-from lstmopt.search.solved_families import SolvedFamilies
+from lstmopt.search.solved_families import SolvedFamilies, asked_params
 from lstmopt.search.telling import Teller
 from lstmopt.search.warm_start_observations import WarmStartObservations
 from lstmopt.search_space import Candidate, Params
@@ -52,7 +52,7 @@ class Asker:
         self._observations = WarmStartObservations(
             plan.beginning or Beginning(plan.space), plan.goals, context.costs
         )
-        params = [trial.params for trial in known]
+        params = map(asked_params, known)
         solved = () if self._finite else plan.solved
         self._solved = SolvedFamilies(plan.space, solved, plan.seed, params)
         self._infeasible_in_a_row = 0

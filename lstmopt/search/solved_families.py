@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from lstmopt.search_space import NETWORK, Choice, Params, Space, Value
 from lstmopt.seeds import derive_seed
@@ -37,18 +38,11 @@ class SolvedFamilies:
         known: Iterable[Mapping[str, Value]],
     ) -> None:
         self._seed = seed
-        self._untried: list[Params] = []
+        self._untried = untried_solved(space, solved, known)
         self._trained: Sequence[Value] = ()
         network = space.parameters.get(NETWORK)
-        if not isinstance(network, Choice):
-            return
-        listed = _candidates(space, [name for name in network.values if name in solved])
-        trained = [name for name in network.values if name not in solved]
-        if listed is None or not (listed and trained):
-            return
-        tried = [dict(params) for params in known]
-        self._untried = [params for params in listed if params not in tried]
-        self._trained = trained
+        if isinstance(network, Choice) and _candidates(space, _solved(network, solved)):
+            self._trained = [name for name in network.values if name not in solved]
 
     def next(self, number: int) -> Params | None:
         """Return what the next trial is to be, as far as the sampler is not free.
@@ -65,6 +59,38 @@ class SolvedFamilies:
             return None
         rng = np.random.default_rng(derive_seed(self._seed, number, _STREAM))
         return {NETWORK: self._trained[int(rng.integers(len(self._trained)))]}
+
+
+def untried_solved(
+    space: Space, solved: Collection[str], known: Iterable[Mapping[str, Value]]
+) -> list[Params]:
+    """List the candidates of solved families that a study has not tried.
+
+    Args:
+        space: Where candidates are drawn from.
+        solved: The families that are not trained.
+        known: The hyperparameters of trials that the study has.
+
+    Returns:
+        The candidates; none where there are too many, or no other families.
+    """
+    network = space.parameters.get(NETWORK)
+    if not isinstance(network, Choice):
+        return []
+    names = _solved(network, solved)
+    if len(names) == len(network.values):
+        return []
+    tried = [dict(params) for params in known]
+    return [params for params in _candidates(space, names) or [] if params not in tried]
+
+
+def asked_params(trial: FrozenTrial) -> dict[str, Value]:
+    """Return a trial's hyperparameters, of one that still waits those that it was given."""
+    return dict(trial.params or trial.system_attrs.get("fixed_params", {}))
+
+
+def _solved(network: Choice, solved: Collection[str]) -> list[Value]:
+    return [name for name in network.values if name in solved]
 
 
 def _candidates(space: Space, families: Sequence[Value]) -> list[Params] | None:

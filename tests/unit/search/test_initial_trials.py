@@ -11,16 +11,20 @@ import pytest
 
 from lstmopt.epoch import Epoch
 from lstmopt.objectives import ForecastCosts, Limits
+from lstmopt.plugin.network import known_hyperparameters
 from lstmopt.pruning.trial_curves import Trials
 from lstmopt.search.driver import Driver
 from lstmopt.search.initial_trials import add_initial_trials
+from lstmopt.search.solved_families import asked_params, untried_solved
 from lstmopt.search.warm_start_observations import WarmStartObservations
+from lstmopt.search_space import parse_space
 from lstmopt.storage.trial_record import front_of
 from lstmopt.warm_start.protocols import Beginning, Observation, PastTrial
 from lstmopt.workflow.pruning_audit import _events
 from support.drivers import (
     COSTS,
     GOALS,
+    REGISTRY,
     SPACE,
     Scripted,
     in_process,
@@ -249,3 +253,27 @@ def test_a_narrower_space_is_the_one_that_is_searched(tmp_path):
     space = dataclasses.replace(SPACE, parameters=SPACE.parameters | {"learning_rate": narrow})
     driver, _ = begin_with(tmp_path, Beginning(space), make_plan(10))
     assert all(0.04 <= r.params["learning_rate"] <= 0.06 for r in driver.search())
+
+
+NETWORKS = parse_space(
+    {"network": ["segment", "linear"], "window": [8, 16], "hidden_size": [4]},
+    known_hyperparameters(REGISTRY.networks),
+)
+SEGMENT = {"network": "segment", "window": 8, "hidden_size": 4}
+
+
+@pytest.mark.parametrize(("trials", "brought"), [(20, 1), (3, 1), (2, 0), (1, 0)])
+def test_what_is_solved_waits_before_a_warm_starts_candidates(tmp_path, trials, brought):
+    plan = make_plan(trials, space=NETWORKS, solved=("linear",))
+    plan = plan.after(Beginning(NETWORKS, (SEGMENT,)))
+    for _ in range(2):  # it may be called again
+        notices = add_initial_trials(open_here(tmp_path), plan, NO_LIMITS)
+    waiting = [asked_params(trial) for trial in open_here(tmp_path).study.get_trials()]
+    linear = [{"network": "linear", "window": window} for window in (8, 16)]
+    assert waiting == [*linear, SEGMENT][:trials]
+    assert notices == ["1 candidates are tried first"] * brought
+
+
+def test_a_study_whose_solved_candidates_wait_tries_each_once():
+    waiting = [{"network": "linear", "window": 8}]
+    assert untried_solved(NETWORKS, ("linear",), waiting) == [{"network": "linear", "window": 16}]
