@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from lstmopt.errors import LstmoptError
+
 
 class Improvement(msgspec.Struct, frozen=True, array_like=True):
     """A report of a trial whose loss was lower than at all before it.
@@ -41,7 +43,7 @@ class TrialEvent(msgspec.Struct, frozen=True, tag_field="event", tag="trial"):
     number: int
     state: str
     by_pruner: bool
-    params: dict[str, str | int | float]
+    params: dict[str, str | int | float | bool]
     losses: tuple[float | None, ...]
     seconds: tuple[float, ...]
     improvements: tuple[Improvement, ...]
@@ -106,15 +108,23 @@ def _ends_well(path: Path) -> bool:
 
 
 def read_studies(path: Path) -> Iterator[Study]:
-    """Read every whole study, each once, whatever an interruption left between them."""
+    """Read every whole study, each once, whatever an interruption left between them.
+
+    Raises LstmoptError for a whole line that is none of a benchmark's.
+    """
     if not path.is_file():
         return
     seen: set[tuple[str, str, int]] = set()
     trials: defaultdict[tuple[str, str, int], dict[int, TrialEvent]] = defaultdict(dict)
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             try:
                 event = _decode(line)
+            except msgspec.ValidationError as error:
+                raise LstmoptError(
+                    f"every line of {path} is a trial or a study of a benchmark, found in line "
+                    f"{number}: {error}; begin the benchmark in another folder"
+                ) from None
             except msgspec.DecodeError:  # the incomplete last line of an interrupted benchmark
                 continue
             key = (event.task, event.strategy, event.seed)
