@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lstmopt import Beginning, PastStudy, Pruner, Space, Strategy, hookimpl
+from lstmopt.search_space import NETWORK
 from lstmopt.warm_start.protocols import WarmStart
 
 PRUNER = "plausible_halving"
@@ -15,7 +16,11 @@ SAME_WORK, OTHER_WORK, NO_PAST = "replay", "transfer", "shipped"
 
 
 class ByWork:
-    """Takes over what was done on the same work, transfers the rest, and never begins cold."""
+    """Takes over what was done on the same work, transfers the rest; what is shipped is for LSTMs.
+
+    A space of several families begins cold without earlier studies: what is shipped for one reaches
+    nothing sooner there (docs/networks.md).
+    """
 
     def __init__(self, replay: WarmStart, transfer: WarmStart, shipped: WarmStart) -> None:
         self.replay, self.transfer, self.shipped = replay, transfer, shipped
@@ -23,13 +28,16 @@ class ByWork:
     def begin(self, space: Space, past: Sequence[PastStudy]) -> Beginning:
         """Return the same work's finished trials, and candidates learnt from the rest."""
         if not past:
-            return self.shipped.begin(space, past)
+            return self._without_past(space)
         same = self.replay.begin(space, [study for study in past if study.same_work])
         other = self.transfer.begin(space, [study for study in past if not study.same_work])
         notices = same.notices + other.notices
         if not (same.finished or other.candidates or other.observations):
-            other = self.shipped.begin(space, past)
+            other = self._without_past(space)
         return replace(other, finished=same.finished, notices=notices)
+
+    def _without_past(self, space: Space) -> Beginning:
+        return Beginning(space) if NETWORK in space.parameters else self.shipped.begin(space, ())
 
 
 def make_winner_of_pruners(
@@ -58,7 +66,7 @@ def make_winner_of_warm_starts(*, make_warm_start: Callable[[str], WarmStart]) -
 
     Returns:
         A warm start that replays the same work, transfers from other work, and without either
-        begins with what is shipped.
+        begins a study of LSTMs with what is shipped.
 
     References:
         benchmarks/README.md

@@ -10,14 +10,17 @@ from lstmopt import run
 from lstmopt.config.study_file import replace
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
+from lstmopt.plugin.network import known_hyperparameters
 from lstmopt.plugin.options import options_of
 from lstmopt.plugin.registry import load_registry
+from lstmopt.search_space import parse_space
 from lstmopt.warm_start.protocols import Beginning, ask_for_beginning, make_warm_start
 from support.parts import wave
 from support.studies import config_of
 from support.tables import default_like
 
 REGISTRY = load_registry()
+KNOWN = known_hyperparameters(REGISTRY.networks)
 SPACE = default_like(24)
 
 
@@ -41,6 +44,9 @@ CONTENT = {
     "tables": {"theirs": {"target": "mine", "candidates_of_others": [candidate(segment=0)]}},
 }
 
+LSTM = {"hidden_size": 32, "learning_rate": 0.005}
+LSTMS = {"candidates": [LSTM], "observations": [{"params": LSTM, "rank": 0.0}]}
+
 
 @pytest.fixture
 def ship(tmp_path, monkeypatch):
@@ -57,20 +63,18 @@ def begin(name, space=SPACE, target=""):
     return ask_for_beginning(make_warm_start(REGISTRY, name, target), name, space, [])
 
 
-@pytest.mark.parametrize("name", ["shipped", "auto"])
-def test_a_default_study_begins_with_candidates_of_its_own_seasons(ship, name):
+def test_a_default_study_begins_with_candidates_of_its_own_seasons(ship):
     ship()
     for season in (24, 52):
-        found = begin(name, default_like(season)).candidates
+        found = begin("shipped", default_like(season)).candidates
         assert [params["window"] for params in found] == [2 * season, 7 * season, 4 * season]
         assert all(params["segment"] == params["recent"] == season for params in found)
     assert len(begin("shipped:size=2").candidates) == 2
 
 
-@pytest.mark.parametrize("name", ["shipped", "auto"])
-def test_a_series_that_they_were_chosen_from_gets_those_of_the_others(ship, name):
+def test_a_series_that_they_were_chosen_from_gets_those_of_the_others(ship):
     ship()
-    (found,) = begin(name, target="mine").candidates
+    (found,) = begin("shipped", target="mine").candidates
     assert (found["segment"], found["window"]) == (12, 96)
 
 
@@ -85,6 +89,15 @@ def test_another_space_and_a_program_without_them_begin_cold(ship):
     ship()
     wider = default_like(24, cell=["lstm", "gru"])
     assert begin("shipped", wider) == Beginning(wider)
+
+
+def test_a_default_study_begins_with_them_only_where_it_is_asked_to(ship, tmp_path):
+    ship()
+    (tmp_path / "shipped.json").write_text(json.dumps(LSTMS))
+    assert begin("auto") == Beginning(SPACE)
+    rates = {"low": 1e-3, "high": 1e-2, "log": True}
+    classic = parse_space({"hidden_size": [16, 32], "learning_rate": rates}, KNOWN)
+    assert begin("auto", classic).candidates == (LSTM,)
 
 
 def test_a_series_is_no_option():
@@ -109,7 +122,6 @@ def test_a_study_tries_them_once_and_what_is_solved_once(ship, tmp_path):
     for target, rate in (("", 0.002), (own, 0.005)):
         tables = {"wave": {"target": target, "candidates_of_others": others}}
         ship({**CONTENT, "candidates": [whole], "tables": tables})
-        first, *trials = run(config, tmp_path / f"run {target}")["trials"]
-        assert first["params"]["learning_rate"] == rate
-        families = [trial["params"]["network"] for trial in trials]
-        assert families == ["linear", "segment", "segment"]
+        trials = [t["params"] for t in run(config, tmp_path / f"run {target}")["trials"]]
+        assert [params["network"] for params in trials] == ["linear", *["segment"] * 3]
+        assert trials[1]["learning_rate"] == rate
