@@ -104,6 +104,14 @@ def update(run_folder: Path, table: Path, epochs: int, as_json: bool) -> None:
     "--origins", type=click.IntRange(1), metavar="N", help="The last N forecasts and what came."
 )
 @click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=float,
+    metavar="PER CENT",
+    help="Intervals of this level, such as 90; repeatable.",
+)
+@click.option(
     "--plugin",
     "plugins",
     multiple=True,
@@ -117,6 +125,7 @@ def predict(
     table: Path,
     future: tuple[str, ...],
     origins: int | None,
+    levels: tuple[float, ...],
     plugins: tuple[Path, ...],
     as_json: bool,
 ) -> None:
@@ -133,7 +142,9 @@ def predict(
     for notice in series.notices:
         click.echo(f"note: {printable(notice)}", err=True)
     forecast = (
-        forecaster.look_back(series, origins) if origins else forecaster.forecast_next(series)
+        forecaster.look_back(series, origins, levels)
+        if origins
+        else forecaster.forecast_next(series, levels)
     )
     if as_json:
         for name in forecast.select_dtypes("datetimetz"):  # pandas would say it in UTC

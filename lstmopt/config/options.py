@@ -15,6 +15,7 @@ from msgspec import Meta
 from lstmopt.config.units import parse_duration
 from lstmopt.data.options import DataOptions, History
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.levels import check_levels
 from lstmopt.objectives import Limits
 from lstmopt.plugin.strategy import TellStopped
 from lstmopt.training.options import AtLeastOne, TrainingOptions
@@ -142,6 +143,22 @@ class FinalistOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     members: Annotated[int, Meta(ge=2, le=8, description="is between 2 and 8")] = 8
 
 
+class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How sure of a forecast one may be.
+
+    Attributes:
+        levels: Of intervals, in per cent; None for 80 and 90 as far as there are rows for them.
+        calibration: The share of the validation part that intervals are calibrated on and nothing
+            is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by.
+    """
+
+    levels: tuple[float, ...] | None = None
+    calibration: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+
+    def __post_init__(self) -> None:
+        check_levels(self.levels or ())
+
+
 class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a study learns from; the other keys of ``[warm_start]`` choose the strategy.
 
@@ -188,6 +205,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         warm_start: The warm start's name and options, and what it learns from.
         budget: When the search ends.
         finalists: How the front is refitted and one candidate chosen.
+        intervals: How sure of a forecast one may be.
     """
 
     name: Name = "study"
@@ -213,6 +231,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     warm_start: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "auto"})
     budget: BudgetOptions = BudgetOptions()
     finalists: FinalistOptions = FinalistOptions()
+    intervals: IntervalOptions = IntervalOptions()
 
     def __post_init__(self) -> None:
         if self.engine.url and ":" in self.device:

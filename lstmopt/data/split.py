@@ -49,6 +49,16 @@ class Split:
         end = self.ends[2]
         return make_part(self.series, self.scaling, self.train.shape, (self.ends[1], end), end)
 
+    def calibration(self) -> Part:
+        """Build the part that intervals are calibrated on.
+
+        It is what lies between validation and test; where that is nothing, the validation part.
+        """
+        rows = self.validation.rows[1], self.ends[1]
+        if rows[0] == rows[1]:
+            return self.validation
+        return make_part(self.series, self.scaling, self.train.shape, rows, rows[1])
+
     def all_rows(self) -> tuple[Part, Scaling]:
         """Build one part of every row, scaled by them all: for a network that was tested."""
         end = self.ends[2]
@@ -77,6 +87,7 @@ def split_series(
     folds: int = 1,
     gap: int = 0,
     history: History = "growing",
+    calibration: float = 0.0,
 ) -> Split:
     """Split by time and scale each fold by its own training rows.
 
@@ -87,7 +98,8 @@ def split_series(
     whose ``history`` grows from the first row or has the oldest fold's length in all of them
     (rolling-origin evaluation: Tashman, Out-of-sample tests of forecasting accuracy, International
     Journal of Forecasting 16, 2000). Nothing is left out before the test part: nothing that is
-    fitted ends there. Raises LstmoptError where a part holds too few windows.
+    fitted ends there. ``calibration`` is the share of the newest validation part, its newest rows,
+    that it ends before. Raises LstmoptError where a part holds too few windows.
     """
     rows = last_observed(series)
     n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
@@ -99,6 +111,8 @@ def split_series(
         of = f" of fold {n} of {folds}" if folds > 1 else ""
         check(f"training part{of}", _most_windows(trained, shape))
         scalings.append(fit_scaling(series, trained[1], trained[0]))
+        if n == 1:
+            validated = validated[0], validated[1] - int(n_validation * calibration)
         validation = make_part(series, scalings[-1], shape, validated, validated[1])
         train = validation.earlier(trained)
         check(f"training part{of}", len(train.origins()))
@@ -107,7 +121,10 @@ def split_series(
     check("test part", rows - test - shape.horizon + 1)
     ends = (n_train, test, rows)
     newest, *older = made
-    return Split(newest.train, newest.validation, scalings[0], ends, series, tuple(older))
+    split = Split(newest.train, newest.validation, scalings[0], ends, series, tuple(older))
+    if newest.validation.rows[1] < test:
+        check("calibration part", len(split.calibration().origins()))
+    return split
 
 
 def _cuts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,18 +11,41 @@ from numpy.typing import NDArray
 
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
+from lstmopt.forecasting.conformal import Intervals
 from lstmopt.forecasting.judging import last_origins
 
 COLUMNS = ("part", "origin", "lead", "time", "truth")
 
+_END = re.compile(r"(?P<model>.+)-(lo|hi)-(?P<level>[\d.]+)")
+"""A column with the end of an interval."""
+
+
+def models_in(table: pd.DataFrame) -> list[str]:
+    """Return the columns of a table of forecasts that hold forecasts."""
+    names = list(map(str, table.columns))
+    ends = {name for name in names if (end := _END.fullmatch(name)) and end["model"] in names}
+    return [name for name in names if name not in COLUMNS and name not in ends]
+
+
+def levels_in(table: pd.DataFrame, model: str) -> list[str]:
+    """Return the levels of a model's intervals in a table of forecasts, ascending, as text."""
+    ends = [name for name in map(str, table.columns) if name.startswith(f"{model}-lo-")]
+    found = map(_END.fullmatch, ends)
+    return sorted((end["level"] for end in found if end), key=float)
+
 
 def tabulate(
-    split: Split, part: Part, name: str, predicted: Mapping[str, NDArray[np.float32]]
+    split: Split,
+    part: Part,
+    name: str,
+    predicted: Mapping[str, NDArray[np.float32]],
+    intervals: Mapping[str, Intervals] | None = None,
 ) -> pd.DataFrame:
     """Tabulate scaled forecasts [windows, horizon] at a part's last origins, a column a model.
 
     A row is a window and a lead: the time of its last input, the time it is for, the target there
-    (missing where none was observed) and every forecast, in the target's own units.
+    (missing where none was observed) and every forecast, followed by its ``intervals`` where it has
+    any (see `Intervals.columns`), in the target's own units.
     """
     origins = last_origins(part, name)
     targets, mask = part.gather_targets(origins)
@@ -32,12 +56,17 @@ def tabulate(
         "origin": times[np.repeat(origins, len(leads))],
         "lead": np.tile(leads, len(origins)),
         "time": times[(origins[:, None] + leads).ravel()],
-        "truth": _own(split, np.where(mask, targets, np.nan)),
+        "truth": _own(split, np.where(mask, targets, np.nan)).ravel(),
     }
-    return pd.DataFrame(columns | {n: _own(split, rows) for n, rows in predicted.items()})
+    for model, scaled in predicted.items():
+        own = _own(split, scaled)
+        columns[model] = own.ravel()
+        if intervals and model in intervals:
+            columns |= intervals[model].columns(model, own)
+    return pd.DataFrame(columns)
 
 
 def _own(split: Split, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
     own: NDArray[np.float64]
-    own = scaled.ravel().astype(np.float64) * split.scaling.target_std + split.scaling.target_mean
+    own = scaled.astype(np.float64) * split.scaling.target_std + split.scaling.target_mean
     return own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from lstmopt.data.series import Series, last_observed, next_times, truncate
 from lstmopt.data.split import scaled_part
 from lstmopt.data.windows import Part, Shape
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
+from lstmopt.forecasting.levels import check_levels
 from lstmopt.forecasting.members import Mean, NetworkMember
 from lstmopt.forecasting.model_files import find_weights, read_model, write_model
 from lstmopt.forecasting.model_history import ModelHistory
@@ -49,6 +51,7 @@ class Forecaster:
         calendar: The names of its calendar features.
         data: How a table is read.
         history: What the model has seen; None for one that does not say.
+        conformal: What its intervals rest on; None for one that has none.
     """
 
     mean: Mean
@@ -59,6 +62,7 @@ class Forecaster:
     calendar: tuple[str, ...]
     data: DataOptions
     history: ModelHistory | None = None
+    conformal: Conformal | None = None
 
     @property
     def columns(self) -> Columns:
@@ -132,7 +136,10 @@ class Forecaster:
         return own
 
     def predict(
-        self, source: Source, future: Source | Mapping[str, float | str] | None = None
+        self,
+        source: Source,
+        future: Source | Mapping[str, float | str] | None = None,
+        levels: Sequence[float] = (),
     ) -> pd.DataFrame:
         """Forecast the rows after the last observed target of a table.
 
@@ -141,14 +148,17 @@ class Forecaster:
                 is read as the model's first table was. Of a long file only the last rows are read.
             future: What is known in advance of the rows that are forecast, where ``source`` does
                 not hold it: a table with times, the path of one, or a value a column.
+            levels: Those of intervals, in per cent.
 
         Returns:
-            A row a forecast [horizon]: ``time`` and the target's name, in its own units.
+            A row a forecast [horizon]: ``time``, the target's name, and the ends of its intervals
+            (see `conformal.Intervals.columns`), in its own units.
 
         Raises:
-            LstmoptError: Where the table lacks what the model was fitted on, or has another step.
+            LstmoptError: Where the table lacks what the model was fitted on, or has another step,
+                and for intervals that the model does not have.
         """
-        return self.forecast_next(self.read(source, future))
+        return self.forecast_next(self.read(source, future), levels)
 
     def read(
         self,
@@ -179,38 +189,63 @@ class Forecaster:
             )
         return replace(series, calendar=self.calendar)
 
-    def forecast_next(self, series: Series) -> pd.DataFrame:
+    def forecast_next(self, series: Series, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Forecast the rows after the last observed target of a series.
 
         Args:
             series: What `read` returned.
+            levels: Those of intervals, in per cent.
 
         Returns:
-            A row a forecast [horizon]: ``time`` and the target's name, in its own units.
+            A row a forecast [horizon]: ``time``, the target's name, and the ends of its intervals,
+            in its own units.
 
         Raises:
-            LstmoptError: For a series that is too short, and for missing values.
+            LstmoptError: For a series that is too short, for missing values, and for intervals that
+                the model does not have.
         """
+        intervals = self._intervals(levels)
         origin = last_observed(series) - 1
         own = self._own(self.mean(self._part(series, np.array([origin]))))
         times = next_times(truncate(series, origin + 1), self.shape.horizon)
-        return pd.DataFrame({"time": times, series.target: own[0]})
+        found = {"time": times, series.target: own[0]}
+        return pd.DataFrame(found | intervals(series.target, own))
 
-    def look_back(self, series: Series, origins: int) -> pd.DataFrame:
+    def _intervals(self, levels: Sequence[float]) -> Callable[[str, Floats], dict[str, Floats]]:
+        """Return what gives the columns of intervals.
+
+        Raises:
+            LstmoptError: For levels that are none, and where the model has no such intervals.
+        """
+        wanted = check_levels(levels)
+        if not wanted:
+            return lambda *_: {}
+        if self.conformal is None:
+            raise LstmoptError(
+                "intervals come from a model that was calibrated, found one of an earlier version "
+                "or of a study with intervals.levels = []: save it again with lstmopt fit"
+            )
+        self.conformal.bounds(wanted[-1])
+        return Intervals(self.conformal, wanted).columns
+
+    def look_back(self, series: Series, origins: int, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Forecast from the last rows whose forecasts can be compared with what came.
 
         Args:
             series: What `read` returned.
             origins: How many forecasts, each of all leads.
+            levels: Those of intervals, in per cent.
 
         Returns:
             A row a forecast [origins * horizon]: ``origin`` (the time of the last row that was
-            read), ``lead``, ``time``, ``truth`` (missing where no target was observed) and the
-            target's name, in its own units.
+            read), ``lead``, ``time``, ``truth`` (missing where no target was observed), the
+            target's name, and the ends of its intervals, in its own units.
 
         Raises:
-            LstmoptError: For a series that is too short, and for missing values.
+            LstmoptError: For a series that is too short, for missing values, and for intervals that
+                the model does not have.
         """
+        intervals = self._intervals(levels)
         horizon = self.shape.horizon
         last = last_observed(series) - 1 - horizon
         most = last + 2 - self.rows
@@ -225,15 +260,14 @@ class Forecaster:
         leads = np.arange(1, horizon + 1)
         ahead = (rows[:, None] + leads).ravel()
         truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
-        return pd.DataFrame(
-            {
-                "origin": series.times[np.repeat(rows, horizon)],
-                "lead": np.tile(leads, origins),
-                "time": series.times[ahead],
-                "truth": truth,
-                series.target: forecasts.ravel(),
-            }
-        )
+        found = {
+            "origin": series.times[np.repeat(rows, horizon)],
+            "lead": np.tile(leads, origins),
+            "time": series.times[ahead],
+            "truth": truth,
+            series.target: forecasts.ravel(),
+        }
+        return pd.DataFrame(found | intervals(series.target, forecasts))
 
     def _part(self, series: Series, origins: NDArray[np.int64]) -> Part:
         """Return a series scaled, with the origins of the forecasts that are wanted.
@@ -292,6 +326,8 @@ class Forecaster:
             network.network(self.columns)
         if min(self.mean.counts, default=0) < 1:
             raise ValueError("every member must count at least once")
+        if self.conformal and self.conformal.errors.shape[1] != self.shape.horizon:
+            raise ValueError(f"intervals must be of {self.shape.horizon} leads")
 
     def _inputs_of(self, columns: Iterable[str]) -> int:
         """Return how many inputs columns of the table become."""
@@ -318,6 +354,7 @@ class Forecaster:
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
             "history": msgspec.to_builtins(self.history),
+            "intervals": self.conformal.description() if self.conformal else None,
         }
         write_model(Path(weights), buffer.getvalue(), description)
 
@@ -351,6 +388,7 @@ class Forecaster:
                 tuple(content["calendar"]),
                 msgspec.convert(content["data"], DataOptions),
                 msgspec.convert(content.get("history"), ModelHistory | None),
+                Conformal.restore(found) if (found := content.get("intervals")) else None,
             )
             loaded._check()
         except MissingFamily:

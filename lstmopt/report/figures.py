@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lstmopt.report import measures, model_figures, parameter_figures, search_figures
+from lstmopt.report import (
+    interval_figures,
+    measures,
+    model_figures,
+    parameter_figures,
+    search_figures,
+)
 from lstmopt.report.model_figures import Metric, Part
 from lstmopt.report.search_figures import Over
 from lstmopt.report.style import plain, template
@@ -84,11 +90,20 @@ class Figures:
         """A metric of the test part over the rows ahead: MAE, or any that the record has."""
         return model_figures.draw_errors_by_lead(self.run, part, metric)
 
+    def coverage(self) -> go.Figure:
+        """How often the truth lay within the intervals, over the test part's time."""
+        return interval_figures.draw_coverage(self.run)
+
+    def reliability(self) -> go.Figure:
+        """How often the truth lay within intervals of each level."""
+        return interval_figures.draw_reliability(self.run)
+
     def all(self) -> dict[str, go.Figure]:
         """Return every figure by its name, in the order of the report."""
         over: Sequence[Over] = ("trials", "epochs", "minutes")
         drawn = {"front": self.front(), "forecasts": self.forecasts()}
         drawn |= {"residuals": self.residuals(), "errors_by_lead": self.errors_by_lead()}
+        drawn |= {"coverage": self.coverage(), "reliability": self.reliability()}
         drawn |= {f"history_{each}": self.history(each) for each in over}
         drawn |= {"curves": self.curves(), "importance": self.importance()}
         drawn |= {f"parameter_{name}": self.parameter(name) for name in self.run.varying}

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.forecasting.forecast_table import COLUMNS
-from lstmopt.report.style import COLOURS, DASHES, GREY, SYMBOLS, axis_of, figure, note, plain
+from lstmopt.forecasting.forecast_table import levels_in, models_in
+from lstmopt.report.style import COLOURS, DASHES, FAN, GREY, SYMBOLS, axis_of, figure, note, plain
 from lstmopt.report.terminal import METRIC_LABELS
 from lstmopt.results.run import RunData
 
@@ -27,7 +27,7 @@ _MOST = 1_000
 
 def models_of(run: RunData, rows: pd.DataFrame) -> list[str]:
     """Name what forecasts in a part of the table: the chosen network, others, the baselines."""
-    there = [n for n in rows.columns if n not in COLUMNS and rows[n].notna().any()]
+    there = [name for name in models_in(rows) if rows[name].notna().any()]
     chosen = run.results.chosen.label if run.results.chosen else ""
     return sorted(there, key=lambda name: (name != chosen, not name.startswith("trial ")))
 
@@ -44,8 +44,9 @@ def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figur
     # in few bytes: plotly takes milliseconds since 1970 for a date
     times = rows["time"].to_numpy("datetime64[ms]").astype(float)
     truth = {"color": GREY, "width": 2.5}
-    drawn.add_scatter(x=times, y=rows["truth"].to_numpy(float), name="truth", line=truth)
     models = models_of(run, rows)
+    _add_fan(drawn, rows, models[0], times)
+    drawn.add_scatter(x=times, y=rows["truth"].to_numpy(float), name="truth", line=truth)
     for n, name in enumerate(models):
         network = name.startswith(("trial ", "average "))
         drawn.add_scatter(
@@ -77,6 +78,27 @@ def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figur
         yaxis2={"domain": [0, 0.25], "title": {"text": "error"}, "anchor": "x"},
         hovermode="x unified",
     )
+
+
+def _add_fan(drawn: go.Figure, rows: pd.DataFrame, model: str, times: NDArray[np.float64]) -> None:
+    """Draw a model's intervals, the widest first; nothing where it has none here."""
+    for level in reversed(levels_in(rows, model)):
+        for end, fill in (("lo", None), ("hi", "tonexty")):
+            values = rows[f"{model}-{end}-{level}"]
+            if values.isna().all():
+                continue
+            drawn.add_scatter(
+                x=times,
+                y=values.to_numpy(np.float32),
+                name=f"{level} % of {model}",
+                legendgroup=level,
+                showlegend=fill is not None,
+                mode="lines",
+                line={"width": 0},
+                fill=fill,
+                fillcolor=FAN,
+                hoverinfo="skip",
+            )
 
 
 def draw_residuals(run: RunData, part: Part = "test") -> go.Figure:

@@ -14,6 +14,12 @@ from lstmopt.data.known_ahead import HOLIDAYS
 from lstmopt.data.options import DataOptions
 from lstmopt.errors import LstmoptError, masked
 from lstmopt.report.deployed import deployed_lines
+from lstmopt.report.intervals import (
+    interval_cells,
+    interval_columns,
+    interval_lines,
+    with_intervals,
+)
 from lstmopt.report.measures import default_axes, measures
 from lstmopt.report.terminal import (
     METRIC_LABELS,
@@ -64,6 +70,9 @@ def words_of(run: RunData) -> dict[str, Any]:
         "deployed": [*filter(None, [hindsight_line(results)]), *deployed_lines(results)],
         "metrics": _metric_columns(results),
         "mase": _mase_sentence(results),
+        "interval_columns": interval_columns(results),
+        "interval_rows": [(n, interval_cells(e)) for n, e in with_intervals(results).items()],
+        "interval_lines": interval_lines(results),
         "predict": predict_command(run),
         **_architecture(results),
         "front_sentence": _front_sentence(run),

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from lstmopt.report.figures import Figures
+from lstmopt.report.intervals import with_intervals
 from lstmopt.report.measures import curve_measure, measures
 from lstmopt.report.narrative import (
     SECTIONS,
@@ -81,6 +82,8 @@ def _belongs(run: RunData, name: str) -> bool:
         return run.finished
     if name == "errors_by_lead":
         return run.finished and run.results.study.horizon > 1
+    if name in ("coverage", "reliability"):
+        return bool(with_intervals(run.results))
     return True
 
 

@@ -22,6 +22,8 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY = (
 """Colours that people with any colour vision tell apart (Okabe and Ito, 2008), and grey."""
 
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+FAN = "rgba(0, 114, 178, 0.18)"
+"""Blue through which what lies behind is seen."""
 FAR_FROM_BOTH = ((0.0, VERMILLION), (0.5, PURPLE), (1.0, BLUE))
 """A scale from good to bad that is seen on light and on dark."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

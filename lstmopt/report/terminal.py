@@ -15,6 +15,12 @@ from rich.table import Table
 from lstmopt.errors import printable
 from lstmopt.plugin.strategy import Objective
 from lstmopt.report.deployed import deployed_lines
+from lstmopt.report.intervals import (
+    interval_cells,
+    interval_columns,
+    interval_lines,
+    with_intervals,
+)
 from lstmopt.results.document import (
     Audit,
     AverageEntry,
@@ -40,7 +46,9 @@ def print_result(results: StudyResults, console: Console, folder: str) -> None:
     console.print(verdict_line(results), markup=False, highlight=False, soft_wrap=True)
     print_front(results, console)
     print_test(results, console)
-    for line in filter(None, [hindsight_line(results), *deployed_lines(results)]):
+    print_intervals(results, console)
+    lines = (*interval_lines(results), hindsight_line(results), *deployed_lines(results))
+    for line in filter(None, lines):
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     budget = results.budget
     refused = f", {budget.infeasible} more never trained" if budget.infeasible else ""
@@ -352,6 +360,18 @@ def print_test(results: StudyResults, console: Console) -> None:
         label = _text(baseline_label(results, name))
         cells = (_cell(test.metric(metric)) for metric in _PRINTED)
         table.add_row(label, *cells, f"{latency or 0:.2g}")
+    console.print(table)
+
+
+def print_intervals(results: StudyResults, console: Console) -> None:
+    """Print how often the test part's truth lay within intervals, and how wide they are."""
+    columns = interval_columns(results)
+    if not columns:
+        return
+    title = f"intervals on the test part ({_text(results.study.target)})"
+    table = Table("forecast", *columns, title=title)
+    for name, errors in with_intervals(results).items():
+        table.add_row(_text(baseline_label(results, name)), *interval_cells(errors))
     console.print(table)
 
 

@@ -296,10 +296,34 @@ class MetricsEntry(Plain, frozen=True, kw_only=True):
     bias: Spread
 
 
+class IntervalScoresEntry(Plain, frozen=True, kw_only=True):
+    """What intervals came to, in the target's own units (see ``training.interval_scores``)."""
+
+    coverage: float | None
+    width: float | None
+    winkler: float | None
+    pinball: float | None
+
+
+class IntervalEntry(Plain, frozen=True, kw_only=True):
+    """Intervals of one level, in per cent, on the test part.
+
+    ``all_leads`` are the scores over all leads, ``by_lead`` those of each, the next row first;
+    ``calibrated_on`` is the number of forecasts that each interval rests on.
+    """
+
+    level: float
+    calibrated_on: int
+    all_leads: IntervalScoresEntry
+    by_lead: tuple[IntervalScoresEntry, ...] = ()
+
+
 class ForecastErrors(Plain, frozen=True, kw_only=True):
     """Errors on the test part: of the scaled target, in the target's own unit, and R².
 
-    ``metrics`` are over all leads, ``by_lead`` of each lead, the next row first.
+    ``metrics`` are over all leads, ``by_lead`` of each lead, the next row first; ``intervals`` are
+    of each level, ascending, of a chosen trial those of the refit that is deployed; ``reliability``
+    are levels in per cent, and the share of truths within intervals of each.
     """
 
     scaled: ErrorsInUnit
@@ -307,6 +331,8 @@ class ForecastErrors(Plain, frozen=True, kw_only=True):
     r2: Spread
     metrics: MetricsEntry | None = None
     by_lead: tuple[MetricsEntry, ...] = ()
+    intervals: tuple[IntervalEntry, ...] = ()
+    reliability: tuple[tuple[float, float | None], ...] = ()
 
     def metric(self, name: str) -> Spread | None:
         """Return a metric over all leads; None where an earlier version did not record it."""

@@ -14,6 +14,7 @@ from lstmopt.data.windows import Shape
 from lstmopt.execution.engine import Engine
 from lstmopt.forecasting.background_fit import BackgroundFit
 from lstmopt.forecasting.baselines import FittedBaseline
+from lstmopt.forecasting.conformal import Conformal
 from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.forecasting.judging import MOST_SECONDS
 from lstmopt.forecasting.members import Mean
@@ -24,6 +25,7 @@ from lstmopt.search.observer import Observer
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.averages import Average, Averaging
+from lstmopt.workflow.calibration import interval_levels
 from lstmopt.workflow.finalists import Point, choose, open_test
 from lstmopt.workflow.forecast_costs import latency_place
 from lstmopt.workflow.job import Job, forecast_objectives
@@ -206,13 +208,14 @@ class Ending:
             self._seconds_each(fitted.baselines),
             averages,
             lambda: self._deadline.left > _TESTING,
+            interval_levels(job.split, job.config.intervals),
         )
         for notice in verdict.notices():
             self._say(notice)
         job.folder.write(
             job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
         )
-        save_model(job, chosen)
+        save_model(job, chosen, verdict.conformal)
         pick = "named" if named else job.config.finalists.pick
         outcome = describe(
             verdict, pick, self._latency(chosen), job.split.scaling.target_std, job.series_features
@@ -332,12 +335,13 @@ def _checkpoint_of(trial: TrialRecord, job: Job) -> bytes | None:
     return job.folder.last_checkpoint(trial.number)
 
 
-def save_model(job: Job, chosen: Point) -> None:
+def save_model(job: Job, chosen: Point, conformal: Conformal | None = None) -> None:
     """Write the weights and what is needed to load them and forecast.
 
     Args:
         job: A job that was prepared.
         chosen: What is deployed.
+        conformal: What its intervals rest on; None for none.
     """
     mean = Mean.of(chosen.best.member) if isinstance(chosen, Finalist) else chosen.mean
     columns = job.split.train.columns
@@ -352,4 +356,5 @@ def save_model(job: Job, chosen: Point) -> None:
         job.series.calendar,
         job.series.reading,
         ModelHistory(until=until(job)),
+        conformal,
     ).save(job.folder.weights)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
+from lstmopt.forecasting.conformal import Conformal, Intervals
 from lstmopt.forecasting.forecast_table import tabulate
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
 from lstmopt.forecasting.members import Member
@@ -23,6 +24,7 @@ from lstmopt.results.selection import pick_index
 from lstmopt.training.metrics import score
 from lstmopt.training.own_units import OwnUnits
 from lstmopt.workflow.averages import Average
+from lstmopt.workflow.calibration import calibrate, calibrate_baseline
 from lstmopt.workflow.forecast_errors import PartErrors
 from lstmopt.workflow.refits import Finalist, Refit
 
@@ -48,11 +50,14 @@ class Verdict:
     """What the test part said, after the choice was made.
 
     ``forecasts`` holds the last ones row by row (see `forecast_table.tabulate`): on the validation
-    part every finalist's, on the test part those of the model to deploy; the baselines' on both.
+    part every finalist's, on the test part those of the model to deploy; the baselines' on both,
+    with their intervals on the test part.
     ``test`` are the errors there of each of the chosen trial's refits, or of the chosen average;
     ``errors`` the baselines', ``judged`` says on which windows; ``comparison`` is with the one that
     is best on validation. ``point_mse`` has the squared error of each point there, in the order of
-    ``finalists`` and ``averages``; it is empty where there was no time to look.
+    ``finalists`` and ``averages``; it is empty where there was no time to look. ``conformal`` are
+    the errors of what was chosen, those on the test part too, for the intervals of what is
+    deployed; None where the study wants none.
     """
 
     chosen: Point
@@ -66,6 +71,7 @@ class Verdict:
     forecasts: pd.DataFrame
     most_seconds: float
     point_mse: tuple[float, ...] = ()
+    conformal: Conformal | None = None
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -98,14 +104,18 @@ def open_test(
     most_seconds: float = MOST_SECONDS["test"],
     averages: Sequence[Average] = (),
     look_back: Callable[[], bool] = lambda: True,
+    levels: tuple[float, ...] = (),
 ) -> Verdict:
     """Score what was chosen and the fitted baselines on the test part.
 
     Of a trial's refits, the one that is best on validation is to be deployed, and compared with the
     baseline that is. Forecasting the test part takes each baseline ``most_seconds`` at most: where
     that is not enough for all windows, an even sample is looked at. The other points are scored at
-    last, each while ``look_back`` says that there is time.
+    last, each while ``look_back`` says that there is time. ``levels`` are those of the intervals of
+    what was chosen and of the baselines, in per cent, calibrated before the part is opened.
     """
+    calibrated = _calibrate(chosen, split, baselines, most_seconds) if levels else {}
+    intervals = {name: Intervals(each, levels) for name, each in calibrated.items()}
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
     kept, seasons = len(last_origins(test, "test")), split.series.season
@@ -114,26 +124,44 @@ def open_test(
         for b in baselines
     }
     forecasts = _Forecasts(test)
-    own = forecasts.of(chosen)
-    tested = [own]
+    own, label = forecasts.of(chosen), label_of(chosen)
+    tested = [PartErrors.of(own, test, units, intervals.get(label))]
     if isinstance(chosen, Finalist):
-        tested = [forecasts.of_network(refit) for refit in chosen.refits]
+        others = [refit for refit in chosen.refits if refit is not chosen.best]
+        tested += [PartErrors.of(forecasts.of_network(refit), test, units) for refit in others]
     return Verdict(
         chosen,
         tuple(finalists),
         tuple(averages),
-        tuple(PartErrors.of(each, test, units) for each in tested),
+        tuple(tested),
         tuple(baselines),
         judged,
         {
-            name: PartErrors.of(found.forecasts, test.at(found.origins), units) if found else None
+            name: PartErrors.of(found.forecasts, test.at(found.origins), units, intervals.get(name))
+            if found
+            else None
             for name, found in judged.items()
         },
         _compare(own, baselines, judged, test, seasons),
-        _tabulate_last(split, test, chosen, own, finalists, baselines, judged),
+        _tabulate_last(split, test, chosen, own, finalists, baselines, judged, intervals),
         most_seconds,
         _point_mse([*finalists, *averages], forecasts, test, origins, look_back),
+        calibrated[label].joined(calibrate(split, test, own)) if levels else None,
     )
+
+
+def _calibrate(
+    chosen: Point, split: Split, baselines: Sequence[FittedBaseline], most_seconds: float
+) -> dict[str, Conformal]:
+    """Return the errors, before the test part, of what was chosen and of the baselines."""
+    part = split.calibration()
+    forecasts = _Forecasts(part).of(chosen)
+    found = {label_of(chosen): calibrate(split, part, forecasts)}
+    for baseline in baselines:
+        conformal = calibrate_baseline(split, part, baseline, most_seconds)
+        if conformal is not None:
+            found[baseline.name] = conformal
+    return found
 
 
 class _Forecasts:
@@ -207,6 +235,7 @@ def _tabulate_last(
     finalists: Sequence[Finalist],
     baselines: Sequence[FittedBaseline],
     judged: Mapping[str, Judged | None],
+    intervals: Mapping[str, Intervals],
 ) -> pd.DataFrame:
     """Tabulate the last forecasts of validation and test, models by what they are called."""
     part = split.validation
@@ -219,6 +248,6 @@ def _tabulate_last(
     shown[label_of(chosen)] = own[len(own) - len(last_origins(test, "test")) :]
     tables = [
         tabulate(split, part, "validation", seen),
-        tabulate(split, test, "test", shown),
+        tabulate(split, test, "test", shown, intervals),
     ]
     return pd.concat(tables, ignore_index=True)

@@ -16,7 +16,7 @@ import msgspec
 import pandas as pd
 import torch
 
-from lstmopt.config.options import Config, SplitOptions
+from lstmopt.config.options import Config
 from lstmopt.config.study_file import read_config, replace
 from lstmopt.data.read_series import read_series
 from lstmopt.data.series import Series, last_observed
@@ -56,6 +56,7 @@ from lstmopt.training.own_units import OwnUnits
 from lstmopt.training.trainer import reports_per_epoch, targets_per_window
 from lstmopt.warm_start.past_studies import WORK
 from lstmopt.warm_start.protocols import make_warm_start
+from lstmopt.workflow.calibration import interval_levels, level_notices
 from lstmopt.workflow.default_space import NETWORKS, default_space
 from lstmopt.workflow.required_packages import with_packages
 
@@ -94,7 +95,8 @@ class Job:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of the data and the objectives."""
-        return (*self.series.notices, *self.split.notices(), *self.goals.notices())
+        levels = level_notices(self.split, self.config.intervals)
+        return (*self.series.notices, *self.split.notices(), *self.goals.notices(), *levels)
 
     @property
     def goals(self) -> Goals:
@@ -165,7 +167,7 @@ class Job:
                 "data file": self.series.fingerprint,
                 "objectives": list(config.objectives),
                 "space": msgspec.to_builtins(_plain_space(self.plan.space)),
-                "task or split": msgspec.to_builtins([config.task, _plain_split(config.split)]),
+                "task or split": msgspec.to_builtins([config.task, _plain_split(config)]),
                 "training": msgspec.to_builtins(config.training),
                 "limits": msgspec.to_builtins(config.limits),
                 "pruner": dict(config.pruner),
@@ -258,7 +260,9 @@ def prepare(
     shape = Shape(longest, config.task.horizon)
     cut = config.split
     fractions = cut.train, cut.validation
-    split = split_series(series, shape, fractions, cut.folds, cut.gap, cut.history)
+    held = config.intervals.calibration
+    split = split_series(series, shape, fractions, cut.folds, cut.gap, cut.history, held)
+    interval_levels(split, config.intervals)
     training = replace(
         config.training, targets_per_window=targets_per_window(split.train, config.training)
     )
@@ -381,9 +385,12 @@ def choose_device(name: str, engine: str = "", executor: Executor | None = None)
     return name
 
 
-def _plain_split(split: SplitOptions) -> dict[str, Any]:
+def _plain_split(config: Config) -> dict[str, Any]:
     """Return the split's options; those that came later are left out where they change nothing."""
+    split = config.split
     plain: dict[str, Any] = msgspec.to_builtins(split)
+    if held := config.intervals.calibration:
+        plain["calibration"] = held
     if split.folds == 1:
         del plain["folds"], plain["history"]
     if not split.gap:

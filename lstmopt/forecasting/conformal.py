@@ -1,0 +1,192 @@
+"""Conformal intervals: how far off forecasts were, lead by lead, on rows kept for that.
+
+Loads no torch.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.levels import level_text
+from lstmopt.training.metrics import ScoredForecasts
+
+Floats = NDArray[np.float64]
+
+MOST_WINDOWS = 1_000
+"""Windows whose errors are kept, evenly spread over time: neighbours say nearly the same."""
+
+_SIGNED_FROM = 39
+"""Windows from which each end has a quantile of its own: those of a level of 95 % exist then."""
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """Errors of forecasts on rows that these were not fitted to, and the intervals they give.
+
+    An interval is the forecast and what it was off by: from `_SIGNED_FROM` windows on each end by a
+    quantile of its own of the errors (Linusson, Johansson and Löfström, 2014), of fewer both by one
+    of their absolute values.
+
+    Of n errors the quantile q is the ⌈(n + 1) q⌉-th, counted from the end that it bounds: where the
+    next error is as likely to have any place among them, it lies within at least as often as the
+    level says (Vovk, Gammerman and Shafer, 2005). Errors of neighbouring windows are alike and a
+    series changes, so that this holds about and not exactly.
+
+    Attributes:
+        errors: Truth minus forecast [windows, horizon] in the target's own units, in time's order,
+            NaN where no truth was observed.
+
+    References:
+        Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005; Lei,
+        G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for
+        regression, JASA 113, 2018, https://arxiv.org/abs/1604.04173 (split conformal); Linusson,
+        Johansson and Löfström, Signed-error conformal regression, PAKDD 2014,
+        https://doi.org/10.1007/978-3-319-06608-0_19; Stankevičiūtė, Alaa and van der Schaar,
+        Conformal time-series forecasting, NeurIPS 2021 (by lead)
+    """
+
+    errors: Floats
+
+    @classmethod
+    def of(cls, found: ScoredForecasts) -> Conformal:
+        """Return what forecasts and the truth give.
+
+        Args:
+            found: Forecasts on rows that they were not fitted to, beside the truth.
+
+        Returns:
+            Their errors, of `MOST_WINDOWS` windows at most.
+        """
+        errors = np.where(found.observed, found.truth - found.forecasts, np.nan)
+        return cls(thinned(errors))
+
+    def joined(self, newer: Conformal) -> Conformal:
+        """Return these errors and newer ones, of `MOST_WINDOWS` windows at most."""
+        return Conformal(thinned(np.concatenate([self.errors, newer.errors])))
+
+    @property
+    def fewest(self) -> int:
+        """How many errors the lead has that has the fewest."""
+        return int(np.isfinite(self.errors).sum(axis=0).min(initial=len(self.errors)))
+
+    @property
+    def signed(self) -> bool:
+        """Whether each end has a quantile of its own."""
+        return self.fewest >= _SIGNED_FROM
+
+    @property
+    def highest(self) -> float:
+        """The highest level that there are enough errors for, in per cent."""
+        return 100 * highest_level(self.fewest)
+
+    def bounds(self, level: float) -> tuple[Floats, Floats]:
+        """Return how far below and above a forecast the ends of its interval lie.
+
+        Args:
+            level: In per cent.
+
+        Returns:
+            What is added to a forecast of each lead for the lower and for the upper end [horizon].
+
+        Raises:
+            LstmoptError: For a level that there are too few errors for.
+        """
+        if level > self.highest:
+            raise too_few(level, self.fewest)
+        share = level / 100
+        each = [self._bounds_of_lead(errors, share) for errors in self._sorted]
+        lower, upper = np.array(each).reshape(-1, 2).T
+        return lower, upper
+
+    @cached_property
+    def _sorted(self) -> list[Floats]:
+        """The errors of each lead, ascending; their absolute values where both ends go by them."""
+        known = [column[np.isfinite(column)] for column in self.errors.T]
+        return [np.sort(column if self.signed else np.abs(column)) for column in known]
+
+    def _bounds_of_lead(self, errors: Floats, share: float) -> tuple[float, float]:
+        count = len(errors)
+        if not self.signed:
+            reach = float(errors[_rank(count, share) - 1])
+            return -reach, reach
+        rank = _rank(count, (1 + share) / 2)
+        return float(errors[count - rank]), float(errors[rank - 1])
+
+    def description(self) -> dict[str, Any]:
+        """Return it as plain values: the errors as little-endian float32, in base64."""
+        packed = self.errors.astype("<f4").tobytes()
+        return {"horizon": self.errors.shape[1], "errors": base64.b64encode(packed).decode()}
+
+    @classmethod
+    def restore(cls, content: Mapping[str, Any]) -> Conformal:
+        """Return what was described."""
+        packed = base64.b64decode(content["errors"], validate=True)
+        errors = np.frombuffer(packed, "<f4").astype(np.float64)
+        return cls(errors.reshape(-1, content["horizon"]))
+
+
+def thinned(windows: NDArray[Any]) -> NDArray[Any]:
+    """Return `MOST_WINDOWS` windows at most [windows, ...], evenly spread and the first too."""
+    return windows[:: -(-len(windows) // MOST_WINDOWS) or 1]
+
+
+def _rank(count: int, share: float) -> int:
+    """Return which of ``count`` ascending errors bounds a share of those to come, from 1 on."""
+    return math.ceil(round((count + 1) * share, 9))
+
+
+def highest_level(count: int) -> float:
+    """Return the highest level, as a share, that there are enough errors for."""
+    if count < _SIGNED_FROM:
+        return count / (count + 1)
+    return (count - 1) / (count + 1)
+
+
+def too_few(level: float, count: int) -> LstmoptError:
+    """Return what is said where a level needs more errors than there are."""
+    return LstmoptError(
+        f"an interval of {level_text(level)} % needs more forecasts that can be compared with the "
+        f"truth, found {count}, which reach {100 * highest_level(count):.3g} %: ask for a lower "
+        "level or give more rows"
+    )
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of some levels.
+
+    Attributes:
+        conformal: What they rest on.
+        levels: In per cent, ascending.
+    """
+
+    conformal: Conformal
+    levels: tuple[float, ...]
+
+    def columns(self, name: str, forecasts: Floats) -> dict[str, Floats]:
+        """Return their ends as columns, named and in the order as NeuralForecast's are.
+
+        Args:
+            name: The forecast's column.
+            forecasts: In the target's own units [windows, horizon].
+
+        Returns:
+            ``NAME-lo-90``, ``NAME-lo-80``, ``NAME-hi-80``, ``NAME-hi-90``, each
+            [windows * horizon].
+
+        Raises:
+            LstmoptError: For a level that there are too few errors for.
+        """
+        ends = {level_text(level): self.conformal.bounds(level) for level in self.levels}
+        lower = {f"{name}-lo-{text}": (forecasts + ends[text][0]).ravel() for text in ends}
+        upper = {f"{name}-hi-{text}": (forecasts + ends[text][1]).ravel() for text in ends}
+        return dict(reversed(lower.items())) | upper

@@ -1,0 +1,65 @@
+"""Intervals of what may be deployed: which levels there are rows for, and what they rest on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstmopt.config.options import IntervalOptions
+from lstmopt.data.split import Split
+from lstmopt.data.windows import Part
+from lstmopt.forecasting.baselines import FittedBaseline
+from lstmopt.forecasting.conformal import Conformal, highest_level, thinned, too_few
+from lstmopt.forecasting.judging import judge
+from lstmopt.forecasting.levels import LEVELS, check_levels, level_text
+from lstmopt.training.own_units import OwnUnits
+
+
+def interval_levels(split: Split, options: IntervalOptions) -> tuple[float, ...]:
+    """Return the levels of a study's intervals, ascending.
+
+    Raises LstmoptError for one that was asked for and that there are too few rows to calibrate.
+    """
+    count = _fewest(split)
+    levels = check_levels(LEVELS if options.levels is None else options.levels)
+    reached = tuple(level for level in levels if level <= 100 * highest_level(count))
+    if options.levels is not None and reached != levels:
+        raise too_few(levels[-1], count)
+    return reached
+
+
+def level_notices(split: Split, options: IntervalOptions) -> list[str]:
+    """Say which levels that nobody asked for are left out."""
+    missing = sorted(set(LEVELS) - set(interval_levels(split, options)))
+    if options.levels is not None or not missing:
+        return []
+    return [
+        f"intervals of {' and '.join(map(level_text, missing))} % are left out: there are "
+        f"{_fewest(split)} forecasts to calibrate them on, which reach "
+        f"{100 * highest_level(_fewest(split)):.3g} %"
+    ]
+
+
+def _fewest(split: Split) -> int:
+    """Count the forecasts to calibrate on of the lead that has the fewest."""
+    part = split.calibration()
+    _, mask = part.gather_targets(thinned(part.origins()))
+    return int(mask.sum(axis=0).min())
+
+
+def calibrate(split: Split, part: Part, forecasts: NDArray[np.float32]) -> Conformal:
+    """Return the errors of scaled forecasts [windows, horizon] at every origin of a part."""
+    units = OwnUnits.of(split, part.rows[1])
+    return Conformal.of(units.beside_truth(forecasts, part.origins()))
+
+
+def calibrate_baseline(
+    split: Split, part: Part, baseline: FittedBaseline, most_seconds: float
+) -> Conformal | None:
+    """Return a baseline's errors on the calibration part; None for one that has no forecasts."""
+    if baseline.forecast is None or baseline.judged is None:
+        return None
+    judged = baseline.judged
+    if part is not split.validation:
+        judged = judge(baseline.forecast, part, most_seconds, 0, split.series.season)
+    return calibrate(split, part.at(judged.origins), judged.forecasts)

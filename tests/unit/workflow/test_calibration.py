@@ -1,0 +1,236 @@
+"""Intervals of a study: what they rest on, how they are scored, and that they are deployed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstmopt import load, run
+from lstmopt.data.split import split_series
+from lstmopt.data.windows import Shape
+from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.conformal import Conformal
+from lstmopt.forecasting.forecast_table import levels_in, models_in
+from lstmopt.forecasting.forecaster import Forecaster
+from lstmopt.report.intervals import interval_lines
+from lstmopt.report.page import render
+from lstmopt.results.run import read_run
+from lstmopt.workflow.job import prepare
+from support.parts import wave
+from support.studies import config_of
+
+LEVELS = (50.0, 80.0, 90.0)
+SHARE = 0.5
+ROWS = {"training": 280, "validation": 310, "calibration": 340, "test": 400}
+"""Where each part ends."""
+
+
+def study(path, **changes):
+    options = {
+        "budget": {"trials": 2},
+        "intervals": {"levels": list(LEVELS), "calibration": SHARE},
+        "baselines": ["ridge", "repeat"],
+    }
+    return config_of(path, **(options | changes))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("intervals")
+    wave().to_csv(folder / "wave.csv", index=False)
+    run(study(folder / "wave.csv"), folder / "run")
+    return folder, read_run(folder / "run")
+
+
+def test_the_parts_follow_one_another(finished):
+    folder, _ = finished
+    split = prepare(study(folder / "wave.csv"), folder / "other").split
+    assert split.validation.rows == (ROWS["training"], ROWS["validation"])
+    assert split.calibration().rows == (ROWS["validation"], ROWS["calibration"])
+    assert split.open_test().rows == (ROWS["calibration"], ROWS["test"])
+
+
+def test_without_a_share_of_its_own_calibration_is_on_the_validation_part(finished):
+    folder, _ = finished
+    split = prepare(study(folder / "wave.csv", intervals={}), folder / "other").split
+    assert split.calibration() is split.validation
+    assert split.validation.rows == (ROWS["training"], ROWS["calibration"])
+
+
+def test_the_record_scores_the_intervals_that_the_table_holds(finished):
+    _, made = finished
+    table = made.forecasts
+    rows = table[table["part"] == "test"]
+    models = {made.results.chosen.label: made.results.chosen.test, **made.results.baselines}
+    assert set(models) == {made.results.chosen.label, "ridge", "repeat"}
+    for name, errors in models.items():
+        assert [entry.level for entry in errors.intervals] == list(LEVELS)
+        assert levels_in(rows, name) == ["50", "80", "90"]
+        for entry in errors.intervals:
+            low, high = (rows[f"{name}-{end}-{entry.level:g}"] for end in ("lo", "hi"))
+            within = rows["truth"].between(low, high)
+            assert entry.all_leads.coverage == pytest.approx(within.mean())
+            assert entry.all_leads.width == pytest.approx((high - low).mean(), rel=1e-5)
+            for lead, scores in enumerate(entry.by_lead, 1):
+                assert scores.coverage == pytest.approx(within[rows["lead"] == lead].mean())
+            assert entry.calibrated_on == ROWS["calibration"] - ROWS["validation"] - 1
+        covered = dict(errors.reliability)
+        assert covered[90] == errors.intervals[-1].all_leads.coverage
+        assert sorted(covered.values()) == list(covered.values())
+
+
+def test_only_models_are_models(finished):
+    _, made = finished
+    columns = [name for name in made.forecasts if "-lo-" in name or "-hi-" in name]
+    assert columns
+    assert not set(columns) & set(models_in(made.forecasts))
+
+
+def test_ends_lie_where_errors_on_the_calibration_rows_say(finished):
+    folder, made = finished
+    job = prepare(study(folder / "wave.csv"), folder / "other")
+    part = job.split.calibration()
+    truth = job.series.values[part.origins()[:, None] + [1, 2], 0]
+    last = job.series.values[part.origins(), 0][:, None]
+    below, above = Conformal(truth - last).bounds(80)  # of the forecast that repeats the last value
+    rows = made.forecasts[made.forecasts["part"] == "test"]
+    for lead in (1, 2):
+        some = rows[rows["lead"] == lead]
+        for end, wanted in (("lo", below), ("hi", above)):
+            apart = some[f"repeat-{end}-80"] - some["repeat"]
+            np.testing.assert_allclose(apart, wanted[lead - 1], rtol=1e-4)
+
+
+def test_nothing_is_chosen_by_the_rows_that_are_calibrated_on(finished, tmp_path):
+    _, made = finished
+    poisoned = wave()
+    poisoned.loc[ROWS["validation"] : ROWS["calibration"] - 1, "load"] += 3.0
+    poisoned.to_csv(tmp_path / "wave.csv", index=False)
+    run(study(tmp_path / "wave.csv"), tmp_path / "run")
+    again = read_run(tmp_path / "run").results
+    clean = made.results
+    assert [t.values["val_loss"] for t in again.trials] == [
+        t.values["val_loss"] for t in clean.trials
+    ]
+    assert again.bar["ridge"].validation_mse == clean.bar["ridge"].validation_mse
+    assert again.chosen.label == clean.chosen.label
+    widths = [r.chosen.test.intervals[-1].all_leads.width for r in (clean, again)]
+    assert widths[1] > widths[0]
+
+
+def test_the_deployed_model_knows_its_errors_on_the_test_part_too(finished):
+    folder, _ = finished
+    model = Forecaster.load(folder / "run")
+    assert len(model.conformal.errors) == (340 - 310 - 1) + (400 - 340 - 1)
+    found = model.predict(folder / "wave.csv", levels=[90, 80])
+    assert list(found) == ["time", "load", "load-lo-90", "load-lo-80", "load-hi-80", "load-hi-90"]
+    ends = found[["load-lo-90", "load-lo-80", "load", "load-hi-80", "load-hi-90"]].to_numpy()
+    assert (np.diff(ends) > 0).all()
+    below, _ = model.conformal.bounds(90)
+    np.testing.assert_allclose(found["load"] + below, found["load-lo-90"])
+
+
+def test_a_look_back_has_intervals_too(finished):
+    folder, _ = finished
+    model = Forecaster.load(folder / "run")
+    found = model.look_back(model.read(folder / "wave.csv"), 20, [80])
+    # these are among those that they were calibrated on
+    assert found["truth"].between(found["load-lo-80"], found["load-hi-80"]).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [(99.5, "found 88, which reach 97.8 %"), (0, "between 0 and 100"), (100, "found 100")],
+)
+def test_a_level_that_a_model_does_not_have_is_refused(finished, level, words):
+    folder, _ = finished
+    with pytest.raises(LstmoptError, match=words):
+        Forecaster.load(folder / "run").predict(folder / "wave.csv", levels=[level])
+
+
+def test_a_study_may_do_without_intervals(finished, tmp_path):
+    folder, _ = finished
+    config = study(folder / "wave.csv", intervals={"levels": []}, budget={"trials": 1})
+    run(config, tmp_path / "run")
+    made = read_run(tmp_path / "run")
+    assert made.results.chosen.test.intervals == ()
+    with pytest.raises(LstmoptError, match=r"intervals come from a model that was calibrated"):
+        Forecaster.load(tmp_path / "run").predict(folder / "wave.csv", levels=[80])
+
+
+@pytest.mark.parametrize(
+    ("intervals", "words"),
+    [
+        (
+            {"levels": [99.9]},
+            r"an interval of 99.9 % needs more forecasts .* found 59, which reach",
+        ),
+        ({"levels": [98], "calibration": 0.5}, r"found 29, which reach 96.7 %"),
+        ({"levels": [80, 120]}, r"between 0 and 100 per cent, found 120"),
+        ({"levels": [80, 80]}, r"each level is asked for once, found 80, 80"),
+        ({"calibration": 1.0}, r"calibration"),
+        ({"calibration": 0.95}, r"in the validation part"),
+        ({"calibration": 0.05}, r"in the calibration part"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_before_anything_trains(finished, intervals, words, tmp_path):
+    folder, _ = finished
+    with pytest.raises(LstmoptError, match=words):
+        prepare(study(folder / "wave.csv", intervals=intervals), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_levels_that_nobody_asked_for_are_left_out_with_a_notice(tmp_path):
+    for rows, told in ((66, ["intervals of 90 % are left out"]), (400, [])):
+        wave(rows).to_csv(tmp_path / "wave.csv", index=False)
+        job = prepare(study(tmp_path / "wave.csv", intervals={}), tmp_path / "run")
+        notices = [text for text in job.notices if "intervals" in text]
+        assert [text.partition(":")[0] for text in notices] == told
+        assert all("there are 8 forecasts" in text for text in notices)
+
+
+def test_a_split_with_several_folds_holds_rows_back_of_the_newest_alone(finished):
+    folder, _ = finished
+    series = prepare(study(folder / "wave.csv"), folder / "other").series
+    split = split_series(series, Shape(6, 2), (0.5, 0.1), folds=2, calibration=0.5)
+    newest, older = split.folds
+    assert newest.validation.rows == (200, 220)
+    assert older.validation.rows == (160, 200)
+    assert split.calibration().rows == (220, 240)
+    assert pd.Series(split.calibration().origins()).between(219, 237).all()
+
+
+def test_the_report_draws_and_says_how_often_the_truth_lay_within(finished):
+    folder, _ = finished
+    made = load(folder / "run")
+    label = made.results.chosen.label
+    covered = {
+        entry.level: entry.all_leads.coverage for entry in made.results.chosen.test.intervals
+    }
+    bands = [trace for trace in made.figures.forecasts().data if "% of" in trace.name]
+    fan = [trace.name for trace in bands if trace.fill == "tonexty"]
+    assert fan == [f"{level} % of {label}" for level in (90, 80, 50)]
+    spans = {trace.name: trace.y for trace in made.figures.coverage().data}
+    assert list(spans) == ["50 %", "80 %", "90 %"]
+    for level, share in covered.items():
+        assert np.mean(spans[f"{level:g} %"]) == pytest.approx(share, abs=0.03)
+    drawn = {trace.name: trace for trace in made.figures.reliability().data}
+    assert list(drawn) == ["as it should be", label, "ridge", "repeat"]
+    assert dict(zip(drawn[label].x, drawn[label].y, strict=True))[0.8] == covered[80]
+    (line, *_) = interval_lines(made.results)
+    assert f"{covered[90]:.1%} within 90 %" in line
+    page = render(made)
+    assert line in page
+    assert '<th scope="col">within 90 %</th>' in page
+
+
+def test_a_coverage_far_from_its_level_is_told_with_what_it_may_mean(tmp_path):
+    changed = wave()
+    noise = np.random.default_rng(5).standard_normal(60)
+    changed.loc[ROWS["calibration"] :, "load"] += 3 * noise  # much more than before
+    changed.to_csv(tmp_path / "wave.csv", index=False)
+    run(study(tmp_path / "wave.csv"), tmp_path / "run")
+    lines = interval_lines(read_run(tmp_path / "run").results)
+    assert len(lines) == 2
+    assert lines[1].startswith("At 50 and 80 and 90 % that is more than 5 points off: the series")
