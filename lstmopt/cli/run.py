@@ -51,6 +51,17 @@ if TYPE_CHECKING:
 @click.option("--resample-with", type=click.Choice(["mean", "sum", "last"]))
 @click.option("--window", type=int, help="Input steps of a forecast.")
 @click.option("--horizon", type=int, help="Steps forecast at once.")
+@click.option("--transform", type=click.Choice(["none", "log1p", "box_cox"]), help="Of the target.")
+@click.option("--lower", type=float, help="What no forecast is below.")
+@click.option("--upper", type=float, help="What no forecast is above.")
+@click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=float,
+    metavar="PER CENT",
+    help="Intervals of this level, 80 and 90 by default; repeatable.",
+)
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from lstmopt.config.units import parse_duration
 from lstmopt.data.options import DataOptions, History
+from lstmopt.data.target_scale import TargetOptions, Transform
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.levels import check_levels
 from lstmopt.objectives import Limits
@@ -42,10 +43,28 @@ class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         window: Input steps of a forecast, in rows; None for what suits the series' seasons in the
             default space, else for 24.
         horizon: Steps forecast at once, in rows.
+        transform: What the target becomes before it is scaled: ``none``, ``log1p`` or ``box_cox``.
+        lower: What no forecast is below, in the target's own units; None for any number.
+        upper: What no forecast is above.
     """
 
     window: AtLeastOne | None = None
     horizon: AtLeastOne = 1
+    transform: Transform = "none"
+    lower: float | None = None
+    upper: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise LstmoptError(
+                f"task.lower stays below task.upper, found {self.lower:g} and {self.upper:g}: "
+                "change one"
+            )
+
+    @property
+    def target(self) -> TargetOptions:
+        """What is asked of the target's scale."""
+        return TargetOptions(self.transform, self.lower, self.upper)
 
 
 class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.series import Series, next_times
+from lstmopt.data.target_scale import TargetScale
 from lstmopt.errors import LstmoptError
 
 Floats = NDArray[np.float64]
@@ -16,17 +18,40 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and standard deviation of each column [columns], from the training part alone."""
+    """Mean and standard deviation of each column [columns], from the training part alone.
+
+    Those of the target, the first, are of what ``target`` makes of it.
+    """
 
     mean: Floats
     std: Floats
+    target: TargetScale = field(default_factory=TargetScale)
 
     def scale(self, values: Floats, column: int) -> Floats:
-        """Map a column's values [rows] to z-scores; one constant in training becomes 0."""
+        """Map a column's values [rows] to z-scores; one constant in training becomes 0.
+
+        Raises LstmoptError for a value of the target that cannot be transformed.
+        """
+        if column == 0:
+            values = self.target.transformed(values)
         if self.std[column] == 0:
             return np.zeros_like(values)
         scaled: Floats = (values - self.mean[column]) / self.std[column]
         return scaled
+
+    def transformed(self, scaled: NDArray[np.floating[Any]]) -> Floats:
+        """Return z-scores of the target in the units of the transformed target."""
+        found: Floats = scaled.astype(np.float64) * self.target_std + self.target_mean
+        return found
+
+    def own(self, scaled: NDArray[np.floating[Any]]) -> Floats:
+        """Return z-scores of the target in its own units, within its bounds."""
+        return self.target.own(self.transformed(scaled))
+
+    @property
+    def zero(self) -> float:
+        """The z-score of a transformed target of 0."""
+        return -self.target_mean / self.target_std
 
     @property
     def target_mean(self) -> float:
@@ -37,8 +62,14 @@ class Scaling:
         return float(self.std[0])
 
 
-def fit_scaling(series: Series, end: int, first: int = 0) -> Scaling:
-    """Fit the scaling of past and known columns on rows first … end - 1."""
+def fit_scaling(
+    series: Series, end: int, first: int = 0, target: TargetScale | None = None
+) -> Scaling:
+    """Fit the scaling of past and known columns on rows first … end - 1.
+
+    Raises LstmoptError for a target that was never observed there, or never varies.
+    """
+    scale = target or TargetScale()
     if not series.observed[first:end].any():
         raise LstmoptError(
             f"the training part needs observed targets, found none of {series.target!r} in its "
@@ -50,14 +81,17 @@ def fit_scaling(series: Series, end: int, first: int = 0) -> Scaling:
     ):
         # a filled target is an input, not a fact
         facts = column[series.observed[first:end] if number == 0 else np.isfinite(column)]
+        if number == 0:
+            facts = scale.transformed(facts)
         moments.append((facts.mean(), facts.std()) if len(facts) else (0.0, 0.0))
     mean, std = np.array(moments).T
     if std[0] == 0:
         raise LstmoptError(
             f"the target must vary within the training part, found {series.target!r} always "
-            f"{mean[0]:g} in its {end - first} rows: choose another target or more rows"
+            f"{scale.own(mean[:1])[0]:g} in its {end - first} rows: choose another target or more "
+            "rows"
         )
-    return Scaling(mean, std)
+    return Scaling(mean, std, scale)
 
 
 def scaled_inputs(series: Series, scaling: Scaling, horizon: int) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from lstmopt.data.input_columns import Columns
 from lstmopt.data.options import History
 from lstmopt.data.scaling import Scaling, fit_scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, truncate
+from lstmopt.data.target_scale import TargetOptions, fit_target_scale
 from lstmopt.data.windows import Fold, Part, Rows, Shape
 from lstmopt.errors import LstmoptError
 
@@ -62,7 +63,7 @@ class Split:
     def all_rows(self) -> tuple[Part, Scaling]:
         """Build one part of every row, scaled by them all: for a network that was tested."""
         end = self.ends[2]
-        scaling = fit_scaling(self.series, end)
+        scaling = fit_scaling(self.series, end, target=self.scaling.target)
         return make_part(self.series, scaling, self.train.shape, (0, end), end), scaling
 
     def notices(self) -> list[str]:
@@ -88,6 +89,7 @@ def split_series(
     gap: int = 0,
     history: History = "growing",
     calibration: float = 0.0,
+    target: TargetOptions | None = None,
 ) -> Split:
     """Split by time and scale each fold by its own training rows.
 
@@ -99,7 +101,8 @@ def split_series(
     (rolling-origin evaluation: Tashman, Out-of-sample tests of forecasting accuracy, International
     Journal of Forecasting 16, 2000). Nothing is left out before the test part: nothing that is
     fitted ends there. ``calibration`` is the share of the newest validation part, its newest rows,
-    that it ends before. Raises LstmoptError where a part holds too few windows.
+    that it ends before. ``target`` says how the target is transformed and bounded. Raises
+    LstmoptError where a part holds too few windows.
     """
     rows = last_observed(series)
     n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
@@ -107,10 +110,13 @@ def split_series(
     check = partial(_check, rows, shape, folds > 1 or gap > 0)
     made: list[Fold] = []
     scalings: list[Scaling] = []
-    for n, (trained, validated) in enumerate(_cuts(n_train, n_validation, folds, gap, history), 1):
+    cuts = list(_cuts(n_train, n_validation, folds, gap, history))
+    # what every fold trains on
+    scale = fit_target_scale(series, cuts[-1][0][1], target or TargetOptions())
+    for n, (trained, validated) in enumerate(cuts, 1):
         of = f" of fold {n} of {folds}" if folds > 1 else ""
         check(f"training part{of}", _most_windows(trained, shape))
-        scalings.append(fit_scaling(series, trained[1], trained[0]))
+        scalings.append(fit_scaling(series, trained[1], trained[0], scale))
         if n == 1:
             validated = validated[0], validated[1] - int(n_validation * calibration)
         validation = make_part(series, scalings[-1], shape, validated, validated[1])
@@ -194,6 +200,6 @@ def scaled_part(
         seen.observed,
         shape,
         rows,
-        float(scaling.scale(np.zeros(1), 0)[0]),
+        scaling.zero,
         groups=input_columns(seen, shape),
     )

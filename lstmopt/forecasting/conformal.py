@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmopt.data.scaling import Scaling
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.levels import level_text
-from lstmopt.training.metrics import ScoredForecasts
 
 Floats = NDArray[np.float64]
 
@@ -42,8 +42,8 @@ class Conformal:
     series changes, so that this holds about and not exactly.
 
     Attributes:
-        errors: Truth minus forecast [windows, horizon] in the target's own units, in time's order,
-            NaN where no truth was observed.
+        errors: Truth minus forecast [windows, horizon], both transformed (`TargetScale`), in time's
+            order, NaN where no truth was observed.
 
     References:
         Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005; Lei,
@@ -57,16 +57,15 @@ class Conformal:
     errors: Floats
 
     @classmethod
-    def of(cls, found: ScoredForecasts) -> Conformal:
-        """Return what forecasts and the truth give.
+    def of(cls, errors: Floats) -> Conformal:
+        """Return what errors give.
 
         Args:
-            found: Forecasts on rows that they were not fitted to, beside the truth.
+            errors: Of forecasts on rows that they were not fitted to [windows, horizon].
 
         Returns:
-            Their errors, of `MOST_WINDOWS` windows at most.
+            Those of `MOST_WINDOWS` windows at most.
         """
-        errors = np.where(found.observed, found.truth - found.forecasts, np.nan)
         return cls(thinned(errors))
 
     def joined(self, newer: Conformal) -> Conformal:
@@ -95,7 +94,8 @@ class Conformal:
             level: In per cent.
 
         Returns:
-            What is added to a forecast of each lead for the lower and for the upper end [horizon].
+            What is added to a transformed forecast of each lead for the lower and for the upper end
+            [horizon].
 
         Raises:
             LstmoptError: For a level that there are too few errors for.
@@ -172,21 +172,27 @@ class Intervals:
     conformal: Conformal
     levels: tuple[float, ...]
 
-    def columns(self, name: str, forecasts: Floats) -> dict[str, Floats]:
+    def columns(
+        self, name: str, scaled: NDArray[np.float32], scaling: Scaling
+    ) -> dict[str, Floats]:
         """Return their ends as columns, named and in the order as NeuralForecast's are.
 
         Args:
             name: The forecast's column.
-            forecasts: In the target's own units [windows, horizon].
+            scaled: The forecasts, scaled [windows, horizon].
+            scaling: What made them so.
 
         Returns:
             ``NAME-lo-90``, ``NAME-lo-80``, ``NAME-hi-80``, ``NAME-hi-90``, each
-            [windows * horizon].
+            [windows * horizon] in the target's own units.
 
         Raises:
             LstmoptError: For a level that there are too few errors for.
         """
-        ends = {level_text(level): self.conformal.bounds(level) for level in self.levels}
-        lower = {f"{name}-lo-{text}": (forecasts + ends[text][0]).ravel() for text in ends}
-        upper = {f"{name}-hi-{text}": (forecasts + ends[text][1]).ravel() for text in ends}
+        forecasts, lower, upper = scaling.transformed(scaled), {}, {}
+        for level in self.levels:
+            text = level_text(level)
+            below, above = self.conformal.bounds(level)
+            lower[f"{name}-lo-{text}"] = scaling.target.own(forecasts + below).ravel()
+            upper[f"{name}-hi-{text}"] = scaling.target.own(forecasts + above).ravel()
         return dict(reversed(lower.items())) | upper

@@ -56,17 +56,10 @@ def tabulate(
         "origin": times[np.repeat(origins, len(leads))],
         "lead": np.tile(leads, len(origins)),
         "time": times[(origins[:, None] + leads).ravel()],
-        "truth": _own(split, np.where(mask, targets, np.nan)).ravel(),
+        "truth": split.scaling.own(np.where(mask, targets, np.nan)).ravel(),
     }
     for model, scaled in predicted.items():
-        own = _own(split, scaled)
-        columns[model] = own.ravel()
+        columns[model] = split.scaling.own(scaled).ravel()
         if intervals and model in intervals:
-            columns |= intervals[model].columns(model, own)
+            columns |= intervals[model].columns(model, scaled, split.scaling)
     return pd.DataFrame(columns)
-
-
-def _own(split: Split, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
-    own: NDArray[np.float64]
-    own = scaled.astype(np.float64) * split.scaling.target_std + split.scaling.target_mean
-    return own

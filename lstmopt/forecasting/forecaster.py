@@ -23,6 +23,7 @@ from lstmopt.data.read_series import ForModel, read_series
 from lstmopt.data.scaling import Scaling, scaled_inputs
 from lstmopt.data.series import Series, last_observed, next_times, truncate
 from lstmopt.data.split import scaled_part
+from lstmopt.data.target_scale import TargetScale
 from lstmopt.data.windows import Part, Shape
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
@@ -132,8 +133,7 @@ class Forecaster:
         Returns:
             Forecasts [windows, horizon].
         """
-        own: np.ndarray = scaled * self.scaling.target_std + self.scaling.target_mean
-        return own
+        return self.scaling.own(scaled)
 
     def predict(
         self,
@@ -206,13 +206,13 @@ class Forecaster:
         """
         intervals = self._intervals(levels)
         origin = last_observed(series) - 1
-        own = self._own(self.mean(self._part(series, np.array([origin]))))
+        scaled = self.mean(self._part(series, np.array([origin])))
         times = next_times(truncate(series, origin + 1), self.shape.horizon)
-        found = {"time": times, series.target: own[0]}
-        return pd.DataFrame(found | intervals(series.target, own))
+        found = {"time": times, series.target: self._own(scaled)[0]}
+        return pd.DataFrame(found | intervals(series.target, scaled, self.scaling))
 
-    def _intervals(self, levels: Sequence[float]) -> Callable[[str, Floats], dict[str, Floats]]:
-        """Return what gives the columns of intervals.
+    def _intervals(self, levels: Sequence[float]) -> Callable[..., dict[str, Floats]]:
+        """Return what gives the columns of intervals (see `conformal.Intervals.columns`).
 
         Raises:
             LstmoptError: For levels that are none, and where the model has no such intervals.
@@ -256,7 +256,7 @@ class Forecaster:
                 "a longer table"
             )
         rows = np.arange(last - origins + 1, last + 1)
-        forecasts = self._own(self.mean(self._part(series, rows)))
+        scaled = self.mean(self._part(series, rows))
         leads = np.arange(1, horizon + 1)
         ahead = (rows[:, None] + leads).ravel()
         truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
@@ -265,9 +265,9 @@ class Forecaster:
             "lead": np.tile(leads, origins),
             "time": series.times[ahead],
             "truth": truth,
-            series.target: forecasts.ravel(),
+            series.target: self._own(scaled).ravel(),
         }
-        return pd.DataFrame(found | intervals(series.target, forecasts))
+        return pd.DataFrame(found | intervals(series.target, scaled, self.scaling))
 
     def _part(self, series: Series, origins: NDArray[np.int64]) -> Part:
         """Return a series scaled, with the origins of the forecasts that are wanted.
@@ -350,6 +350,7 @@ class Forecaster:
             **asdict(self.shape),
             "mean": self.scaling.mean.tolist(),
             "std": self.scaling.std.tolist(),
+            "target": self.scaling.target.description(),
             "step": self.step,
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
@@ -383,7 +384,11 @@ class Forecaster:
                 Mean.restore(tensors, content["members"]),
                 content["features"],
                 Shape(content["window"], content["horizon"]),
-                Scaling(np.array(content["mean"]), np.array(content["std"])),
+                Scaling(
+                    np.array(content["mean"]),
+                    np.array(content["std"]),
+                    TargetScale.restore(of) if (of := content.get("target")) else TargetScale(),
+                ),
                 content["step"],
                 tuple(content["calendar"]),
                 msgspec.convert(content["data"], DataOptions),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lstmopt.data.scaling import Scaling, fit_scaling
 from lstmopt.data.series import Series
 from lstmopt.data.split import Split
+from lstmopt.data.target_scale import TargetScale
 from lstmopt.data.windows import Fold, Rows
 from lstmopt.training.metrics import Floats, ScoredForecasts, seasonal_naive_mae
 
@@ -23,15 +24,13 @@ class OwnUnits:
 
     Attributes:
         target: The target as it was read [rows], NaN where it was not observed.
-        mean: What a z-score of 0 stands for.
-        std: What a z-score of 1 is more.
+        scaling: What made its z-scores.
         season: The shortest plausible season that the training rows show, in rows; else 1.
         naive_mae: Mean absolute error of the forecast of that season on the training rows.
     """
 
     target: Floats
-    mean: float
-    std: float
+    scaling: Scaling
     season: int
     naive_mae: float
 
@@ -41,10 +40,13 @@ class OwnUnits:
         return cls._of(split.series, split.scaling, split.train.rows, end)
 
     @classmethod
-    def of_fold(cls, series: Series, fold: Fold) -> OwnUnits:
-        """Return the target of a fold up to the end of its validation part, scaled as it is."""
+    def of_fold(cls, series: Series, fold: Fold, target: TargetScale | None = None) -> OwnUnits:
+        """Return the target of a fold up to the end of its validation part, scaled as it is.
+
+        ``target`` says how it is transformed and bounded.
+        """
         first, end = fold.train.rows
-        scaling = fit_scaling(series, end, first)
+        scaling = fit_scaling(series, end, first, target)
         return cls._of(series, scaling, fold.train.rows, fold.validation.rows[1])
 
     @classmethod
@@ -55,15 +57,35 @@ class OwnUnits:
             naive_mae = seasonal_naive_mae(training, season)
             if not math.isnan(naive_mae):
                 break
-        return cls(target, scaling.target_mean, scaling.target_std, season, naive_mae)
+        return cls(target, scaling, season, naive_mae)
 
     def beside_truth(
         self, scaled: NDArray[np.float32], origins: NDArray[np.int64]
     ) -> ScoredForecasts:
         """Return scaled forecasts [windows, horizon] at ``origins`` [windows] beside the truth."""
-        leads = np.arange(1, scaled.shape[1] + 1)
-        truth = self.target[origins[:, None] + leads]
-        own = scaled.astype(np.float64) * self.std + self.mean
-        # of what cancels the mean, float32 holds no digit: such a forecast is 0
-        own[np.abs(own) <= _RESOLUTION * abs(self.mean)] = 0.0
+        truth = self._truth(origins, scaled.shape[1])
+        own = self.scaling.target.own(self._transformed(scaled))
         return ScoredForecasts(own, truth, np.isfinite(truth), self.naive_mae, self.season)
+
+    def errors(self, scaled: NDArray[np.float32], origins: NDArray[np.int64]) -> Floats:
+        """Return by how much the transformed truth is above scaled forecasts.
+
+        Both [windows, horizon], in the units of the transformed target; NaN where no truth was
+        observed.
+        """
+        truth = self.scaling.target.transformed(self._truth(origins, scaled.shape[1]))
+        return truth - self._transformed(scaled)
+
+    def moved(self, scaled: NDArray[np.float32], by: Floats) -> Floats:
+        """Return scaled forecasts [windows, horizon], moved by errors [horizon], in own units."""
+        return self.scaling.target.own(self._transformed(scaled) + by)
+
+    def _truth(self, origins: NDArray[np.int64], horizon: int) -> Floats:
+        truth: Floats = self.target[origins[:, None] + np.arange(1, horizon + 1)]
+        return truth
+
+    def _transformed(self, scaled: NDArray[np.float32]) -> Floats:
+        found = self.scaling.transformed(scaled)
+        # of what cancels the mean, float32 holds no digit: such a forecast is 0
+        found[np.abs(found) <= _RESOLUTION * abs(self.scaling.target_mean)] = 0.0
+        return found

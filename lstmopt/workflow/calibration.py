@@ -50,7 +50,7 @@ def _fewest(split: Split) -> int:
 def calibrate(split: Split, part: Part, forecasts: NDArray[np.float32]) -> Conformal:
     """Return the errors of scaled forecasts [windows, horizon] at every origin of a part."""
     units = OwnUnits.of(split, part.rows[1])
-    return Conformal.of(units.beside_truth(forecasts, part.origins()))
+    return Conformal.of(units.errors(forecasts, part.origins()))
 
 
 def calibrate_baseline(

@@ -217,9 +217,7 @@ class Ending:
         )
         save_model(job, chosen, verdict.conformal)
         pick = "named" if named else job.config.finalists.pick
-        outcome = describe(
-            verdict, pick, self._latency(chosen), job.split.scaling.target_std, job.series_features
-        )
+        outcome = describe(verdict, pick, self._latency(chosen), job.series_features)
         return Finished(chosen, outcome)
 
     def _latency(self, point: Point) -> float:

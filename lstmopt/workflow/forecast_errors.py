@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.windows import Part
-from lstmopt.forecasting.conformal import Conformal, Intervals
+from lstmopt.forecasting.conformal import Intervals
 from lstmopt.results.document import (
     ErrorsInUnit,
     ForecastErrors,
@@ -22,7 +22,7 @@ from lstmopt.results.document import (
     finite,
 )
 from lstmopt.training.interval_scores import IntervalScores, score_intervals
-from lstmopt.training.metrics import METRICS, ForecastMetrics, ScoredForecasts, Scores, score
+from lstmopt.training.metrics import METRICS, Floats, ForecastMetrics, Scores, score
 from lstmopt.training.own_units import OwnUnits
 
 _RELIABILITY = (*range(10, 100, 10), 95)
@@ -57,51 +57,50 @@ class PartErrors:
         scores = score(forecasts, *part.gather_targets(origins))
         if intervals is None:
             return cls(scores, found.metrics(), found.by_lead())
-        conformal = intervals.conformal
-        return cls(
-            scores,
-            found.metrics(),
-            found.by_lead(),
-            tuple(_interval_entry(found, conformal, level) for level in intervals.levels),
-            tuple(_reliability(found, conformal)),
-        )
+        conformal, truth = intervals.conformal, found.truth
+
+        def ends(level: float) -> tuple[Floats, Floats]:
+            below, above = (units.moved(forecasts, by) for by in conformal.bounds(level))
+            return below, above
+
+        scored = [
+            _interval_entry(*ends(level), truth, level, conformal.fewest)
+            for level in intervals.levels
+        ]
+        reliability = [
+            (float(level), finite(score_intervals(*ends(level), truth, level).coverage))
+            for level in _RELIABILITY
+            if level <= conformal.highest
+        ]
+        metrics = found.metrics(), found.by_lead()
+        return cls(scores, *metrics, tuple(scored), tuple(reliability))
 
 
-def _interval_entry(found: ScoredForecasts, conformal: Conformal, level: float) -> IntervalEntry:
-    below, above = conformal.bounds(level)
-    lower, upper = found.forecasts + below, found.forecasts + above
-    columns = zip(lower.T, upper.T, found.truth.T, strict=True)
+def _interval_entry(
+    lower: Floats, upper: Floats, truth: Floats, level: float, calibrated_on: int
+) -> IntervalEntry:
+    columns = zip(lower.T, upper.T, truth.T, strict=True)
     return IntervalEntry(
         level=level,
-        calibrated_on=conformal.fewest,
-        all_leads=_scores_entry(score_intervals(lower, upper, found.truth, level)),
+        calibrated_on=calibrated_on,
+        all_leads=_scores_entry(score_intervals(lower, upper, truth, level)),
         by_lead=tuple(_scores_entry(score_intervals(*each, level)) for each in columns),
     )
-
-
-def _reliability(
-    found: ScoredForecasts, conformal: Conformal
-) -> Iterator[tuple[float, float | None]]:
-    for level in _RELIABILITY:
-        if level <= conformal.highest:
-            below, above = conformal.bounds(level)
-            lower, upper = found.forecasts + below, found.forecasts + above
-            yield level, finite(score_intervals(lower, upper, found.truth, level).coverage)
 
 
 def _scores_entry(scores: IntervalScores) -> IntervalScoresEntry:
     return IntervalScoresEntry(**{name: finite(value) for name, value in asdict(scores).items()})
 
 
-def summarise(errors: Sequence[PartErrors], target_std: float) -> ForecastErrors:
+def summarise(errors: Sequence[PartErrors]) -> ForecastErrors:
     """Give mean and standard deviation over seeds, in the scaled and the target's own units.
 
     Intervals are those of the first of them that has any.
     """
     scores = [each.scores for each in errors]
     return ForecastErrors(
-        scaled=_errors(scores, 1.0),
-        own=_errors(scores, target_std),
+        scaled=_errors([(s.mse, s.mae) for s in scores]),
+        own=_errors([(each.metrics.rmse**2, each.metrics.mae) for each in errors]),
         r2=_spread([s.r2 for s in scores]),
         metrics=_entry([each.metrics for each in errors]),
         by_lead=tuple(map(_entry, zip(*(each.by_lead for each in errors), strict=True))),
@@ -110,10 +109,9 @@ def summarise(errors: Sequence[PartErrors], target_std: float) -> ForecastErrors
     )
 
 
-def _errors(scores: Sequence[Scores], unit: float) -> ErrorsInUnit:
-    return ErrorsInUnit(
-        mse=_spread([s.mse * unit**2 for s in scores]), mae=_spread([s.mae * unit for s in scores])
-    )
+def _errors(found: Sequence[tuple[float, float]]) -> ErrorsInUnit:
+    squared, absolute = zip(*found, strict=True)
+    return ErrorsInUnit(mse=_spread(squared), mae=_spread(absolute))
 
 
 def _entry(found: Sequence[ForecastMetrics]) -> MetricsEntry:

@@ -16,7 +16,7 @@ import msgspec
 import pandas as pd
 import torch
 
-from lstmopt.config.options import Config
+from lstmopt.config.options import Config, TaskOptions
 from lstmopt.config.study_file import read_config, replace
 from lstmopt.data.read_series import read_series
 from lstmopt.data.series import Series, last_observed
@@ -95,8 +95,9 @@ class Job:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of the data and the objectives."""
-        levels = level_notices(self.split, self.config.intervals)
-        return (*self.series.notices, *self.split.notices(), *self.goals.notices(), *levels)
+        told = (*self.series.notices, *self.split.notices(), *self.goals.notices())
+        transformed = self.split.scaling.target.notices()
+        return (*told, *transformed, *level_notices(self.split, self.config.intervals))
 
     @property
     def goals(self) -> Goals:
@@ -167,7 +168,7 @@ class Job:
                 "data file": self.series.fingerprint,
                 "objectives": list(config.objectives),
                 "space": msgspec.to_builtins(_plain_space(self.plan.space)),
-                "task or split": msgspec.to_builtins([config.task, _plain_split(config)]),
+                "task or split": [_plain_task(config.task), _plain_split(config)],
                 "training": msgspec.to_builtins(config.training),
                 "limits": msgspec.to_builtins(config.limits),
                 "pruner": dict(config.pruner),
@@ -260,8 +261,16 @@ def prepare(
     shape = Shape(longest, config.task.horizon)
     cut = config.split
     fractions = cut.train, cut.validation
-    held = config.intervals.calibration
-    split = split_series(series, shape, fractions, cut.folds, cut.gap, cut.history, held)
+    split = split_series(
+        series,
+        shape,
+        fractions,
+        cut.folds,
+        cut.gap,
+        cut.history,
+        config.intervals.calibration,
+        config.task.target,
+    )
     interval_levels(split, config.intervals)
     training = replace(
         config.training, targets_per_window=targets_per_window(split.train, config.training)
@@ -339,8 +348,9 @@ def forecast_objectives(split: Split, goals: Goals) -> tuple[ForecastObjectives,
     """Return what workers need to measure the goals' forecast objectives, by fold; else nothing."""
     if not goals.forecast:
         return ()
+    scale = split.scaling.target
     return tuple(
-        ForecastObjectives.of(goals.forecast, OwnUnits.of_fold(split.series, fold))
+        ForecastObjectives.of(goals.forecast, OwnUnits.of_fold(split.series, fold, scale))
         for fold in split.folds
     )
 
@@ -383,6 +393,13 @@ def choose_device(name: str, engine: str = "", executor: Executor | None = None)
             "device cuda needs a GPU that torch can use, found none: use cpu or auto"
         )
     return name
+
+
+def _plain_task(task: TaskOptions) -> dict[str, Any]:
+    """Return the task's options; those that came later are left out where they change nothing."""
+    plain: dict[str, Any] = msgspec.to_builtins(task)
+    later = ("transform", "lower", "upper")
+    return {n: v for n, v in plain.items() if n not in later or v not in (None, "none")}
 
 
 def _plain_split(config: Config) -> dict[str, Any]:

@@ -28,23 +28,21 @@ from lstmopt.workflow.forecast_errors import summarise
 from lstmopt.workflow.refits import Finalist
 
 
-def describe(
-    verdict: Verdict, pick: str, latency_ms: float, target_std: float, features: SeriesFeatures
-) -> Outcome:
+def describe(verdict: Verdict, pick: str, latency_ms: float, features: SeriesFeatures) -> Outcome:
     """Say a verdict as plain values, for the record.
 
     ``pick`` says how the choice was made, ``latency_ms`` is what a forecast of what was chosen
-    takes, ``target_std`` the standard deviation of the target in its own units.
+    takes.
     """
     mse: Sequence[float | None] = verdict.point_mse or [None] * len(verdict.points)
     networks = len(verdict.finalists)
     return Outcome(
-        chosen=_chosen_entry(verdict, pick, latency_ms, target_std),
+        chosen=_chosen_entry(verdict, pick, latency_ms),
         finalists=tuple(map(_finalist_entry, verdict.finalists, mse[:networks])),
         averages=tuple(map(_average_entry, verdict.averages, mse[networks:])),
         hindsight=_hindsight(verdict),
         baselines={
-            name: None if errors is None else summarise([errors], target_std)
+            name: None if errors is None else summarise([errors])
             for name, errors in verdict.errors.items()
         },
         bar={b.name: _bar_entry(b, verdict.judged[b.name]) for b in verdict.baselines},
@@ -53,10 +51,10 @@ def describe(
     )
 
 
-def _chosen_entry(verdict: Verdict, pick: str, latency_ms: float, target_std: float) -> ChosenEntry:
+def _chosen_entry(verdict: Verdict, pick: str, latency_ms: float) -> ChosenEntry:
     chosen = verdict.chosen
     values = {name: finite(value) for name, value in chosen.values.items()}
-    test = summarise(verdict.test, target_std)
+    test = summarise(verdict.test)
     if isinstance(chosen, Average):
         return ChosenEntry(
             trial=None,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lstmopt.data.scaling import Scaling
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.conformal import MOST_WINDOWS, Conformal, Intervals
 from lstmopt.forecasting.levels import check_levels
 from lstmopt.training.interval_scores import score_intervals
-from lstmopt.training.metrics import ScoredForecasts
 
 LEVELS = (50.0, 80.0, 90.0)
 NUMBERS = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
@@ -19,10 +19,6 @@ NUMBERS = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
 
 def errors_of(count, horizon=2, seed=0):
     return np.random.default_rng(seed).standard_normal((count, horizon)) ** 3
-
-
-def scored(forecasts, truth):
-    return ScoredForecasts(forecasts, truth, np.isfinite(truth), 1.0, 1)
 
 
 @given(st.lists(NUMBERS, min_size=20, max_size=120), st.floats(1, 90))
@@ -100,7 +96,7 @@ def test_levels_that_are_none_are_refused(levels, words):
 
 def test_errors_are_kept_evenly_over_time_and_of_the_newest_too():
     truth = np.arange(2_500.0)[:, None]
-    conformal = Conformal.of(scored(np.zeros_like(truth), truth))
+    conformal = Conformal.of(truth)
     assert len(conformal.errors) == 834 <= MOST_WINDOWS
     np.testing.assert_array_equal(conformal.errors[:, 0], truth[::3, 0])
     both = conformal.joined(Conformal(np.full((500, 1), -1.0)))
@@ -118,8 +114,8 @@ def test_what_is_described_is_restored_to_a_float32():
 
 def test_columns_are_named_and_ordered_as_neuralforecasts_are():
     conformal = Conformal(np.linspace(-1, 1, 99)[:, None] * [1, 2])
-    forecasts = np.array([[10.0, 20.0]])
-    columns = Intervals(conformal, (80, 97.5)).columns("y", forecasts)
+    scaling = Scaling(np.array([10.0]), np.array([2.0]))
+    columns = Intervals(conformal, (80, 97.5)).columns("y", np.float32([[0, 5]]), scaling)
     assert list(columns) == ["y-lo-97.5", "y-lo-80", "y-hi-80", "y-hi-97.5"]
     assert columns["y-lo-80"] == pytest.approx([10 - 0.8163, 20 - 1.6327], abs=1e-3)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmopt.data.scaling import Scaling
 from lstmopt.data.windows import Fold
 from lstmopt.networks.weights import read_checkpoint
 from lstmopt.plugin.registry import load_registry
@@ -62,12 +64,17 @@ def test_a_report_is_the_mean_over_the_folds_so_far_in_the_units_of_the_newest()
 def test_forecast_objectives_are_measured_on_each_fold_in_its_own_units():
     mae = load_registry().objective("val_mase")
     target = PARTS.folds[0].validation.targets.astype(float)
-    units = [OwnUnits(target * std, 0.0, std, 24, scale) for std, scale in ((1, 1), (2, 3), (4, 5))]
+    units = [
+        OwnUnits(target * std, Scaling(np.zeros(1), np.array([float(std)])), 24, scale)
+        for std, scale in ((1, 1), (2, 3), (4, 5))
+    ]
     measures = tuple(ForecastObjectives.of([mae], unit) for unit in units)
     found = open_workload(TrainingParts(FOLDS, measures), OPTIONS, "cpu")(CANDIDATE, None, 3)
     assert said(found.epochs) == said(WHOLE.epochs)
     best = [min(alone(n).epochs, key=lambda e: e.val_loss) for n in range(3)]
-    each = [e.val_mae * u.std / u.naive_mae for e, u in zip(best, units, strict=True)]
+    each = [
+        e.val_mae * u.scaling.target_std / u.naive_mae for e, u in zip(best, units, strict=True)
+    ]
     for n, report in enumerate(found.epochs, 1):
         assert report.values == {"val_mase": pytest.approx(statistics.fmean(each[:n]), rel=1e-4)}
 

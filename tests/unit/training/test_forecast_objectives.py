@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lstmopt.data.scaling import Scaling
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.plugin.registry import load_registry
 from lstmopt.search_space import Candidate
@@ -21,7 +22,8 @@ from support.plugins import FORECAST_OBJECTIVE, fail, objective_of, write_plugin
 from support.training import CANDIDATE, losses
 
 PART = make_part(160, 240)
-UNITS = OwnUnits(PART.targets[:240].astype(float) * 3 + 10, 10.0, 3.0, 24, 0.5)
+SCALING = Scaling(np.array([10.0]), np.array([3.0]))
+UNITS = OwnUnits(PART.targets[:240].astype(float) * 3 + 10, SCALING, 24, 0.5)
 
 
 def measures_of(*objectives):
