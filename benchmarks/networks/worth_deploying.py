@@ -98,6 +98,11 @@ def found_in(ended: subprocess.CompletedProcess[str]) -> Line:
         },
         "points": [[p["validation"], p["test_mse"]] for p in found["finalists"]],
         "averages": [[p["validation"], p["test_mse"]] for p in found["averages"]],
+        "intervals": {
+            name: [[e["level"], *e["all_leads"].values()] for e in errors["intervals"]]
+            for name, errors in {"deployed": chosen["test"], **found["baselines"]}.items()
+            if errors
+        },
         "verdict": verdict,
         "hindsight": found.get("hindsight"),
         "trials": found["budget"]["trials"],

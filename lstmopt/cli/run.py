@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     metavar="PER CENT",
     help="Intervals of this level, 80 and 90 by default; repeatable.",
 )
+@click.option(
+    "--calibration", type=float, metavar="SHARE", help="Of validation, for intervals alone."
+)
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")

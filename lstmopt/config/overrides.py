@@ -38,6 +38,7 @@ _PLACES = {
     "lower": ("task", "lower"),
     "upper": ("task", "upper"),
     "levels": ("intervals", "levels"),
+    "calibration": ("intervals", "calibration"),
     "folds": ("split", "folds"),
     "gap": ("split", "gap"),
     "trials": ("budget", "trials"),
