@@ -169,10 +169,12 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         levels: Of intervals, in per cent; None for 80 and 90 as far as there are rows for them.
         calibration: The share of the validation part that intervals are calibrated on and nothing
             is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by.
+        adaptive: Whether the ends follow the errors that come later.
     """
 
     levels: tuple[float, ...] | None = None
     calibration: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         check_levels(self.levels or ())

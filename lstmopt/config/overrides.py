@@ -39,6 +39,7 @@ _PLACES = {
     "upper": ("task", "upper"),
     "levels": ("intervals", "levels"),
     "calibration": ("intervals", "calibration"),
+    "adaptive": ("intervals", "adaptive"),
     "folds": ("split", "folds"),
     "gap": ("split", "gap"),
     "trials": ("budget", "trials"),

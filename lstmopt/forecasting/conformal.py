@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 from lstmopt.data.scaling import Scaling
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.levels import level_text
+from lstmopt.forecasting.quantile_tracking import known_before, track
 
 Floats = NDArray[np.float64]
 
 MOST_WINDOWS = 1_000
 """Windows whose errors are kept, evenly spread over time: neighbours say nearly the same."""
+
+_MOST_FOLLOWED = 2_000
+"""Later errors that are kept, the newest, where ends follow them."""
 
 _SIGNED_FROM = 39
 """Windows from which each end has a quantile of its own: those of a level of 95 % exist then."""
@@ -39,11 +43,13 @@ class Conformal:
     Of n errors the quantile q is the ⌈(n + 1) q⌉-th, counted from the end that it bounds: where the
     next error is as likely to have any place among them, it lies within at least as often as the
     level says (Vovk, Gammerman and Shafer, 2005). Errors of neighbouring windows are alike and a
-    series changes, so that this holds about and not exactly.
+    series changes, so that this holds about and not exactly. Adaptive ends follow the errors that
+    come later (see `quantile_tracking.track`).
 
     Attributes:
         errors: Truth minus forecast [windows, horizon], both transformed (`TargetScale`), in time's
             order, NaN where no truth was observed.
+        later: Errors that came after these, which the ends follow; None where they do not.
 
     References:
         Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005; Lei,
@@ -55,22 +61,34 @@ class Conformal:
     """
 
     errors: Floats
+    later: Floats | None = None
 
     @classmethod
-    def of(cls, errors: Floats) -> Conformal:
+    def of(cls, errors: Floats, adaptive: bool = False) -> Conformal:
         """Return what errors give.
 
         Args:
             errors: Of forecasts on rows that they were not fitted to [windows, horizon].
+            adaptive: Whether the ends follow what comes later.
 
         Returns:
             Those of `MOST_WINDOWS` windows at most.
         """
-        return cls(thinned(errors))
+        return cls(thinned(errors), errors[:0] if adaptive else None)
 
-    def joined(self, newer: Conformal) -> Conformal:
-        """Return these errors and newer ones, of `MOST_WINDOWS` windows at most."""
-        return Conformal(thinned(np.concatenate([self.errors, newer.errors])))
+    def joined(self, newer: Floats) -> Conformal:
+        """Return these errors and newer ones.
+
+        Args:
+            newer: Errors of later windows [windows, horizon].
+
+        Returns:
+            All of them, of `MOST_WINDOWS` windows at most; adaptive ends follow the newer ones.
+        """
+        if self.later is None:
+            return Conformal(thinned(np.concatenate([self.errors, newer])))
+        later = np.concatenate([self.later, newer])[-_MOST_FOLLOWED:]
+        return Conformal(self.errors, later)
 
     @property
     def fewest(self) -> int:
@@ -105,7 +123,35 @@ class Conformal:
         share = level / 100
         each = [self._bounds_of_lead(errors, share) for errors in self._sorted]
         lower, upper = np.array(each).reshape(-1, 2).T
+        if self.later is not None and len(self.later):
+            lower, upper = (ends[-1] for ends in track(lower, upper, self.later, level))
         return lower, upper
+
+    def bounds_along(
+        self, level: float, errors: Floats, origins: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """Return `bounds` at each of several origins, by the errors that are known there.
+
+        Args:
+            level: In per cent.
+            errors: Of the forecasts at these origins [windows, horizon].
+            origins: The last rows that were read, ascending [windows].
+
+        Returns:
+            What is added to the forecasts for the lower and for the upper end, each
+            [windows, horizon] where ends follow errors, else [1, horizon].
+
+        Raises:
+            LstmoptError: For a level that there are too few errors for.
+        """
+        lower, upper = self.bounds(level)
+        if self.later is None:
+            return lower[None], upper[None]
+        horizon = errors.shape[1]
+        known = known_before(origins, origins, horizon)
+        lows, highs = track(lower, upper, errors, level)
+        leads = np.arange(horizon)
+        return lows[known, leads], highs[known, leads]
 
     @cached_property
     def _sorted(self) -> list[Floats]:
@@ -123,15 +169,27 @@ class Conformal:
 
     def description(self) -> dict[str, Any]:
         """Return it as plain values: the errors as little-endian float32, in base64."""
-        packed = self.errors.astype("<f4").tobytes()
-        return {"horizon": self.errors.shape[1], "errors": base64.b64encode(packed).decode()}
+        return {
+            "horizon": self.errors.shape[1],
+            "errors": _packed(self.errors),
+            "later": None if self.later is None else _packed(self.later),
+        }
 
     @classmethod
     def restore(cls, content: Mapping[str, Any]) -> Conformal:
         """Return what was described."""
-        packed = base64.b64decode(content["errors"], validate=True)
-        errors = np.frombuffer(packed, "<f4").astype(np.float64)
-        return cls(errors.reshape(-1, content["horizon"]))
+        horizon, later = content["horizon"], content.get("later")
+        errors = _unpacked(content["errors"], horizon)
+        return cls(errors, None if later is None else _unpacked(later, horizon))
+
+
+def _packed(errors: Floats) -> str:
+    return base64.b64encode(errors.astype("<f4").tobytes()).decode()
+
+
+def _unpacked(text: str, horizon: int) -> Floats:
+    packed = base64.b64decode(text, validate=True)
+    return np.frombuffer(packed, "<f4").astype(np.float64).reshape(-1, horizon)
 
 
 def thinned(windows: NDArray[Any]) -> NDArray[Any]:
@@ -160,20 +218,49 @@ def too_few(level: float, count: int) -> LstmoptError:
     )
 
 
+Bounds = tuple[Floats, Floats]
+"""What is added to transformed forecasts for both ends, each [windows or 1, horizon]."""
+
+
 @dataclass(frozen=True)
 class Intervals:
-    """Intervals of some levels.
+    """Intervals around forecasts at some origins.
 
     Attributes:
         conformal: What they rest on.
         levels: In per cent, ascending.
+        errors: Those of the forecasts [windows, horizon]; None where no truth has come.
+        origins: The last rows that were read before each [windows].
     """
 
     conformal: Conformal
     levels: tuple[float, ...]
+    errors: Floats | None = None
+    origins: NDArray[np.int64] | None = None
+
+    def bounds(self, level: float) -> Bounds:
+        """Return what is added to transformed forecasts for both ends.
+
+        Args:
+            level: In per cent, one of any.
+
+        Returns:
+            Each [windows, horizon] where ends follow errors, else [1, horizon].
+
+        Raises:
+            LstmoptError: For a level that there are too few errors for.
+        """
+        if self.errors is None or self.origins is None:
+            lower, upper = self.conformal.bounds(level)
+            return lower[None], upper[None]
+        return self.conformal.bounds_along(level, self.errors, self.origins)
 
     def columns(
-        self, name: str, scaled: NDArray[np.float32], scaling: Scaling
+        self,
+        name: str,
+        scaled: NDArray[np.float32],
+        scaling: Scaling,
+        origins: NDArray[np.int64] | None = None,
     ) -> dict[str, Floats]:
         """Return their ends as columns, named and in the order as NeuralForecast's are.
 
@@ -181,6 +268,7 @@ class Intervals:
             name: The forecast's column.
             scaled: The forecasts, scaled [windows, horizon].
             scaling: What made them so.
+            origins: Where they were made, some of the intervals' or between them; None for all.
 
         Returns:
             ``NAME-lo-90``, ``NAME-lo-80``, ``NAME-hi-80``, ``NAME-hi-90``, each
@@ -192,7 +280,14 @@ class Intervals:
         forecasts, lower, upper = scaling.transformed(scaled), {}, {}
         for level in self.levels:
             text = level_text(level)
-            below, above = self.conformal.bounds(level)
+            below, above = (self._at(bounds, origins) for bounds in self.bounds(level))
             lower[f"{name}-lo-{text}"] = scaling.target.own(forecasts + below).ravel()
             upper[f"{name}-hi-{text}"] = scaling.target.own(forecasts + above).ravel()
         return dict(reversed(lower.items())) | upper
+
+    def _at(self, bounds: Floats, origins: NDArray[np.int64] | None) -> Floats:
+        if origins is None or self.origins is None or len(bounds) == 1:
+            return bounds
+        places = np.searchsorted(self.origins, origins, "right") - 1
+        found: Floats = bounds[np.maximum(places, 0)]
+        return found

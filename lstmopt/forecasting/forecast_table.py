@@ -61,5 +61,5 @@ def tabulate(
     for model, scaled in predicted.items():
         columns[model] = split.scaling.own(scaled).ravel()
         if intervals and model in intervals:
-            columns |= intervals[model].columns(model, scaled, split.scaling)
+            columns |= intervals[model].columns(model, scaled, split.scaling, origins)
     return pd.DataFrame(columns)

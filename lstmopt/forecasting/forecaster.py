@@ -204,15 +204,19 @@ class Forecaster:
             LstmoptError: For a series that is too short, for missing values, and for intervals that
                 the model does not have.
         """
-        intervals = self._intervals(levels)
+        intervals = self._intervals(levels, series)
         origin = last_observed(series) - 1
         scaled = self.mean(self._part(series, np.array([origin])))
         times = next_times(truncate(series, origin + 1), self.shape.horizon)
         found = {"time": times, series.target: self._own(scaled)[0]}
         return pd.DataFrame(found | intervals(series.target, scaled, self.scaling))
 
-    def _intervals(self, levels: Sequence[float]) -> Callable[..., dict[str, Floats]]:
+    def _intervals(
+        self, levels: Sequence[float], series: Series | None = None
+    ) -> Callable[..., dict[str, Floats]]:
         """Return what gives the columns of intervals (see `conformal.Intervals.columns`).
+
+        Adaptive ones follow the errors in the rows of ``series`` that the model has not seen.
 
         Raises:
             LstmoptError: For levels that are none, and where the model has no such intervals.
@@ -225,8 +229,27 @@ class Forecaster:
                 "intervals come from a model that was calibrated, found one of an earlier version "
                 "or of a study with intervals.levels = []: save it again with lstmopt fit"
             )
-        self.conformal.bounds(wanted[-1])
-        return Intervals(self.conformal, wanted).columns
+        conformal = self.conformal
+        if conformal.later is not None and series is not None:
+            conformal = conformal.joined(self._new_errors(series))
+        conformal.bounds(wanted[-1])
+        return Intervals(conformal, wanted).columns
+
+    def _new_errors(self, series: Series) -> Floats:
+        """Return the errors [windows, horizon] in rows that the model has not seen."""
+        inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
+        part = scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs)))
+        origins = part.origins(self.rows)
+        if self.history is not None:
+            last = pd.Timestamp(self.history.until)
+            last = last.tz_convert(series.times.tz) if last.tz else last
+            origins = origins[series.times[origins].searchsorted(last) :]
+        if not len(origins):
+            return np.empty((0, self.shape.horizon))
+        rows = origins[:, None] + np.arange(1, self.shape.horizon + 1)
+        truth = np.where(series.observed, series.values[:, 0], np.nan)[rows]
+        found = self.scaling.transformed(self.mean(part.at(origins)))
+        return self.scaling.target.transformed(truth) - found
 
     def look_back(self, series: Series, origins: int, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Forecast from the last rows whose forecasts can be compared with what came.

@@ -77,7 +77,7 @@ class OwnUnits:
         return truth - self._transformed(scaled)
 
     def moved(self, scaled: NDArray[np.float32], by: Floats) -> Floats:
-        """Return scaled forecasts [windows, horizon], moved by errors [horizon], in own units."""
+        """Return scaled forecasts [windows, horizon], moved by errors, in own units."""
         return self.scaling.target.own(self._transformed(scaled) + by)
 
     def _truth(self, origins: NDArray[np.int64], horizon: int) -> Floats:

@@ -9,7 +9,7 @@ from lstmopt.config.options import IntervalOptions
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
-from lstmopt.forecasting.conformal import Conformal, highest_level, thinned, too_few
+from lstmopt.forecasting.conformal import Floats, highest_level, thinned, too_few
 from lstmopt.forecasting.judging import judge
 from lstmopt.forecasting.levels import LEVELS, check_levels, level_text
 from lstmopt.training.own_units import OwnUnits
@@ -47,19 +47,18 @@ def _fewest(split: Split) -> int:
     return int(mask.sum(axis=0).min())
 
 
-def calibrate(split: Split, part: Part, forecasts: NDArray[np.float32]) -> Conformal:
-    """Return the errors of scaled forecasts [windows, horizon] at every origin of a part."""
-    units = OwnUnits.of(split, part.rows[1])
-    return Conformal.of(units.errors(forecasts, part.origins()))
+def errors_of(split: Split, part: Part, forecasts: NDArray[np.float32]) -> Floats:
+    """Return the errors of scaled forecasts at every origin of a part, both [windows, horizon]."""
+    return OwnUnits.of(split, part.rows[1]).errors(forecasts, part.origins())
 
 
-def calibrate_baseline(
+def baseline_errors(
     split: Split, part: Part, baseline: FittedBaseline, most_seconds: float
-) -> Conformal | None:
+) -> Floats | None:
     """Return a baseline's errors on the calibration part; None for one that has no forecasts."""
     if baseline.forecast is None or baseline.judged is None:
         return None
     judged = baseline.judged
     if part is not split.validation:
         judged = judge(baseline.forecast, part, most_seconds, 0, split.series.season)
-    return calibrate(split, part.at(judged.origins), judged.forecasts)
+    return errors_of(split, part.at(judged.origins), judged.forecasts)

@@ -209,6 +209,7 @@ class Ending:
             averages,
             lambda: self._deadline.left > _TESTING,
             interval_levels(job.split, job.config.intervals),
+            job.config.intervals.adaptive,
         )
         for notice in verdict.notices():
             self._say(notice)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
-from lstmopt.forecasting.conformal import Conformal, Intervals
+from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
 from lstmopt.forecasting.forecast_table import tabulate
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
 from lstmopt.forecasting.members import Member
@@ -24,7 +24,7 @@ from lstmopt.results.selection import pick_index
 from lstmopt.training.metrics import score
 from lstmopt.training.own_units import OwnUnits
 from lstmopt.workflow.averages import Average
-from lstmopt.workflow.calibration import calibrate, calibrate_baseline
+from lstmopt.workflow.calibration import baseline_errors, errors_of
 from lstmopt.workflow.forecast_errors import PartErrors
 from lstmopt.workflow.refits import Finalist, Refit
 
@@ -105,6 +105,7 @@ def open_test(
     averages: Sequence[Average] = (),
     look_back: Callable[[], bool] = lambda: True,
     levels: tuple[float, ...] = (),
+    adaptive: bool = False,
 ) -> Verdict:
     """Score what was chosen and the fitted baselines on the test part.
 
@@ -112,10 +113,11 @@ def open_test(
     baseline that is. Forecasting the test part takes each baseline ``most_seconds`` at most: where
     that is not enough for all windows, an even sample is looked at. The other points are scored at
     last, each while ``look_back`` says that there is time. ``levels`` are those of the intervals of
-    what was chosen and of the baselines, in per cent, calibrated before the part is opened.
+    what was chosen and of the baselines, in per cent, calibrated before the part is opened;
+    ``adaptive`` ones follow the errors in it, each as soon as it is known.
     """
-    calibrated = _calibrate(chosen, split, baselines, most_seconds) if levels else {}
-    intervals = {name: Intervals(each, levels) for name, each in calibrated.items()}
+    before = _calibration_errors(chosen, split, baselines, most_seconds) if levels else {}
+    calibrated = {name: Conformal.of(errors, adaptive) for name, errors in before.items()}
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
     kept, seasons = len(last_origins(test, "test")), split.series.season
@@ -125,6 +127,12 @@ def open_test(
     }
     forecasts = _Forecasts(test)
     own, label = forecasts.of(chosen), label_of(chosen)
+    tested_on = {name: (found.forecasts, found.origins) for name, found in judged.items() if found}
+    tested_on[label] = own, origins
+    intervals = {
+        name: Intervals(conformal, levels, units.errors(*tested_on[name]), tested_on[name][1])
+        for name, conformal in calibrated.items()
+    }
     tested = [PartErrors.of(own, test, units, intervals.get(label))]
     if isinstance(chosen, Finalist):
         others = [refit for refit in chosen.refits if refit is not chosen.best]
@@ -146,21 +154,20 @@ def open_test(
         _tabulate_last(split, test, chosen, own, finalists, baselines, judged, intervals),
         most_seconds,
         _point_mse([*finalists, *averages], forecasts, test, origins, look_back),
-        calibrated[label].joined(calibrate(split, test, own)) if levels else None,
+        calibrated[label].joined(units.errors(own, origins)) if levels else None,
     )
 
 
-def _calibrate(
+def _calibration_errors(
     chosen: Point, split: Split, baselines: Sequence[FittedBaseline], most_seconds: float
-) -> dict[str, Conformal]:
-    """Return the errors, before the test part, of what was chosen and of the baselines."""
+) -> dict[str, Floats]:
+    """Return the errors [windows, horizon] on the calibration part of all that may be compared."""
     part = split.calibration()
-    forecasts = _Forecasts(part).of(chosen)
-    found = {label_of(chosen): calibrate(split, part, forecasts)}
+    found = {label_of(chosen): errors_of(split, part, _Forecasts(part).of(chosen))}
     for baseline in baselines:
-        conformal = calibrate_baseline(split, part, baseline, most_seconds)
-        if conformal is not None:
-            found[baseline.name] = conformal
+        errors = baseline_errors(split, part, baseline, most_seconds)
+        if errors is not None:
+            found[baseline.name] = errors
     return found
 
 

@@ -99,7 +99,7 @@ def test_errors_are_kept_evenly_over_time_and_of_the_newest_too():
     conformal = Conformal.of(truth)
     assert len(conformal.errors) == 834 <= MOST_WINDOWS
     np.testing.assert_array_equal(conformal.errors[:, 0], truth[::3, 0])
-    both = conformal.joined(Conformal(np.full((500, 1), -1.0)))
+    both = conformal.joined(np.full((500, 1), -1.0))
     assert len(both.errors) <= MOST_WINDOWS
     assert (both.errors == -1).sum() == pytest.approx(250, abs=1)
 

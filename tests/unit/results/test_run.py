@@ -13,6 +13,7 @@ from lstmopt.config.study_file import replace
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
+from lstmopt.forecasting.forecast_table import models_in
 from support.parts import wave
 from support.runs import make_run, rewritten
 from support.studies import config_of, study_in_another_process
@@ -84,7 +85,7 @@ def test_the_forecasts_are_those_of_the_model_at_the_right_times(finished):
 def test_forecasts_of_the_test_part_are_of_the_choice_alone(finished):
     loaded = load(finished)
     rows = loaded.forecasts
-    networks = [name for name in rows.columns if name.startswith("trial ")]
+    networks = [name for name in models_in(rows) if name.startswith("trial ")]
     assert networks == [f"trial {number}" for number in loaded.front.index]
     test = rows[rows["part"] == "test"]
     shown = [name for name in networks if test[name].notna().any()]

@@ -231,6 +231,43 @@ def test_a_coverage_far_from_its_level_is_told_with_what_it_may_mean(tmp_path):
     changed.loc[ROWS["calibration"] :, "load"] += 3 * noise  # much more than before
     changed.to_csv(tmp_path / "wave.csv", index=False)
     run(study(tmp_path / "wave.csv"), tmp_path / "run")
-    lines = interval_lines(read_run(tmp_path / "run").results)
+    fixed = read_run(tmp_path / "run").results
+    lines = interval_lines(fixed)
     assert len(lines) == 2
     assert lines[1].startswith("At 50 and 80 and 90 % that is more than 5 points off: the series")
+
+
+def noisy_at_the_end(rows):
+    """The wave, its last 160 rows with much more noise."""
+    table, noise = wave(rows), np.random.default_rng(5).standard_normal(160)
+    table.loc[rows - 160 :, "load"] += 2 * noise
+    return table
+
+
+def test_adaptive_intervals_follow_a_series_that_has_changed(tmp_path):
+    noisy_at_the_end(800).to_csv(tmp_path / "wave.csv", index=False)
+    coverage = {}
+    for adaptive in (False, True):
+        config = study(
+            tmp_path / "wave.csv",
+            intervals={"levels": [80], "adaptive": adaptive},
+            split={"train": 0.6, "validation": 0.2},
+            budget={"trials": 1},
+        )
+        out = tmp_path / f"run {adaptive}"
+        run(config, out)
+        made = read_run(out)
+        models = {"chosen": made.results.chosen.test, **made.results.baselines}
+        coverage[adaptive] = {n: e.intervals[0].all_leads.coverage for n, e in models.items()}
+        rows = made.forecasts[made.forecasts["part"] == "test"]
+        within = rows["truth"].between(rows["repeat-lo-80"], rows["repeat-hi-80"])
+        assert within.mean() == pytest.approx(coverage[adaptive]["repeat"])
+    for name, covered in coverage[True].items():
+        assert abs(covered - 0.8) < abs(coverage[False][name] - 0.8)
+    model = Forecaster.load(out)
+    calm, noisy = wave(1_000), noisy_at_the_end(1_000)
+    width = {}
+    for name, table in (("calm", calm), ("noisy", noisy)):
+        found = model.predict(table, levels=[80])
+        width[name] = float((found["load-hi-80"] - found["load-lo-80"]).mean())
+    assert width["noisy"] > width["calm"]
