@@ -64,7 +64,9 @@ def interval_cells(errors: ForecastErrors) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def interval_lines(results: StudyResults) -> list[str]:
