@@ -66,6 +66,11 @@ if TYPE_CHECKING:
     "--calibration", type=float, metavar="SHARE", help="Of validation, for intervals alone."
 )
 @click.option("--adaptive", is_flag=True, default=None, help="Intervals follow later errors.")
+@click.option(
+    "--scale",
+    type=click.Choice(["constant", "ensemble", "bayesian", "dropout"]),
+    help="What makes some intervals wider than others.",
+)
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")

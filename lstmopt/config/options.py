@@ -16,7 +16,7 @@ from lstmopt.config.units import parse_duration
 from lstmopt.data.options import DataOptions, History
 from lstmopt.data.target_scale import TargetOptions, Transform
 from lstmopt.errors import LstmoptError
-from lstmopt.forecasting.levels import check_levels
+from lstmopt.forecasting.levels import Scale, check_levels
 from lstmopt.objectives import Limits
 from lstmopt.plugin.strategy import TellStopped
 from lstmopt.training.options import AtLeastOne, TrainingOptions
@@ -170,11 +170,15 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         calibration: The share of the validation part that intervals are calibrated on and nothing
             is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by.
         adaptive: Whether the ends follow the errors that come later.
+        scale: What says how much wider one interval is than another: nothing (``constant``), how
+            far apart the members of an average are (``ensemble``), this and the posteriors of their
+            heads (``bayesian``), or this and dropout (``dropout``).
     """
 
     levels: tuple[float, ...] | None = None
     calibration: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     adaptive: bool = False
+    scale: Scale = "constant"
 
     def __post_init__(self) -> None:
         check_levels(self.levels or ())

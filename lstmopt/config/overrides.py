@@ -40,6 +40,7 @@ _PLACES = {
     "levels": ("intervals", "levels"),
     "calibration": ("intervals", "calibration"),
     "adaptive": ("intervals", "adaptive"),
+    "scale": ("intervals", "scale"),
     "folds": ("split", "folds"),
     "gap": ("split", "gap"),
     "trials": ("budget", "trials"),

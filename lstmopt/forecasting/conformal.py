@@ -5,10 +5,9 @@ Loads no torch.
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 
 from lstmopt.data.scaling import Scaling
 from lstmopt.errors import LstmoptError
-from lstmopt.forecasting.levels import level_text
+from lstmopt.forecasting.levels import Scale, level_text
+from lstmopt.forecasting.packing import packed, unpacked
 from lstmopt.forecasting.quantile_tracking import known_before, track
 
 Floats = NDArray[np.float64]
@@ -27,6 +27,9 @@ MOST_WINDOWS = 1_000
 
 _MOST_FOLLOWED = 2_000
 """Later errors that are kept, the newest, where ends follow them."""
+
+_LEAST = 0.1
+"""A forecast is taken to be no surer of itself than so much of the median deviation."""
 
 _SIGNED_FROM = 39
 """Windows from which each end has a quantile of its own: those of a level of 95 % exist then."""
@@ -46,10 +49,15 @@ class Conformal:
     series changes, so that this holds about and not exactly. Adaptive ends follow the errors that
     come later (see `quantile_tracking.track`).
 
+    Scaled intervals are as much wider as the forecast is less sure of itself: errors are counted in
+    units of its own deviation, but for `_LEAST` of the usual one (Lei et al., 2018, 5.2).
+
     Attributes:
         errors: Truth minus forecast [windows, horizon], both transformed (`TargetScale`), in time's
-            order, NaN where no truth was observed.
+            order and in units of ``unit``, NaN where no truth was observed.
         later: Errors that came after these, which the ends follow; None where they do not.
+        scale: By what intervals are scaled.
+        least: The least deviation that counts, by lead [horizon]; None for constant intervals.
 
     References:
         Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005; Lei,
@@ -62,33 +70,62 @@ class Conformal:
 
     errors: Floats
     later: Floats | None = None
+    scale: Scale = "constant"
+    least: Floats | None = None
 
     @classmethod
-    def of(cls, errors: Floats, adaptive: bool = False) -> Conformal:
+    def of(
+        cls,
+        errors: Floats,
+        adaptive: bool = False,
+        scale: Scale = "constant",
+        deviations: Floats | None = None,
+    ) -> Conformal:
         """Return what errors give.
 
         Args:
             errors: Of forecasts on rows that they were not fitted to [windows, horizon].
             adaptive: Whether the ends follow what comes later.
+            scale: By what intervals are scaled.
+            deviations: Of the forecasts by this [windows, horizon]; intervals are constant without
+                any, and where all are 0.
 
         Returns:
             Those of `MOST_WINDOWS` windows at most.
         """
-        return cls(thinned(errors), errors[:0] if adaptive else None)
+        later = errors[:0] if adaptive else None
+        if scale == "constant" or deviations is None or not deviations.any():
+            return cls(thinned(errors), later)
+        least = np.maximum(_LEAST * np.median(deviations, axis=0), np.finfo(np.float32).tiny)
+        return cls(thinned(errors / np.maximum(deviations, least)), later, scale, least)
 
-    def joined(self, newer: Floats) -> Conformal:
+    def joined(self, newer: Floats, deviations: Floats | None = None) -> Conformal:
         """Return these errors and newer ones.
 
         Args:
             newer: Errors of later windows [windows, horizon].
+            deviations: Of their forecasts [windows, horizon].
 
         Returns:
             All of them, of `MOST_WINDOWS` windows at most; adaptive ends follow the newer ones.
         """
+        newer = newer / self.unit(deviations)
         if self.later is None:
-            return Conformal(thinned(np.concatenate([self.errors, newer])))
-        later = np.concatenate([self.later, newer])[-_MOST_FOLLOWED:]
-        return Conformal(self.errors, later)
+            return replace(self, errors=thinned(np.concatenate([self.errors, newer])))
+        return replace(self, later=np.concatenate([self.later, newer])[-_MOST_FOLLOWED:])
+
+    def unit(self, deviations: Floats | None) -> Floats:
+        """Return what errors of forecasts are counted in.
+
+        Args:
+            deviations: Of the forecasts [windows, horizon], None for constant intervals.
+
+        Returns:
+            It [windows or 1, horizon].
+        """
+        if self.least is None or deviations is None:
+            return np.ones((1, self.errors.shape[1]))
+        return np.maximum(deviations, self.least)
 
     @property
     def fewest(self) -> int:
@@ -112,8 +149,8 @@ class Conformal:
             level: In per cent.
 
         Returns:
-            What is added to a transformed forecast of each lead for the lower and for the upper end
-            [horizon].
+            What is added to a transformed forecast of each lead for the lower and for the upper
+            end, in its unit [horizon].
 
         Raises:
             LstmoptError: For a level that there are too few errors for.
@@ -134,7 +171,7 @@ class Conformal:
 
         Args:
             level: In per cent.
-            errors: Of the forecasts at these origins [windows, horizon].
+            errors: Of the forecasts at these origins, in their units [windows, horizon].
             origins: The last rows that were read, ascending [windows].
 
         Returns:
@@ -168,28 +205,16 @@ class Conformal:
         return float(errors[count - rank]), float(errors[rank - 1])
 
     def description(self) -> dict[str, Any]:
-        """Return it as plain values: the errors as little-endian float32, in base64."""
-        return {
-            "horizon": self.errors.shape[1],
-            "errors": _packed(self.errors),
-            "later": None if self.later is None else _packed(self.later),
-        }
+        """Return it as plain values."""
+        arrays = {"errors": self.errors, "later": self.later, "least": self.least}
+        there = {name: array for name, array in arrays.items() if array is not None}
+        return {"scale": self.scale, **packed(there)}
 
     @classmethod
     def restore(cls, content: Mapping[str, Any]) -> Conformal:
         """Return what was described."""
-        horizon, later = content["horizon"], content.get("later")
-        errors = _unpacked(content["errors"], horizon)
-        return cls(errors, None if later is None else _unpacked(later, horizon))
-
-
-def _packed(errors: Floats) -> str:
-    return base64.b64encode(errors.astype("<f4").tobytes()).decode()
-
-
-def _unpacked(text: str, horizon: int) -> Floats:
-    packed = base64.b64decode(text, validate=True)
-    return np.frombuffer(packed, "<f4").astype(np.float64).reshape(-1, horizon)
+        arrays = {name: each for name, each in content.items() if name != "scale"}
+        return cls(scale=content["scale"], **unpacked(arrays))
 
 
 def thinned(windows: NDArray[Any]) -> NDArray[Any]:
@@ -231,12 +256,14 @@ class Intervals:
         levels: In per cent, ascending.
         errors: Those of the forecasts [windows, horizon]; None where no truth has come.
         origins: The last rows that were read before each [windows].
+        deviations: Of the forecasts [windows, horizon], None for constant intervals.
     """
 
     conformal: Conformal
     levels: tuple[float, ...]
     errors: Floats | None = None
     origins: NDArray[np.int64] | None = None
+    deviations: Floats | None = None
 
     def bounds(self, level: float) -> Bounds:
         """Return what is added to transformed forecasts for both ends.
@@ -245,15 +272,18 @@ class Intervals:
             level: In per cent, one of any.
 
         Returns:
-            Each [windows, horizon] where ends follow errors, else [1, horizon].
+            Each [windows, horizon] where ends follow errors or are scaled, else [1, horizon].
 
         Raises:
             LstmoptError: For a level that there are too few errors for.
         """
+        unit = self.conformal.unit(self.deviations)
         if self.errors is None or self.origins is None:
             lower, upper = self.conformal.bounds(level)
-            return lower[None], upper[None]
-        return self.conformal.bounds_along(level, self.errors, self.origins)
+        else:
+            errors = self.errors / unit
+            lower, upper = self.conformal.bounds_along(level, errors, self.origins)
+        return lower * unit, upper * unit
 
     def columns(
         self,

@@ -206,15 +206,16 @@ class Forecaster:
         """
         intervals = self._intervals(levels, series)
         origin = last_observed(series) - 1
-        scaled = self.mean(self._part(series, np.array([origin])))
+        part = self._part(series, np.array([origin]))
+        scaled = self.mean(part)
         times = next_times(truncate(series, origin + 1), self.shape.horizon)
         found = {"time": times, series.target: self._own(scaled)[0]}
-        return pd.DataFrame(found | intervals(series.target, scaled, self.scaling))
+        return pd.DataFrame(found | intervals(part, series.target, scaled))
 
     def _intervals(
         self, levels: Sequence[float], series: Series | None = None
-    ) -> Callable[..., dict[str, Floats]]:
-        """Return what gives the columns of intervals (see `conformal.Intervals.columns`).
+    ) -> Callable[[Part, str, NDArray[np.float32]], dict[str, Floats]]:
+        """Return what gives the columns of intervals around forecasts of a part.
 
         Adaptive ones follow the errors in the rows of ``series`` that the model has not seen.
 
@@ -231,12 +232,21 @@ class Forecaster:
             )
         conformal = self.conformal
         if conformal.later is not None and series is not None:
-            conformal = conformal.joined(self._new_errors(series))
+            conformal = conformal.joined(*self._new_errors(series, conformal))
         conformal.bounds(wanted[-1])
-        return Intervals(conformal, wanted).columns
 
-    def _new_errors(self, series: Series) -> Floats:
-        """Return the errors [windows, horizon] in rows that the model has not seen."""
+        def columns(part: Part, name: str, scaled: NDArray[np.float32]) -> dict[str, Floats]:
+            found = Intervals(conformal, wanted, deviations=self._deviations(part, conformal))
+            return found.columns(name, scaled, self.scaling)
+
+        return columns
+
+    def _deviations(self, part: Part, conformal: Conformal) -> Floats:
+        """Return how far forecasts of a part may be off, by what is deployed itself."""
+        return self.mean.deviations(part, conformal.scale) * self.scaling.target_std
+
+    def _new_errors(self, series: Series, conformal: Conformal) -> tuple[Floats, Floats]:
+        """Return errors and deviations in rows that the model has not seen [windows, horizon]."""
         inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
         part = scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs)))
         origins = part.origins(self.rows)
@@ -245,11 +255,12 @@ class Forecaster:
             last = last.tz_convert(series.times.tz) if last.tz else last
             origins = origins[series.times[origins].searchsorted(last) :]
         if not len(origins):
-            return np.empty((0, self.shape.horizon))
+            return np.empty((0, self.shape.horizon)), np.empty((0, self.shape.horizon))
         rows = origins[:, None] + np.arange(1, self.shape.horizon + 1)
         truth = np.where(series.observed, series.values[:, 0], np.nan)[rows]
-        found = self.scaling.transformed(self.mean(part.at(origins)))
-        return self.scaling.target.transformed(truth) - found
+        new = part.at(origins)
+        found = self.scaling.transformed(self.mean(new))
+        return self.scaling.target.transformed(truth) - found, self._deviations(new, conformal)
 
     def look_back(self, series: Series, origins: int, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Forecast from the last rows whose forecasts can be compared with what came.
@@ -279,7 +290,8 @@ class Forecaster:
                 "a longer table"
             )
         rows = np.arange(last - origins + 1, last + 1)
-        scaled = self.mean(self._part(series, rows))
+        part = self._part(series, rows)
+        scaled = self.mean(part)
         leads = np.arange(1, horizon + 1)
         ahead = (rows[:, None] + leads).ravel()
         truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
@@ -290,7 +302,7 @@ class Forecaster:
             "truth": truth,
             series.target: self._own(scaled).ravel(),
         }
-        return pd.DataFrame(found | intervals(series.target, scaled, self.scaling))
+        return pd.DataFrame(found | intervals(part, series.target, scaled))
 
     def _part(self, series: Series, origins: NDArray[np.int64]) -> Part:
         """Return a series scaled, with the origins of the forecasts that are wanted.

@@ -1,10 +1,14 @@
-"""Levels of intervals, in per cent."""
+"""Levels of intervals, in per cent, and by what they are scaled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from lstmopt.errors import LstmoptError
+
+Scale = Literal["constant", "ensemble", "bayesian", "dropout"]
+"""What says how much wider one interval is than another of the same lead."""
 
 LEVELS = (80.0, 90.0)
 """Those of a study that names none."""

@@ -17,18 +17,26 @@ from lstmopt.data.input_columns import Columns
 from lstmopt.data.windows import Part, Shape
 from lstmopt.forecasting.baseline_state import BaselineState
 from lstmopt.forecasting.judging import Forecast
+from lstmopt.forecasting.levels import Scale
 from lstmopt.forecasting.model_history import NetworkTraining
+from lstmopt.forecasting.packing import packed, unpacked
 from lstmopt.forecasting.saved_baselines import refit_baseline, restore_baseline
 from lstmopt.networks.families import installed_families
 from lstmopt.networks.forecast_network import ForecastNetwork
+from lstmopt.networks.head_posterior import HeadPosterior
 from lstmopt.networks.lstm import classic_names, composed_names
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.search_space import NETWORK, Architecture
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.scores import predict
 from lstmopt.training.trainer import one_thread
+from lstmopt.training.uncertainty import dropout_deviations, head_deviations, posterior_of
 
 Tensors = dict[str, Tensor]
+Floats = NDArray[np.float64]
+
+_DROPOUT_SEED = 0
+"""Of what is dropped when forecasts are made, so that the same table has the same intervals."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,13 @@ class NetworkMember:
         weights: Its state dict.
         architecture: The hyperparameters that decide what a forecast costs.
         training: How it was trained; None for a model that does not say.
+        posterior: That of its head; None where nobody asked for it, or it has no head.
     """
 
     weights: Tensors
     architecture: Architecture
     training: NetworkTraining | None = None
+    posterior: HeadPosterior | None = None
 
     @property
     def parameters(self) -> int:
@@ -59,16 +69,18 @@ class NetworkMember:
         """Return how many rows up to an origin it looks at."""
         return int(self.architecture["window"]) or shape.window
 
-    def network(self, columns: Columns) -> ForecastNetwork:
+    def network(self, columns: Columns, dropout: float = 0.0) -> ForecastNetwork:
         """Build the network.
 
         Args:
             columns: Those of its input.
+            dropout: The share of units that are dropped in training mode.
 
         Returns:
             It, with its weights, in eval mode.
         """
-        model = installed_families().build(self.architecture.params, columns)
+        dropped = {"dropout": dropout} if dropout else {}
+        model = installed_families().build(self.architecture.params | dropped, columns)
         model.load_state_dict(self.weights)
         return model.eval()
 
@@ -78,6 +90,24 @@ class NetworkMember:
         with one_thread():
             found: NDArray[np.float32] = predict(model, DevicePart(part, "cpu"), origins).numpy()
         return found
+
+    def variances(self, part: Part, scale: Scale) -> Floats:
+        """Return the variances of the scaled target [windows, horizon] by the network itself.
+
+        Those of the head's posterior or of dropout; 0 where it has none.
+        """
+        with one_thread():
+            if scale == "bayesian" and self.posterior is not None:
+                return head_deviations(self._of(part), self.posterior, part) ** 2
+            if scale == "dropout" and self.training is not None:
+                model = self.network(part.columns, float(self.training.params.get("dropout", 0.0)))
+                return dropout_deviations(model, part, _DROPOUT_SEED) ** 2
+        return np.zeros((len(part.origins()), part.shape.horizon))
+
+    def with_posterior(self, train: Part) -> NetworkMember:
+        """Return the same network with the posterior of its head after training windows."""
+        with one_thread():
+            return replace(self, posterior=posterior_of(self._of(train), train))
 
     def on_windows(self, inputs: Tensor, columns: Columns) -> NDArray[np.float32]:
         """Forecast [windows, horizon] from windows of scaled inputs [windows, window, features]."""
@@ -107,13 +137,20 @@ class NetworkMember:
             "kind": "network",
             "architecture": self.architecture.params,
             "training": msgspec.to_builtins(self.training),
+            "posterior": None if self.posterior is None else packed(self.posterior.arrays()),
         }
 
     @classmethod
     def restore(cls, tensors: Tensors, content: Mapping[str, Any]) -> NetworkMember:
         """Return the network of a description."""
         training = msgspec.convert(content.get("training"), NetworkTraining | None)
-        return cls(composed_names(tensors), Architecture.of(content["architecture"]), training)
+        held = content.get("posterior")
+        return cls(
+            composed_names(tensors),
+            Architecture.of(content["architecture"]),
+            training,
+            HeadPosterior(**unpacked(held)) if held else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -152,6 +189,14 @@ class BaselineMember:
     def __call__(self, part: Part) -> NDArray[np.float32]:
         """Forecast [windows, horizon] of the scaled target at ``part.origins()``."""
         return self.forecast(part)
+
+    def variances(self, part: Part, scale: Scale) -> Floats:
+        """Return variances [windows, horizon] of 0: a baseline does not say how sure it is."""
+        return np.zeros((len(part.origins()), part.shape.horizon))
+
+    def with_posterior(self, train: Part) -> BaselineMember:
+        """Return the baseline, which has no head."""
+        return self
 
     def timed(self, part: Part, device: str) -> Callable[[], object]:
         """Return what forecasts from the last origin of a part; a baseline has no device."""
@@ -244,6 +289,37 @@ class Mean:
             return forecasts[0]
         stacked = np.stack(forecasts).astype(np.float64)
         return np.average(stacked, axis=0, weights=self.counts).astype(np.float32)
+
+    def deviations(self, part: Part, scale: Scale) -> Floats:
+        """Return how far forecasts may be off, by what is deployed itself.
+
+        Its members are a mixture: their variances, and how far apart their forecasts are.
+
+        Args:
+            part: Where it forecasts.
+            scale: By what: how far apart the members are alone (``ensemble``), or the posteriors of
+                their heads or dropout too. ``constant`` says nothing.
+
+        Returns:
+            Standard deviations of the scaled target [windows, horizon]; all 0 where nothing is
+            said.
+
+        References:
+            Lakshminarayanan, Pritzel and Blundell, Simple and scalable predictive uncertainty
+            estimation using deep ensembles, NeurIPS 2017, https://arxiv.org/abs/1612.01474
+        """
+        if scale == "constant":
+            return np.zeros((len(part.origins()), part.shape.horizon))
+        weights = np.array(self.counts) / sum(self.counts)
+        each = np.stack([member(part).astype(np.float64) for member in self.members])
+        apart = each - np.tensordot(weights, each, 1)
+        within = np.stack([member.variances(part, scale) for member in self.members])
+        deviations: Floats = np.sqrt(np.tensordot(weights, within + apart**2, 1))
+        return deviations
+
+    def with_posteriors(self, train: Part) -> Mean:
+        """Return the same with the posteriors of its networks' heads after training windows."""
+        return self.with_members([member.with_posterior(train) for member in self.members])
 
     def with_members(self, members: Sequence[Member]) -> Mean:
         """Return the mean of others in their place."""

@@ -42,6 +42,22 @@ class Prepared(NamedTuple):
     linear: Tensor | None
 
 
+class HeadView(NamedTuple):
+    """What the linear map of a head sees, and what becomes of what it gives.
+
+    The forecast is ``base + unit * map(seen)``.
+
+    Attributes:
+        seen: [batch, features].
+        unit: [1] or [batch, 1].
+        base: [batch, horizon] or [batch, 1].
+    """
+
+    seen: Tensor
+    unit: Tensor
+    base: Tensor
+
+
 class ForecastNetwork(nn.Module):
     """An encoder between a normalisation of the window, a head and a linear skip.
 
@@ -128,14 +144,39 @@ class ForecastNetwork(nn.Module):
         assert self.encoder is not None
         assert self.head is not None
         prepared = self.prepare(rows)
-        seen = torch.cat([prepared.target.unsqueeze(2), self._beside_target(rows)], 2)
-        state = self.encoder(seen)[:, -1]
-        if prepared.beside is not None:
-            state = torch.cat([state, prepared.beside], 1)
+        state = self._state(rows, prepared)
         forecast: Tensor = prepared.level + prepared.unit * self.head(state)
         if self.skip is not None and prepared.linear is not None:
             forecast = forecast + self.skip.apply_to(prepared.linear)
         return forecast.unsqueeze(1)
+
+    def _state(self, rows: Tensor, prepared: Prepared) -> Tensor:
+        """Return the encoder's last state with what lies beside it [batch, size]."""
+        assert self.encoder is not None
+        seen = torch.cat([prepared.target.unsqueeze(2), self._beside_target(rows)], 2)
+        state: Tensor = self.encoder(seen)[:, -1]
+        return state if prepared.beside is None else torch.cat([state, prepared.beside], 1)
+
+    def head_view(self, x: Tensor) -> HeadView | None:
+        """Return what the head's linear map sees at the last step; None without a head.
+
+        Args:
+            x: Inputs [batch, steps, features] in z-scores, at least ``window`` steps.
+
+        Returns:
+            It, and what makes the forecast of what the map gives.
+        """
+        if self.encoder is None or self.head is None:
+            return None
+        rows = x[:, -self.window :]
+        if self.normalisation is None:
+            state = self.encoder(self.for_encoder(rows))[:, -1]
+            return HeadView(self.head.see(state), x.new_ones(1), x.new_zeros(len(x), 1))
+        prepared = self.prepare(rows)
+        base = prepared.level
+        if self.skip is not None and prepared.linear is not None:
+            base = base + self.skip.apply_to(prepared.linear)
+        return HeadView(self.head.see(self._state(rows, prepared)), prepared.unit, base)
 
     def prepare(self, rows: Tensor) -> Prepared:
         """Return what the parts of a network with a normalisation see of rows.

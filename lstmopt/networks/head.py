@@ -31,9 +31,13 @@ class Head(nn.Linear):
 
     def forward(self, state: Tensor) -> Tensor:
         """Map states [..., size] to forecasts [..., horizon]."""
-        if self.hidden is not None:
-            state = torch.cat([state, nn.functional.relu(self.hidden(state))], -1)
-        return super().forward(state)
+        return super().forward(self.see(state))
+
+    def see(self, state: Tensor) -> Tensor:
+        """Return what the linear map sees of states [..., size]: they, and the hidden units."""
+        if self.hidden is None:
+            return state
+        return torch.cat([state, nn.functional.relu(self.hidden(state))], -1)
 
     def begin_at_zero(self) -> None:
         """Let every forecast be zero."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,10 @@ class HeadPosterior:
     eigenvalues: Floats
     prior: Floats
     noise: Floats
+
+    def arrays(self) -> dict[str, Floats]:
+        """Return it as arrays, which `HeadPosterior` takes by their names."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def variance(self, seen: Floats) -> Floats:
         """Return the variance of what will be observed.

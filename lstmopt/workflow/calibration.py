@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +11,34 @@ from lstmopt.config.options import IntervalOptions
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
-from lstmopt.forecasting.conformal import Floats, highest_level, thinned, too_few
+from lstmopt.forecasting.conformal import (
+    Conformal,
+    Floats,
+    highest_level,
+    thinned,
+    too_few,
+)
 from lstmopt.forecasting.judging import judge
-from lstmopt.forecasting.levels import LEVELS, check_levels, level_text
+from lstmopt.forecasting.levels import LEVELS, Scale, check_levels, level_text
 from lstmopt.training.own_units import OwnUnits
+
+
+@dataclass(frozen=True)
+class IntervalPlan:
+    """Which intervals a study has: levels in per cent, ascending, and how they are made."""
+
+    levels: tuple[float, ...] = ()
+    adaptive: bool = False
+    scale: Scale = "constant"
+
+    @classmethod
+    def of(cls, split: Split, options: IntervalOptions) -> IntervalPlan:
+        """Return what a study's options come to. Raises LstmoptError as `interval_levels` does."""
+        return cls(interval_levels(split, options), options.adaptive, options.scale)
+
+    def calibrated(self, errors: Floats, deviations: Floats | None = None) -> Conformal:
+        """Return what errors on the calibration part give, with the forecasts' deviations."""
+        return Conformal.of(errors, self.adaptive, self.scale, deviations)
 
 
 def interval_levels(split: Split, options: IntervalOptions) -> tuple[float, ...]:

@@ -25,7 +25,7 @@ from lstmopt.search.observer import Observer
 from lstmopt.storage.trial_record import TrialRecord
 from lstmopt.system.deadline import Deadline
 from lstmopt.workflow.averages import Average, Averaging
-from lstmopt.workflow.calibration import interval_levels
+from lstmopt.workflow.calibration import IntervalPlan
 from lstmopt.workflow.finalists import Point, choose, open_test
 from lstmopt.workflow.forecast_costs import latency_place
 from lstmopt.workflow.job import Job, forecast_objectives
@@ -208,15 +208,14 @@ class Ending:
             self._seconds_each(fitted.baselines),
             averages,
             lambda: self._deadline.left > _TESTING,
-            interval_levels(job.split, job.config.intervals),
-            job.config.intervals.adaptive,
+            IntervalPlan.of(job.split, job.config.intervals),
         )
         for notice in verdict.notices():
             self._say(notice)
         job.folder.write(
             job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
         )
-        save_model(job, chosen, verdict.conformal)
+        save_model(job, verdict.mean, verdict.conformal)
         pick = "named" if named else job.config.finalists.pick
         outcome = describe(verdict, pick, self._latency(chosen), job.series_features)
         return Finished(chosen, outcome)
@@ -334,15 +333,14 @@ def _checkpoint_of(trial: TrialRecord, job: Job) -> bytes | None:
     return job.folder.last_checkpoint(trial.number)
 
 
-def save_model(job: Job, chosen: Point, conformal: Conformal | None = None) -> None:
+def save_model(job: Job, mean: Mean, conformal: Conformal | None = None) -> None:
     """Write the weights and what is needed to load them and forecast.
 
     Args:
         job: A job that was prepared.
-        chosen: What is deployed.
+        mean: What is deployed.
         conformal: What its intervals rest on; None for none.
     """
-    mean = Mean.of(chosen.best.member) if isinstance(chosen, Finalist) else chosen.mean
     columns = job.split.train.columns
     windows = [job.families.window(n.architecture.params, columns) for n in mean.networks]
     window = max(windows, default=columns.window)

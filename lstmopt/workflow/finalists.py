@@ -15,7 +15,7 @@ from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
 from lstmopt.forecasting.forecast_table import tabulate
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
-from lstmopt.forecasting.members import Member
+from lstmopt.forecasting.members import Mean, Member
 from lstmopt.forecasting.verdict import Comparison, compare, window_errors
 from lstmopt.objectives import Goals
 from lstmopt.pareto import front_mask
@@ -24,7 +24,7 @@ from lstmopt.results.selection import pick_index
 from lstmopt.training.metrics import score
 from lstmopt.training.own_units import OwnUnits
 from lstmopt.workflow.averages import Average
-from lstmopt.workflow.calibration import baseline_errors, errors_of
+from lstmopt.workflow.calibration import IntervalPlan, baseline_errors, errors_of
 from lstmopt.workflow.forecast_errors import PartErrors
 from lstmopt.workflow.refits import Finalist, Refit
 
@@ -55,9 +55,9 @@ class Verdict:
     ``test`` are the errors there of each of the chosen trial's refits, or of the chosen average;
     ``errors`` the baselines', ``judged`` says on which windows; ``comparison`` is with the one that
     is best on validation. ``point_mse`` has the squared error of each point there, in the order of
-    ``finalists`` and ``averages``; it is empty where there was no time to look. ``conformal`` are
-    the errors of what was chosen, those on the test part too, for the intervals of what is
-    deployed; None where the study wants none.
+    ``finalists`` and ``averages``; it is empty where there was no time to look. ``mean`` is what is
+    deployed, and ``conformal`` what its intervals rest on, the errors on the test part too; None
+    where the study wants none.
     """
 
     chosen: Point
@@ -70,7 +70,8 @@ class Verdict:
     comparison: Comparison | None
     forecasts: pd.DataFrame
     most_seconds: float
-    point_mse: tuple[float, ...] = ()
+    point_mse: tuple[float, ...]
+    mean: Mean
     conformal: Conformal | None = None
 
     @property
@@ -104,20 +105,21 @@ def open_test(
     most_seconds: float = MOST_SECONDS["test"],
     averages: Sequence[Average] = (),
     look_back: Callable[[], bool] = lambda: True,
-    levels: tuple[float, ...] = (),
-    adaptive: bool = False,
+    plan: IntervalPlan | None = None,
 ) -> Verdict:
     """Score what was chosen and the fitted baselines on the test part.
 
     Of a trial's refits, the one that is best on validation is to be deployed, and compared with the
     baseline that is. Forecasting the test part takes each baseline ``most_seconds`` at most: where
     that is not enough for all windows, an even sample is looked at. The other points are scored at
-    last, each while ``look_back`` says that there is time. ``levels`` are those of the intervals of
-    what was chosen and of the baselines, in per cent, calibrated before the part is opened;
-    ``adaptive`` ones follow the errors in it, each as soon as it is known.
+    last, each while ``look_back`` says that there is time. ``plan`` says which intervals what was
+    chosen and the baselines have, calibrated before the part is opened.
     """
-    before = _calibration_errors(chosen, split, baselines, most_seconds) if levels else {}
-    calibrated = {name: Conformal.of(errors, adaptive) for name, errors in before.items()}
+    plan = plan or IntervalPlan()
+    mean = deployed_mean(chosen)
+    if plan.levels and plan.scale == "bayesian":
+        mean = mean.with_posteriors(split.train)
+    calibrated = _calibrate(plan, chosen, mean, split, baselines, most_seconds)
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
     kept, seasons = len(last_origins(test, "test")), split.series.season
@@ -129,8 +131,15 @@ def open_test(
     own, label = forecasts.of(chosen), label_of(chosen)
     tested_on = {name: (found.forecasts, found.origins) for name, found in judged.items() if found}
     tested_on[label] = own, origins
+    deviations = _deviations(mean, split, test, plan) if plan.levels else None
     intervals = {
-        name: Intervals(conformal, levels, units.errors(*tested_on[name]), tested_on[name][1])
+        name: Intervals(
+            conformal,
+            plan.levels,
+            units.errors(*tested_on[name]),
+            tested_on[name][1],
+            deviations if name == label else None,
+        )
         for name, conformal in calibrated.items()
     }
     tested = [PartErrors.of(own, test, units, intervals.get(label))]
@@ -154,21 +163,41 @@ def open_test(
         _tabulate_last(split, test, chosen, own, finalists, baselines, judged, intervals),
         most_seconds,
         _point_mse([*finalists, *averages], forecasts, test, origins, look_back),
-        calibrated[label].joined(units.errors(own, origins)) if levels else None,
+        mean,
+        calibrated[label].joined(units.errors(own, origins), deviations) if calibrated else None,
     )
 
 
-def _calibration_errors(
-    chosen: Point, split: Split, baselines: Sequence[FittedBaseline], most_seconds: float
-) -> dict[str, Floats]:
-    """Return the errors [windows, horizon] on the calibration part of all that may be compared."""
+def deployed_mean(chosen: Point) -> Mean:
+    """Return what forecasts where a point is deployed: of a trial the best of its refits."""
+    return Mean.of(chosen.best.member) if isinstance(chosen, Finalist) else chosen.mean
+
+
+def _calibrate(
+    plan: IntervalPlan,
+    chosen: Point,
+    mean: Mean,
+    split: Split,
+    baselines: Sequence[FittedBaseline],
+    most_seconds: float,
+) -> dict[str, Conformal]:
+    """Return what the intervals of all that may be compared rest on, by label or name."""
+    if not plan.levels:
+        return {}
     part = split.calibration()
-    found = {label_of(chosen): errors_of(split, part, _Forecasts(part).of(chosen))}
+    errors = errors_of(split, part, _Forecasts(part).of(chosen))
+    deviations = _deviations(mean, split, part, plan)
+    found = {label_of(chosen): plan.calibrated(errors, deviations)}
     for baseline in baselines:
-        errors = baseline_errors(split, part, baseline, most_seconds)
-        if errors is not None:
-            found[baseline.name] = errors
+        of_baseline = baseline_errors(split, part, baseline, most_seconds)
+        if of_baseline is not None:
+            found[baseline.name] = plan.calibrated(of_baseline)
     return found
+
+
+def _deviations(mean: Mean, split: Split, part: Part, plan: IntervalPlan) -> Floats:
+    """Return how far forecasts may be off [windows, horizon], by what is deployed itself."""
+    return mean.deviations(part, plan.scale) * split.scaling.target_std
 
 
 class _Forecasts:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from lstmopt.config.study_file import replace as with_options
-from lstmopt.data.windows import Fold
+from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.execution.open_engine import open_engine
 from lstmopt.forecasting.forecaster import Forecaster
@@ -45,7 +45,7 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
     store(TrainingParts((Fold(part, last),), families=job.families), parts)
     weights = iter(_train(job, trained, parts, observer))
     members = [
-        replace(member, weights=next(weights))
+        _with_weights(member, next(weights), part)
         if isinstance(member, NetworkMember)
         else member.refitted(part)
         for member in model.mean.members
@@ -62,6 +62,14 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
         epochs=epochs_of(epochs, job.plan.reports_per_epoch),
         seconds=time.perf_counter() - start,
     )
+
+
+def _with_weights(
+    member: NetworkMember, weights: dict[str, torch.Tensor], part: Part
+) -> NetworkMember:
+    """Return a network with other weights, and the posterior of its head if it had one."""
+    found = replace(member, weights=weights)
+    return found if member.posterior is None else found.with_posterior(part)
 
 
 def _train(

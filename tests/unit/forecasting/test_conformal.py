@@ -109,7 +109,7 @@ def test_what_is_described_is_restored_to_a_float32():
     again = Conformal.restore(conformal.description())
     np.testing.assert_allclose(again.errors, conformal.errors, rtol=1e-6)
     with pytest.raises(ValueError, match=r"base64|padding|characters"):
-        Conformal.restore({"horizon": 3, "errors": "?"})
+        Conformal.restore({"scale": "constant", "errors": {"shape": [1, 3], "float32": "?"}})
 
 
 def test_columns_are_named_and_ordered_as_neuralforecasts_are():
