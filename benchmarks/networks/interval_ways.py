@@ -35,9 +35,11 @@ WAYS = {
     "constant": IntervalPlan((80.0, 90.0)),
     "ensemble": IntervalPlan((80.0, 90.0), scale="ensemble"),
     "bayesian": IntervalPlan((80.0, 90.0), scale="bayesian"),
+    "quantile": IntervalPlan((80.0, 90.0), scale="quantile"),
     "constant, adaptive": IntervalPlan((80.0, 90.0), adaptive=True),
     "ensemble, adaptive": IntervalPlan((80.0, 90.0), True, "ensemble"),
     "bayesian, adaptive": IntervalPlan((80.0, 90.0), True, "bayesian"),
+    "quantile, adaptive": IntervalPlan((80.0, 90.0), True, "quantile"),
 }
 
 

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 @click.option("--adaptive", is_flag=True, default=None, help="Intervals follow later errors.")
 @click.option(
     "--scale",
-    type=click.Choice(["constant", "ensemble", "bayesian", "dropout"]),
+    type=click.Choice(["constant", "ensemble", "bayesian", "dropout", "quantile"]),
     help="What makes some intervals wider than others.",
 )
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")

@@ -171,8 +171,8 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by.
         adaptive: Whether the ends follow the errors that come later.
         scale: What says how much wider one interval is than another: nothing (``constant``), how
-            far apart the members of an average are (``ensemble``), this and the posteriors of their
-            heads (``bayesian``), or this and dropout (``dropout``).
+            far apart the members of an average are (``ensemble``), or this and the posteriors of
+            their heads (``bayesian``), dropout (``dropout``), or a quantile head (``quantile``).
     """
 
     levels: tuple[float, ...] | None = None

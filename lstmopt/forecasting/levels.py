@@ -7,7 +7,7 @@ from typing import Literal
 
 from lstmopt.errors import LstmoptError
 
-Scale = Literal["constant", "ensemble", "bayesian", "dropout"]
+Scale = Literal["constant", "ensemble", "bayesian", "dropout", "quantile"]
 """What says how much wider one interval is than another of the same lead."""
 
 LEVELS = (80.0, 90.0)

@@ -25,12 +25,18 @@ from lstmopt.networks.families import installed_families
 from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.head_posterior import HeadPosterior
 from lstmopt.networks.lstm import classic_names, composed_names
+from lstmopt.networks.spread_head import SpreadHead
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.search_space import NETWORK, Architecture
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.scores import predict
 from lstmopt.training.trainer import one_thread
-from lstmopt.training.uncertainty import dropout_deviations, head_deviations, posterior_of
+from lstmopt.training.uncertainty import (
+    dropout_deviations,
+    head_deviations,
+    posterior_of,
+    spread_of,
+)
 
 Tensors = dict[str, Tensor]
 Floats = NDArray[np.float64]
@@ -47,13 +53,14 @@ class NetworkMember:
         weights: Its state dict.
         architecture: The hyperparameters that decide what a forecast costs.
         training: How it was trained; None for a model that does not say.
-        posterior: That of its head; None where nobody asked for it, or it has no head.
+        known: What says how far off it may be: the posterior of its head, or a head that gives the
+            spread; None where nobody asked for it, or it has no head.
     """
 
     weights: Tensors
     architecture: Architecture
     training: NetworkTraining | None = None
-    posterior: HeadPosterior | None = None
+    known: HeadPosterior | SpreadHead | None = None
 
     @property
     def parameters(self) -> int:
@@ -94,20 +101,30 @@ class NetworkMember:
     def variances(self, part: Part, scale: Scale) -> Floats:
         """Return the variances of the scaled target [windows, horizon] by the network itself.
 
-        Those of the head's posterior or of dropout; 0 where it has none.
+        By what is known of its head, or by dropout; 0 where it has none.
         """
         with one_thread():
-            if scale == "bayesian" and self.posterior is not None:
-                return head_deviations(self._of(part), self.posterior, part) ** 2
+            if scale in ("bayesian", "quantile") and self.known is not None:
+                return head_deviations(self._of(part), self.known, part) ** 2
             if scale == "dropout" and self.training is not None:
                 model = self.network(part.columns, float(self.training.params.get("dropout", 0.0)))
                 return dropout_deviations(model, part, _DROPOUT_SEED) ** 2
         return np.zeros((len(part.origins()), part.shape.horizon))
 
-    def with_posterior(self, train: Part) -> NetworkMember:
-        """Return the same network with the posterior of its head after training windows."""
+    def knowing(self, scale: Scale, train: Part) -> NetworkMember:
+        """Return the same network with what its scale needs to know of training windows."""
+        model = self._of(train)
         with one_thread():
-            return replace(self, posterior=posterior_of(self._of(train), train))
+            if scale == "bayesian":
+                return replace(self, known=posterior_of(model, train))
+            return replace(self, known=spread_of(model, train) if scale == "quantile" else None)
+
+    def knowing_again(self, train: Part) -> NetworkMember:
+        """Return a network whose weights have changed with what it knew, of other windows."""
+        if self.known is None:
+            return self
+        scale: Scale = "bayesian" if isinstance(self.known, HeadPosterior) else "quantile"
+        return self.knowing(scale, train)
 
     def on_windows(self, inputs: Tensor, columns: Columns) -> NDArray[np.float32]:
         """Forecast [windows, horizon] from windows of scaled inputs [windows, window, features]."""
@@ -137,20 +154,24 @@ class NetworkMember:
             "kind": "network",
             "architecture": self.architecture.params,
             "training": msgspec.to_builtins(self.training),
-            "posterior": None if self.posterior is None else packed(self.posterior.arrays()),
+            "known": None if self.known is None else self._described(),
         }
+
+    def _described(self) -> dict[str, Any]:
+        assert self.known is not None
+        return {"of": type(self.known).__name__, "arrays": packed(self.known.arrays())}
 
     @classmethod
     def restore(cls, tensors: Tensors, content: Mapping[str, Any]) -> NetworkMember:
         """Return the network of a description."""
         training = msgspec.convert(content.get("training"), NetworkTraining | None)
-        held = content.get("posterior")
-        return cls(
-            composed_names(tensors),
-            Architecture.of(content["architecture"]),
-            training,
-            HeadPosterior(**unpacked(held)) if held else None,
-        )
+        architecture = Architecture.of(content["architecture"])
+        known: HeadPosterior | SpreadHead | None = None
+        if held := content.get("known"):
+            arrays = unpacked(held["arrays"])
+            of_spread = held["of"] == SpreadHead.__name__
+            known = SpreadHead(**arrays) if of_spread else HeadPosterior(**arrays)
+        return cls(composed_names(tensors), architecture, training, known)
 
 
 @dataclass(frozen=True)
@@ -194,7 +215,7 @@ class BaselineMember:
         """Return variances [windows, horizon] of 0: a baseline does not say how sure it is."""
         return np.zeros((len(part.origins()), part.shape.horizon))
 
-    def with_posterior(self, train: Part) -> BaselineMember:
+    def knowing(self, scale: Scale, train: Part) -> BaselineMember:
         """Return the baseline, which has no head."""
         return self
 
@@ -297,8 +318,8 @@ class Mean:
 
         Args:
             part: Where it forecasts.
-            scale: By what: how far apart the members are alone (``ensemble``), or the posteriors of
-                their heads or dropout too. ``constant`` says nothing.
+            scale: By what: how far apart the members are alone (``ensemble``), or what is known of
+                their heads, or dropout, too. ``constant`` says nothing.
 
         Returns:
             Standard deviations of the scaled target [windows, horizon]; all 0 where nothing is
@@ -317,9 +338,9 @@ class Mean:
         deviations: Floats = np.sqrt(np.tensordot(weights, within + apart**2, 1))
         return deviations
 
-    def with_posteriors(self, train: Part) -> Mean:
-        """Return the same with the posteriors of its networks' heads after training windows."""
-        return self.with_members([member.with_posterior(train) for member in self.members])
+    def knowing(self, scale: Scale, train: Part) -> Mean:
+        """Return the same with what its scale needs to know of training windows."""
+        return self.with_members([member.knowing(scale, train) for member in self.members])
 
     def with_members(self, members: Sequence[Member]) -> Mean:
         """Return the mean of others in their place."""

@@ -44,6 +44,10 @@ class HeadPosterior:
         """Return it as arrays, which `HeadPosterior` takes by their names."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def spread(self, seen: Floats) -> Floats:
+        """Return the standard deviation of what will be observed [windows, horizon]."""
+        return np.sqrt(self.variance(seen))
+
     def variance(self, seen: Floats) -> Floats:
         """Return the variance of what will be observed.
 

@@ -13,6 +13,7 @@ from lstmopt.data.least_squares import spread
 from lstmopt.data.windows import Part
 from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.head_posterior import HeadPosterior, fit_posterior
+from lstmopt.networks.spread_head import SpreadHead, fit_spread
 from lstmopt.training.batches import SCORED, DevicePart
 from lstmopt.training.scores import predict
 
@@ -34,33 +35,62 @@ def posterior_of(model: ForecastNetwork, train: Part) -> HeadPosterior | None:
     Returns:
         The posterior.
     """
+    found = _seen_and_wanted(model, train)
+    return None if found is None else fit_posterior(*found)
+
+
+def spread_of(model: ForecastNetwork, train: Part) -> SpreadHead | None:
+    """Return a head that says how far off a network's forecasts are on training windows.
+
+    Args:
+        model: The network.
+        train: What it was trained on; windows with a target that was not observed are left out.
+
+    Returns:
+        The head; None for a network without one.
+    """
+    found = _seen_and_wanted(model, train)
+    if found is None or model.head is None:
+        return None
+    seen, wanted = found
+    weight, bias = (p.detach().double().numpy() for p in (model.head.weight, model.head.bias))
+    return fit_spread(seen, wanted - (seen @ weight.T + bias))
+
+
+def _seen_and_wanted(model: ForecastNetwork, train: Part) -> tuple[Floats, Floats] | None:
+    """Return what the head sees on training windows, and what it should give there.
+
+    [windows, features] and [windows, horizon]; None without a head.
+    """
     origins = train.origins()
     _, mask = train.gather_targets(origins)
     origins = spread(origins[mask.all(axis=1)], _MOST_WINDOWS)
     views = _views(model, train, origins)
-    if views is None or not len(origins):
+    if views is None:
         return None
     seen, unit, base = views
     targets, _ = train.gather_targets(origins)
-    return fit_posterior(seen, (targets - base) / unit)
+    return seen, (targets - base) / unit
 
 
-def head_deviations(model: ForecastNetwork, posterior: HeadPosterior, part: Part) -> Floats:
-    """Return the deviations of what will be observed, by the posterior of the head.
+def head_deviations(
+    model: ForecastNetwork, known: HeadPosterior | SpreadHead, part: Part
+) -> Floats:
+    """Return how far off forecasts may be, by what is known of the head.
 
     Args:
         model: The network.
-        posterior: That of its head.
+        known: The posterior of its head, or a head that gives the spread.
         part: Where it forecasts.
 
     Returns:
-        Standard deviations of the scaled target [windows, horizon].
+        Standard deviations, or spreads, of the scaled target [windows, horizon].
     """
     views = _views(model, part, part.origins())
     assert views is not None  # it has a head
     seen, unit, _ = views
-    deviations: Floats = np.sqrt(posterior.variance(seen)) * np.abs(unit)
-    return deviations
+    found = known.spread(seen)
+    return found * np.abs(unit)
 
 
 def _views(

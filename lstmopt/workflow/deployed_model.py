@@ -247,8 +247,8 @@ def _go_on(
         )
         kept = replace(member, weights=tuned.weights or member.weights)
         adopted = tuned.weights is not None
-        if adopted and member.posterior is not None:
-            kept = kept.with_posterior(replace(newest, rows=(0, rows.end)))
+        if adopted:
+            kept = kept.knowing_again(replace(newest, rows=(0, rows.end)))
         updated.append(_Updated(kept, count, adopted, tuned.epochs, tuned.before, tuned.after))
     return updated
 

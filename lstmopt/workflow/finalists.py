@@ -117,8 +117,8 @@ def open_test(
     """
     plan = plan or IntervalPlan()
     mean = deployed_mean(chosen)
-    if plan.levels and plan.scale == "bayesian":
-        mean = mean.with_posteriors(split.train)
+    if plan.levels:
+        mean = mean.knowing(plan.scale, split.train)
     calibrated = _calibrate(plan, chosen, mean, split, baselines, most_seconds)
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()

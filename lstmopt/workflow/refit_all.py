@@ -67,9 +67,8 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
 def _with_weights(
     member: NetworkMember, weights: dict[str, torch.Tensor], part: Part
 ) -> NetworkMember:
-    """Return a network with other weights, and the posterior of its head if it had one."""
-    found = replace(member, weights=weights)
-    return found if member.posterior is None else found.with_posterior(part)
+    """Return a network with other weights, and what it knew of its head with these."""
+    return replace(member, weights=weights).knowing_again(part)
 
 
 def _train(

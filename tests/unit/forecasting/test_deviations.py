@@ -15,7 +15,8 @@ from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.forecasting.members import Mean, NetworkMember
 from lstmopt.forecasting.model_history import NetworkTraining
 from lstmopt.networks.families import installed_families
-from lstmopt.networks.head_posterior import fit_posterior
+from lstmopt.networks.head_posterior import HeadPosterior, fit_posterior
+from lstmopt.networks.spread_head import SpreadHead
 from lstmopt.results.run import read_run
 from lstmopt.search_space import Architecture
 from lstmopt.training.uncertainty import posterior_of
@@ -25,7 +26,7 @@ from support.parts import make_part, wave
 from support.studies import config_of
 
 TRAIN, PART = make_part(0, 160), make_part(160, 240)
-SCALES = ["constant", "ensemble", "bayesian", "dropout"]
+SCALES = ["constant", "ensemble", "bayesian", "dropout", "quantile"]
 
 
 def network(size: int, dropout: float = 0.0, **params) -> NetworkMember:
@@ -69,14 +70,14 @@ def test_a_posterior_is_that_of_what_the_head_sees_on_training_windows():
 @pytest.mark.parametrize("scale", SCALES)
 def test_an_ensemble_of_one_is_the_network(scale):
     one = network(4, num_layers=2, dropout=0.3)
-    alone, twice = (Mean((one,) * n, (1,) * n).with_posteriors(TRAIN) for n in (1, 2))
+    alone, twice = (Mean((one,) * n, (1,) * n).knowing(scale, TRAIN) for n in (1, 2))
     np.testing.assert_allclose(twice.deviations(PART, scale), alone.deviations(PART, scale))
-    says_something = scale in ("bayesian", "dropout")
+    says_something = scale in ("bayesian", "dropout", "quantile")
     assert bool(alone.deviations(PART, scale).any()) == says_something
 
 
 def test_members_are_a_mixture():
-    members = [network(size).with_posterior(TRAIN) for size in (3, 4, 5)]
+    members = [network(size).knowing("bayesian", TRAIN) for size in (3, 4, 5)]
     mean = Mean(tuple(members), (1, 2, 1))
     forecasts = np.stack([member(PART) for member in members]).astype(float)
     draws = np.repeat(forecasts, [1, 2, 1], axis=0)
@@ -139,7 +140,7 @@ def csv(tmp_path_factory):
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
-@pytest.mark.parametrize("scale", ["ensemble", "bayesian", "dropout"])
+@pytest.mark.parametrize("scale", SCALES[1:])
 def test_scaled_intervals_are_tested_deployed_and_kept(csv, tmp_path, scale, adaptive):
     config = config_of(
         csv,
@@ -165,7 +166,8 @@ def test_scaled_intervals_are_tested_deployed_and_kept(csv, tmp_path, scale, ada
     assert entry.all_leads.coverage == pytest.approx(within)
     model = Forecaster.load(tmp_path / "run")
     assert model.conformal.scale == scale
-    assert all((m.posterior is not None) == (scale == "bayesian") for m in model.mean.networks)
+    known = {"bayesian": HeadPosterior, "quantile": SpreadHead}.get(scale, type(None))
+    assert all(isinstance(member.known, known) for member in model.mean.networks)
     table = pd.read_csv(csv)
     first, second = (model.predict(table[:rows], levels=[80]) for rows in (398, 400))
     assert (first["load-lo-80"] < first["load"]).all()
