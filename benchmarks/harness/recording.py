@@ -36,6 +36,7 @@ def record(config: Config, folder: Path, observer: Observer) -> Table:
         pruner={"name": "none"},
         warm_start={"name": "none"},
         training=training,
+        intervals=replace(config.intervals, calibration=0.0),
     )
     job = prepare(config, folder)
     if extra := [o.name for o in job.goals.learned if o.name != "val_loss"]:

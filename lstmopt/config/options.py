@@ -168,7 +168,8 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         levels: Of intervals, in per cent; None for 80 and 90 as far as there are rows for them.
         calibration: The share of the validation part that intervals are calibrated on and nothing
-            is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by.
+            is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by;
+            None is half of it on a series that is long enough, else 0.
         adaptive: Whether the ends follow the errors that come later.
         scale: What says how much wider one interval is than another: nothing (``constant``), how
             far apart the members of an average are (``ensemble``), or this and the posteriors of
@@ -176,7 +177,7 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """
 
     levels: tuple[float, ...] | None = None
-    calibration: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    calibration: Annotated[float, Meta(ge=0, lt=1)] | None = None
     adaptive: bool = False
     scale: Scale = "constant"
 

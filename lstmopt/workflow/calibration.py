@@ -41,6 +41,28 @@ class IntervalPlan:
         return Conformal.of(errors, self.adaptive, self.scale, deviations)
 
 
+_FEWEST_WINDOWS = 40
+"""Windows that are left in either half where validation is halved by default."""
+
+
+def calibration_share(options: IntervalOptions, rows: int, horizon: int) -> float:
+    """Return the share of a validation part of so many rows that is calibrated on.
+
+    Args:
+        options: The study's.
+        rows: Those of the validation part.
+        horizon: Rows forecast at once.
+
+    Returns:
+        What the study says; else a half where both halves have windows enough and intervals are
+        wanted, and 0 where not.
+    """
+    if options.calibration is not None:
+        return options.calibration
+    windows = rows // 2 - horizon + 1
+    return 0.5 if options.levels != () and windows >= _FEWEST_WINDOWS else 0.0
+
+
 def interval_levels(split: Split, options: IntervalOptions) -> tuple[float, ...]:
     """Return the levels of a study's intervals, ascending.
 

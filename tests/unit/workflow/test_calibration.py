@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lstmopt import load, run
+from lstmopt.config.options import IntervalOptions
 from lstmopt.data.split import split_series
 from lstmopt.data.windows import Shape
 from lstmopt.errors import LstmoptError
@@ -16,6 +17,7 @@ from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.report.intervals import interval_lines
 from lstmopt.report.page import render
 from lstmopt.results.run import read_run
+from lstmopt.workflow.calibration import calibration_share
 from lstmopt.workflow.job import prepare
 from support.parts import wave
 from support.studies import config_of
@@ -56,6 +58,34 @@ def test_without_a_share_of_its_own_calibration_is_on_the_validation_part(finish
     split = prepare(study(folder / "wave.csv", intervals={}), folder / "other").split
     assert split.calibration() is split.validation
     assert split.validation.rows == (ROWS["training"], ROWS["calibration"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "horizon", "options", "held"),
+    [
+        (80, 1, {}, 0.5),
+        (79, 1, {}, 0.0),
+        (102, 12, {}, 0.5),
+        (101, 12, {}, 0.0),
+        (800, 1, {"levels": ()}, 0.0),
+        (800, 1, {"calibration": 0.0}, 0.0),
+        (20, 1, {"calibration": 0.3}, 0.3),
+    ],
+)
+def test_half_is_held_back_where_both_halves_have_windows_enough(rows, horizon, options, held):
+    assert calibration_share(IntervalOptions(**options), rows, horizon) == held
+
+
+def test_a_study_says_what_it_holds_back(tmp_path):
+    wave(800).to_csv(tmp_path / "wave.csv", index=False)
+    job = prepare(study(tmp_path / "wave.csv", intervals={}), tmp_path / "run")
+    assert job.config.intervals.calibration == 0.5
+    assert job.split.validation.rows == (560, 620)
+    assert job.split.calibration().rows == (620, 680)
+    other = prepare(
+        study(tmp_path / "wave.csv", intervals={"calibration": 0.0}), tmp_path / "other"
+    )
+    assert job.identity() != other.identity()
 
 
 def test_the_record_scores_the_intervals_that_the_table_holds(finished):
