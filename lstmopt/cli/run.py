@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibration", type=float, metavar="SHARE", help="Of validation, for intervals alone."
 )
-@click.option("--adaptive", is_flag=True, default=None, help="Intervals follow later errors.")
+@click.option("--adaptive/--fixed", default=None, help="Whether intervals follow later errors.")
 @click.option(
     "--scale",
     type=click.Choice(["constant", "ensemble", "bayesian", "dropout", "quantile"]),

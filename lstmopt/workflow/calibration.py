@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from lstmopt.config.options import IntervalOptions
@@ -34,7 +35,7 @@ class IntervalPlan:
     @classmethod
     def of(cls, split: Split, options: IntervalOptions) -> IntervalPlan:
         """Return what a study's options come to. Raises LstmoptError as `interval_levels` does."""
-        return cls(interval_levels(split, options), options.adaptive, options.scale)
+        return cls(interval_levels(split, options), bool(options.adaptive), options.scale)
 
     def calibrated(self, errors: Floats, deviations: Floats | None = None) -> Conformal:
         """Return what errors on the calibration part give, with the forecasts' deviations."""
@@ -43,6 +44,22 @@ class IntervalPlan:
 
 _FEWEST_WINDOWS = 40
 """Windows that are left in either half where validation is halved by default."""
+
+
+def with_defaults(options: IntervalOptions, rows: int, horizon: int) -> IntervalOptions:
+    """Return a study's options with what they leave open; see docs/intervals.md for why it is so.
+
+    Args:
+        options: The study's.
+        rows: Those of the validation part.
+        horizon: Rows forecast at once.
+
+    Returns:
+        The options, in which nothing is open but the levels.
+    """
+    adaptive = horizon == 1 if options.adaptive is None else options.adaptive
+    share = calibration_share(options, rows, horizon)
+    return replace(options, calibration=share, adaptive=adaptive)
 
 
 def calibration_share(options: IntervalOptions, rows: int, horizon: int) -> float:

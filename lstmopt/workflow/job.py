@@ -56,7 +56,7 @@ from lstmopt.training.own_units import OwnUnits
 from lstmopt.training.trainer import reports_per_epoch, targets_per_window
 from lstmopt.warm_start.past_studies import WORK
 from lstmopt.warm_start.protocols import make_warm_start
-from lstmopt.workflow.calibration import calibration_share, interval_levels, level_notices
+from lstmopt.workflow.calibration import interval_levels, level_notices, with_defaults
 from lstmopt.workflow.default_space import NETWORKS, default_space
 from lstmopt.workflow.required_packages import with_packages
 
@@ -262,8 +262,8 @@ def prepare(
     cut = config.split
     fractions = cut.train, cut.validation
     validated = int(last_observed(series) * cut.validation)
-    held = calibration_share(config.intervals, validated, shape.horizon)
-    config = replace(config, intervals=replace(config.intervals, calibration=held))
+    intervals = with_defaults(config.intervals, validated, shape.horizon)
+    config = replace(config, intervals=intervals)
     split = split_series(
         series,
         shape,
@@ -271,7 +271,7 @@ def prepare(
         cut.folds,
         cut.gap,
         cut.history,
-        held,
+        intervals.calibration or 0.0,
         config.task.target,
     )
     interval_levels(split, config.intervals)

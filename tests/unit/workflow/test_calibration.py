@@ -17,7 +17,7 @@ from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.report.intervals import interval_lines
 from lstmopt.report.page import render
 from lstmopt.results.run import read_run
-from lstmopt.workflow.calibration import calibration_share
+from lstmopt.workflow.calibration import calibration_share, with_defaults
 from lstmopt.workflow.job import prepare
 from support.parts import wave
 from support.studies import config_of
@@ -74,6 +74,17 @@ def test_without_a_share_of_its_own_calibration_is_on_the_validation_part(finish
 )
 def test_half_is_held_back_where_both_halves_have_windows_enough(rows, horizon, options, held):
     assert calibration_share(IntervalOptions(**options), rows, horizon) == held
+
+
+@pytest.mark.parametrize(
+    ("horizon", "asked", "found"),
+    [(1, None, True), (2, None, False), (1, False, False), (2, True, True)],
+)
+def test_ends_follow_errors_where_one_row_is_forecast_or_where_they_are_told_to(
+    horizon, asked, found
+):
+    options = with_defaults(IntervalOptions(adaptive=asked), 60, horizon)
+    assert (options.adaptive, options.calibration) == (found, 0.0)
 
 
 def test_a_study_says_what_it_holds_back(tmp_path):
