@@ -138,7 +138,7 @@ def predict(
             f"--origins looks back and --future ahead, found both ({', '.join(future)}): give one"
         )
     forecaster = Forecaster.load(model, plugins)
-    series = forecaster.read(table, _parse_future(future))
+    series = forecaster.read(table, _parse_future(future), forecaster.follows(levels))
     for notice in series.notices:
         click.echo(f"note: {printable(notice)}", err=True)
     forecast = (

@@ -145,7 +145,8 @@ class Forecaster:
 
         Args:
             source: A table, or the path of one, with the columns that the model was fitted on; it
-                is read as the model's first table was. Of a long file only the last rows are read.
+                is read as the model's first table was. Of a long file only the last rows are read,
+                unless intervals follow the errors in all new ones.
             future: What is known in advance of the rows that are forecast, where ``source`` does
                 not hold it: a table with times, the path of one, or a value a column.
             levels: Those of intervals, in per cent.
@@ -158,7 +159,18 @@ class Forecaster:
             LstmoptError: Where the table lacks what the model was fitted on, or has another step,
                 and for intervals that the model does not have.
         """
-        return self.forecast_next(self.read(source, future), levels)
+        return self.forecast_next(self.read(source, future, self.follows(levels)), levels)
+
+    def follows(self, levels: Sequence[float]) -> bool:
+        """Say whether intervals follow the errors in all rows that the model has not seen.
+
+        Args:
+            levels: Those that are wanted, in per cent.
+
+        Returns:
+            True where they do: of a long file the whole is read then.
+        """
+        return bool(levels) and self.conformal is not None and self.conformal.later is not None
 
     def read(
         self,
@@ -251,9 +263,11 @@ class Forecaster:
         part = scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs)))
         origins = part.origins(self.rows)
         if self.history is not None:
-            last = pd.Timestamp(self.history.until)
-            last = last.tz_convert(series.times.tz) if last.tz else last
-            origins = origins[series.times[origins].searchsorted(last) :]
+            last, times = pd.Timestamp(self.history.until), series.times[origins]
+            if (last.tz is None) != (times.tz is None):  # what is new cannot be told
+                times = times[:0]
+            last = last.tz_convert(times.tz) if last.tz and times.tz else last
+            origins = origins[times.searchsorted(last) :] if len(times) else origins[:0]
         if not len(origins):
             return np.empty((0, self.shape.horizon)), np.empty((0, self.shape.horizon))
         rows = origins[:, None] + np.arange(1, self.shape.horizon + 1)

@@ -312,3 +312,19 @@ def test_adaptive_intervals_follow_a_series_that_has_changed(tmp_path):
         found = model.predict(table, levels=[80])
         width[name] = float((found["load-hi-80"] - found["load-lo-80"]).mean())
     assert width["noisy"] > width["calm"]
+
+
+def test_all_new_rows_of_a_long_file_are_followed(tmp_path):
+    noisy_at_the_end(800).to_csv(tmp_path / "wave.csv", index=False)
+    config = study(tmp_path / "wave.csv", intervals={"adaptive": True}, budget={"trials": 1})
+    run(config, tmp_path / "run")
+    long = wave(30_000)
+    noise = np.random.default_rng(2).standard_normal(20_000)
+    long.loc[1_000:20_999, "load"] += noise  # long before its end
+    long.to_csv(tmp_path / "long.csv", index=False)
+    model = Forecaster.load(tmp_path / "run")
+    of_table = model.predict(long, levels=[80])
+    of_file = model.predict(tmp_path / "long.csv", levels=[80])
+    pd.testing.assert_frame_equal(of_file, of_table, rtol=1e-5)
+    told = long.assign(time=long["time"].dt.tz_localize("UTC"))
+    assert len(model.predict(told, levels=[80])) == 2  # what is new cannot be told
