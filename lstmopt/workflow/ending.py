@@ -44,9 +44,9 @@ from lstmopt.workflow.refits import (
 
 _TESTING = 1.5
 """Seconds that choosing, testing and saving take beside the baselines' forecasts."""
-_FORECASTS, _FORECASTS_SHARE = 2.0, 0.05
-"""The baselines' forecasts of the test part take so many times those of validation, but no more
-than so large a share of the call."""
+_FORECASTS, _FORECASTS_SHARE = 3.0, 0.05
+"""The baselines' forecasts of the calibration and the test part take so many times those of
+validation, but no more than so large a share of the call."""
 _AVERAGING, _AVERAGING_SHARE = 8.0, 0.03
 """Seconds that building averages may well take, but no more than so large a share of the call."""
 _ALL_ROWS_SHARE = 0.1

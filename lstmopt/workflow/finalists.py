@@ -119,7 +119,8 @@ def open_test(
     mean = deployed_mean(chosen)
     if plan.levels:
         mean = mean.knowing(plan.scale, split.train)
-    calibrated = _calibrate(plan, chosen, mean, split, baselines, most_seconds)
+    # it has about half of the test part's rows
+    calibrated = _calibrate(plan, chosen, mean, split, baselines, most_seconds / 2)
     test = split.open_test()
     units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
     kept, seasons = len(last_origins(test, "test")), split.series.season
