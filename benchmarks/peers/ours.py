@@ -42,6 +42,7 @@ def configure(task: Task) -> dict[str, Any]:
         "data": {"target": task.target, "features": [], "calendar": False},
         "task": {"window": task.window, "horizon": task.horizon},
         "split": {"train": task.train, "validation": task.validation},
+        "intervals": {"calibration": 0.0},  # all are judged on the same rows
         "training": {
             "epochs": task.epochs,
             "patience": task.epochs,
