@@ -58,22 +58,12 @@ def with_defaults(options: IntervalOptions, rows: int, horizon: int) -> Interval
         The options, in which nothing is open but the levels.
     """
     adaptive = horizon == 1 if options.adaptive is None else options.adaptive
-    share = calibration_share(options, rows, horizon)
+    share = _share(options, rows, horizon)
     return replace(options, calibration=share, adaptive=adaptive)
 
 
-def calibration_share(options: IntervalOptions, rows: int, horizon: int) -> float:
-    """Return the share of a validation part of so many rows that is calibrated on.
-
-    Args:
-        options: The study's.
-        rows: Those of the validation part.
-        horizon: Rows forecast at once.
-
-    Returns:
-        What the study says; else a half where both halves have windows enough and intervals are
-        wanted, and 0 where not.
-    """
+def _share(options: IntervalOptions, rows: int, horizon: int) -> float:
+    """Return the share of validation that is calibrated on: a half where both have windows."""
     if options.calibration is not None:
         return options.calibration
     windows = rows // 2 - horizon + 1

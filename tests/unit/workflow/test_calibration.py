@@ -17,7 +17,7 @@ from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.report.intervals import interval_lines
 from lstmopt.report.page import render
 from lstmopt.results.run import read_run
-from lstmopt.workflow.calibration import calibration_share, with_defaults
+from lstmopt.workflow.calibration import with_defaults
 from lstmopt.workflow.job import prepare
 from support.parts import wave
 from support.studies import config_of
@@ -73,7 +73,7 @@ def test_without_a_share_of_its_own_calibration_is_on_the_validation_part(finish
     ],
 )
 def test_half_is_held_back_where_both_halves_have_windows_enough(rows, horizon, options, held):
-    assert calibration_share(IntervalOptions(**options), rows, horizon) == held
+    assert with_defaults(IntervalOptions(**options), rows, horizon).calibration == held
 
 
 @pytest.mark.parametrize(
