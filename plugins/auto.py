@@ -84,5 +84,5 @@ def lstmopt_pruners() -> list[Strategy]:
 @hookimpl
 def lstmopt_warm_starts() -> list[Strategy]:
     """Return ``auto``."""
-    words = f"{SAME_WORK} for runs on the same data, {OTHER_WORK} for others, else {NO_PAST}"
+    words = f"{SAME_WORK} for the same data, {OTHER_WORK} for other runs, else {NO_PAST} for LSTMs"
     return [Strategy("auto", make_winner_of_warm_starts, words, "benchmarks/README.md")]
