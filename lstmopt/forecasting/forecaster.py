@@ -240,7 +240,8 @@ class Forecaster:
         if self.conformal is None:
             raise LstmoptError(
                 "intervals come from a model that was calibrated, found one of an earlier version "
-                "or of a study with intervals.levels = []: save it again with lstmopt fit"
+                "or of a study with intervals.levels = []: take that line out of the run's "
+                "study.toml, if it is there, and save the model again with lstmopt fit"
             )
         conformal = self.conformal
         if conformal.later is not None and series is not None:
