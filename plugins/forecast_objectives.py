@@ -22,17 +22,58 @@ def val_mase(found: ScoredForecasts) -> float:
         Hyndman and Koehler, Another look at measures of forecast accuracy, International Journal of
         Forecasting 22, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001
     """
+    _naive_error(found, "val_mae")
+    return found.metrics().mase
+
+
+def val_pinball(found: ScoredForecasts) -> float:
+    """Measure the mean pinball loss over all quantiles and leads.
+
+    Args:
+        found: Forecasts of the validation part beside the truth.
+
+    Returns:
+        The loss in the target's own units; of a forecaster without quantiles half its mean absolute
+        error.
+    """
+    return found.pinball_loss()
+
+
+def val_sql(found: ScoredForecasts) -> float:
+    """Measure the scaled quantile loss: twice the pinball loss over the naive forecast's error.
+
+    Args:
+        found: Forecasts of the validation part beside the truth.
+
+    Returns:
+        It; of a forecaster without quantiles its mean absolute scaled error.
+
+    Raises:
+        ValueError: Where the seasonal naive forecast makes no error, or has nothing to repeat.
+
+    References:
+        AutoGluon, SQL, https://auto.gluon.ai/stable/tutorials/timeseries/forecasting-metrics.html
+    """
+    return 2 * val_pinball(found) / _naive_error(found, "val_pinball")
+
+
+def _naive_error(found: ScoredForecasts, other: str) -> float:
+    """Return the seasonal naive forecast's error.
+
+    Raises:
+        ValueError: Where it makes none, or has nothing to repeat.
+    """
     if not found.naive_mae > 0:
         raise ValueError(
-            "MASE divides by the seasonal naive forecast's error on the training rows, found "
-            f"{found.naive_mae:g}: choose val_mae"
+            "a scaled error divides by the seasonal naive forecast's on the training rows, found "
+            f"{found.naive_mae:g}: choose {other}"
         )
-    return found.metrics().mase
+    return found.naive_mae
 
 
 @hookimpl
 def lstmopt_objectives() -> list[Objective]:
-    """Return ``val_mase``."""
+    """Return ``val_mase``, ``val_pinball`` and ``val_sql``."""
     return [
         Objective(
             "val_mase",
@@ -40,5 +81,21 @@ def lstmopt_objectives() -> list[Objective]:
             "forecast",
             val_mase,
             "mean absolute error over that of the seasonal naive forecast on the training rows",
-        )
+        ),
+        Objective(
+            "val_pinball",
+            "minimize",
+            "forecast",
+            val_pinball,
+            "mean pinball loss over quantiles",
+            quantiles=True,
+        ),
+        Objective(
+            "val_sql",
+            "minimize",
+            "forecast",
+            val_sql,
+            "scaled quantile loss: twice the pinball loss over the seasonal naive forecast's error",
+            quantiles=True,
+        ),
     ]

@@ -71,6 +71,11 @@ if TYPE_CHECKING:
     type=click.Choice(["constant", "ensemble", "bayesian", "dropout", "quantile"]),
     help="What makes some intervals wider than others.",
 )
+@click.option(
+    "--quantiles",
+    metavar="levels|SHARE,…",
+    help="What networks are trained to forecast too: the intervals' ends, or others.",
+)
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")

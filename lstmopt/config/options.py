@@ -19,6 +19,7 @@ from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.levels import Scale, check_levels
 from lstmopt.objectives import Limits
 from lstmopt.plugin.strategy import TellStopped
+from lstmopt.search_space.quantiles import check_quantiles
 from lstmopt.training.options import AtLeastOne, TrainingOptions
 
 Pick = Literal["knee", "best", "near_best", "fastest"]
@@ -174,16 +175,23 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             forecast at once.
         scale: What says how much wider one interval is than another: nothing (``constant``), how
             far apart the members of an average are (``ensemble``), or this and the posteriors of
-            their heads (``bayesian``), dropout (``dropout``), or a quantile head (``quantile``).
+            their heads (``bayesian``), dropout (``dropout``), or quantiles (``quantile``). None for
+            the last where networks forecast quantiles, else for the first.
+        quantiles: What networks are trained to forecast, shares below 1 and the median; ``levels``
+            for the ends of the intervals. None for these where an objective measures quantiles,
+            else for none.
     """
 
     levels: tuple[float, ...] | None = None
     calibration: Annotated[float, Meta(ge=0, lt=1)] | None = None
     adaptive: bool | None = None
-    scale: Scale = "constant"
+    scale: Scale | None = None
+    quantiles: tuple[float, ...] | Literal["levels"] | None = None
 
     def __post_init__(self) -> None:
         check_levels(self.levels or ())
+        if self.quantiles is not None and self.quantiles != "levels":
+            check_quantiles(self.quantiles)
 
 
 class WarmStartOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

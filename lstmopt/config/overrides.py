@@ -41,6 +41,7 @@ _PLACES = {
     "calibration": ("intervals", "calibration"),
     "adaptive": ("intervals", "adaptive"),
     "scale": ("intervals", "scale"),
+    "quantiles": ("intervals", "quantiles"),
     "folds": ("split", "folds"),
     "gap": ("split", "gap"),
     "trials": ("budget", "trials"),
@@ -80,6 +81,8 @@ def override(config: Config, options: dict[str, Any]) -> Config:
         options["max_trial_seconds"] = parse_duration(text)
     if marks := options.get("missing"):
         options["missing"] = [as_value(mark) for mark in marks]
+    if text := options.get("quantiles"):
+        options["quantiles"] = text if text == "levels" else list(map(as_value, text.split(",")))
     for kind in ("sampler", "pruner"):
         if options.get(kind) and options[kind] != content[kind]["name"]:
             content[kind] = {}

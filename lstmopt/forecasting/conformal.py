@@ -50,21 +50,27 @@ class Conformal:
     come later (see `quantile_tracking.track`).
 
     Scaled intervals are as much wider as the forecast is less sure of itself: errors are counted in
-    units of its own deviation, but for `_LEAST` of the usual one (Lei et al., 2018, 5.2).
+    units of its own deviation, but for `_LEAST` of the usual one (Lei et al., 2018, 5.2), those
+    below and above the forecast each in its own. Of forecast quantiles that is conformal quantile
+    regression in its form for the median and both ends (Kivaranovic, Johnson and Leeb, 2020).
 
     Attributes:
         errors: Truth minus forecast [windows, horizon], both transformed (`TargetScale`), in time's
             order and in units of ``unit``, NaN where no truth was observed.
         later: Errors that came after these, which the ends follow; None where they do not.
         scale: By what intervals are scaled.
-        least: The least deviation that counts, by lead [horizon]; None for constant intervals.
+        least: The least deviation below and above that counts, by lead [2, 1, horizon]; None for
+            constant intervals.
 
     References:
         Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, Springer 2005; Lei,
         G'Sell, Rinaldo, Tibshirani and Wasserman, Distribution-free predictive inference for
         regression, JASA 113, 2018, https://arxiv.org/abs/1604.04173 (split conformal); Linusson,
         Johansson and Löfström, Signed-error conformal regression, PAKDD 2014,
-        https://doi.org/10.1007/978-3-319-06608-0_19; Stankevičiūtė, Alaa and van der Schaar,
+        https://doi.org/10.1007/978-3-319-06608-0_19; Romano, Patterson and Candès, Conformalized
+        quantile regression, NeurIPS 2019, https://arxiv.org/abs/1905.03222; Kivaranovic, Johnson
+        and Leeb, Adaptive, distribution-free prediction intervals for deep networks, AISTATS 2020,
+        https://arxiv.org/abs/1905.10634; Stankevičiūtė, Alaa and van der Schaar,
         Conformal time-series forecasting, NeurIPS 2021 (by lead)
     """
 
@@ -87,8 +93,8 @@ class Conformal:
             errors: Of forecasts on rows that they were not fitted to [windows, horizon].
             adaptive: Whether the ends follow what comes later.
             scale: By what intervals are scaled.
-            deviations: Of the forecasts by this [windows, horizon]; intervals are constant without
-                any, and where all are 0.
+            deviations: Of what lies below and above the forecasts by this [2, windows, horizon];
+                intervals are constant without any, and where all are 0.
 
         Returns:
             Those of `MOST_WINDOWS` windows at most.
@@ -96,36 +102,56 @@ class Conformal:
         later = errors[:0] if adaptive else None
         if scale == "constant" or deviations is None or not deviations.any():
             return cls(thinned(errors), later)
-        least = np.maximum(_LEAST * np.median(deviations, axis=0), np.finfo(np.float32).tiny)
-        return cls(thinned(errors / np.maximum(deviations, least)), later, scale, least)
+        usual = np.median(deviations, axis=1, keepdims=True)
+        least = np.maximum(_LEAST * usual, np.finfo(np.float32).tiny)
+        unit = _of_side(errors, np.maximum(deviations, least))
+        return cls(thinned(errors / unit), later, scale, least)
 
     def joined(self, newer: Floats, deviations: Floats | None = None) -> Conformal:
         """Return these errors and newer ones.
 
         Args:
             newer: Errors of later windows [windows, horizon].
-            deviations: Of their forecasts [windows, horizon].
+            deviations: Below and above their forecasts [2, windows, horizon].
 
         Returns:
             All of them, of `MOST_WINDOWS` windows at most; adaptive ends follow the newer ones.
         """
-        newer = newer / self.unit(deviations)
+        newer = self.in_units(newer, deviations)
         if self.later is None:
             return replace(self, errors=thinned(np.concatenate([self.errors, newer])))
         return replace(self, later=np.concatenate([self.later, newer])[-_MOST_FOLLOWED:])
 
-    def unit(self, deviations: Floats | None) -> Floats:
-        """Return what errors of forecasts are counted in.
+    def in_units(self, errors: Floats, deviations: Floats | None) -> Floats:
+        """Return errors of forecasts in what they are counted in.
 
         Args:
-            deviations: Of the forecasts [windows, horizon], None for constant intervals.
+            errors: Truth minus forecast [windows, horizon].
+            deviations: Below and above the forecasts [2, windows, horizon], None for constant
+                intervals.
 
         Returns:
-            It [windows or 1, horizon].
+            The errors in units [windows, horizon].
         """
         if self.least is None or deviations is None:
-            return np.ones((1, self.errors.shape[1]))
-        return np.maximum(deviations, self.least)
+            return errors
+        counted: Floats = errors / _of_side(errors, np.maximum(deviations, self.least))
+        return counted
+
+    def own(self, ends: Floats, deviations: Floats | None) -> Floats:
+        """Return ends that are counted in units as what is added to forecasts.
+
+        Args:
+            ends: In units [windows or 1, horizon].
+            deviations: As `in_units` takes them.
+
+        Returns:
+            The ends [windows or 1, horizon].
+        """
+        if self.least is None or deviations is None:
+            return ends
+        added: Floats = ends * _of_side(ends, np.maximum(deviations, self.least))
+        return added
 
     @property
     def fewest(self) -> int:
@@ -217,6 +243,12 @@ class Conformal:
         return cls(scale=content["scale"], **unpacked(arrays))
 
 
+def _of_side(distances: Floats, unit: Floats) -> Floats:
+    """Return the unit below for what lies below, else that above; the two are ``unit[0:2]``."""
+    found: Floats = np.where(distances < 0, unit[0], unit[1])
+    return found
+
+
 def thinned(windows: NDArray[Any]) -> NDArray[Any]:
     """Return `MOST_WINDOWS` windows at most [windows, ...], evenly spread and the first too."""
     return windows[:: -(-len(windows) // MOST_WINDOWS) or 1]
@@ -256,7 +288,8 @@ class Intervals:
         levels: In per cent, ascending.
         errors: Those of the forecasts [windows, horizon]; None where no truth has come.
         origins: The last rows that were read before each [windows].
-        deviations: Of the forecasts [windows, horizon], None for constant intervals.
+        deviations: Below and above the forecasts [2, windows, horizon], None for constant
+            intervals.
     """
 
     conformal: Conformal
@@ -277,13 +310,15 @@ class Intervals:
         Raises:
             LstmoptError: For a level that there are too few errors for.
         """
-        unit = self.conformal.unit(self.deviations)
         if self.errors is None or self.origins is None:
-            lower, upper = self.conformal.bounds(level)
+            lower, upper = (end[None] for end in self.conformal.bounds(level))
         else:
-            errors = self.errors / unit
+            errors = self.conformal.in_units(self.errors, self.deviations)
             lower, upper = self.conformal.bounds_along(level, errors, self.origins)
-        return lower * unit, upper * unit
+        return (
+            self.conformal.own(lower, self.deviations),
+            self.conformal.own(upper, self.deviations),
+        )
 
     def columns(
         self,

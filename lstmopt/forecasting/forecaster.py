@@ -259,7 +259,10 @@ class Forecaster:
         return self.mean.deviations(part, conformal.scale) * self.scaling.target_std
 
     def _new_errors(self, series: Series, conformal: Conformal) -> tuple[Floats, Floats]:
-        """Return errors and deviations in rows that the model has not seen [windows, horizon]."""
+        """Return errors and deviations in rows that the model has not seen.
+
+        [windows, horizon] and [2, windows, horizon].
+        """
         inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
         part = scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs)))
         origins = part.origins(self.rows)
@@ -270,7 +273,7 @@ class Forecaster:
             last = last.tz_convert(times.tz) if last.tz and times.tz else last
             origins = origins[times.searchsorted(last) :] if len(times) else origins[:0]
         if not len(origins):
-            return np.empty((0, self.shape.horizon)), np.empty((0, self.shape.horizon))
+            return np.empty((0, self.shape.horizon)), np.empty((2, 0, self.shape.horizon))
         rows = origins[:, None] + np.arange(1, self.shape.horizon + 1)
         truth = np.where(series.observed, series.values[:, 0], np.nan)[rows]
         new = part.at(origins)

@@ -29,7 +29,8 @@ from lstmopt.networks.spread_head import SpreadHead
 from lstmopt.plugin.registry import Registry, load_registry
 from lstmopt.search_space import NETWORK, Architecture
 from lstmopt.training.batches import DevicePart
-from lstmopt.training.scores import predict
+from lstmopt.training.metrics import Quantiles
+from lstmopt.training.scores import predict, predict_quantiles
 from lstmopt.training.trainer import one_thread
 from lstmopt.training.uncertainty import (
     dropout_deviations,
@@ -43,6 +44,11 @@ Floats = NDArray[np.float64]
 
 _DROPOUT_SEED = 0
 """Of what is dropped when forecasts are made, so that the same table has the same intervals."""
+
+
+def both_sides(deviations: Floats) -> Floats:
+    """Return what lies as far below as above [2, windows, horizon]."""
+    return np.stack([deviations, deviations])
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,30 @@ class NetworkMember:
             found: NDArray[np.float32] = predict(model, DevicePart(part, "cpu"), origins).numpy()
         return found
 
-    def variances(self, part: Part, scale: Scale) -> Floats:
-        """Return the variances of the scaled target [windows, horizon] by the network itself.
+    def quantiles(self, part: Part) -> Quantiles | None:
+        """Forecast quantiles of the scaled target at ``part.origins()``; None without a head."""
+        model, origins = self._of(part), torch.from_numpy(part.origins())
+        if model.quantile_head is None:
+            return None
+        with one_thread():
+            found = predict_quantiles(model, DevicePart(part, "cpu"), origins)
+        return Quantiles(model.quantile_head.quantiles, found.numpy())
 
-        By what is known of its head, or by dropout; 0 where it has none.
+    def variances(self, part: Part, scale: Scale) -> Floats:
+        """Return the variances of the scaled target by the network itself.
+
+        By its quantiles, by what is known of its head, or by dropout.
+
+        Returns:
+            Those of what lies below a forecast and above it [2, windows, horizon]; 0 where nothing
+            is known.
         """
+        quantiles = self.quantiles(part) if scale == "quantile" else None
+        if quantiles is not None:
+            return quantiles.spreads() ** 2
+        return both_sides(self._variances(part, scale))
+
+    def _variances(self, part: Part, scale: Scale) -> Floats:
         with one_thread():
             if scale in ("bayesian", "quantile") and self.known is not None:
                 return head_deviations(self._of(part), self.known, part) ** 2
@@ -117,7 +142,8 @@ class NetworkMember:
         with one_thread():
             if scale == "bayesian":
                 return replace(self, known=posterior_of(model, train))
-            return replace(self, known=spread_of(model, train) if scale == "quantile" else None)
+            wanted = scale == "quantile" and model.quantile_head is None
+            return replace(self, known=spread_of(model, train) if wanted else None)
 
     def knowing_again(self, train: Part) -> NetworkMember:
         """Return a network whose weights have changed with what it knew, of other windows."""
@@ -211,9 +237,12 @@ class BaselineMember:
         """Forecast [windows, horizon] of the scaled target at ``part.origins()``."""
         return self.forecast(part)
 
+    def quantiles(self, part: Part) -> None:
+        """Return nothing: a baseline forecasts no quantiles."""
+
     def variances(self, part: Part, scale: Scale) -> Floats:
-        """Return variances [windows, horizon] of 0: a baseline does not say how sure it is."""
-        return np.zeros((len(part.origins()), part.shape.horizon))
+        """Return variances [2, windows, horizon] of 0: a baseline is not asked how sure it is."""
+        return np.zeros((2, len(part.origins()), part.shape.horizon))
 
     def knowing(self, scale: Scale, train: Part) -> BaselineMember:
         """Return the baseline, which has no head."""
@@ -305,11 +334,30 @@ class Mean:
         return self.mean_of([member(part) for member in self.members])
 
     def mean_of(self, forecasts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Return the mean of its members' forecasts, each [windows, horizon], in their order."""
+        """Return the mean of its members' forecasts, each [windows, …], in their order."""
         if len(forecasts) == 1:
             return forecasts[0]
         stacked = np.stack(forecasts).astype(np.float64)
         return np.average(stacked, axis=0, weights=self.counts).astype(np.float32)
+
+    def quantiles_of(self, each: Sequence[Quantiles | None]) -> Quantiles | None:
+        """Return the means of its members' quantiles.
+
+        Args:
+            each: Those of its members, in their order.
+
+        Returns:
+            The means; None where a member has none, or others.
+
+        References:
+            Lichtendahl, Grushka-Cockayne and Winkler, Is it better to average probabilities or
+            quantiles?, Management Science 59, 2013, https://doi.org/10.1287/mnsc.1120.1667
+        """
+        found = [quantiles for quantiles in each if quantiles is not None]
+        shares = {quantiles.probabilities for quantiles in found}
+        if len(found) < len(self.members) or len(shares) > 1:
+            return None
+        return Quantiles(shares.pop(), self.mean_of([quantiles.values for quantiles in found]))
 
     def deviations(self, part: Part, scale: Scale) -> Floats:
         """Return how far forecasts may be off, by what is deployed itself.
@@ -322,20 +370,20 @@ class Mean:
                 their heads, or dropout, too. ``constant`` says nothing.
 
         Returns:
-            Standard deviations of the scaled target [windows, horizon]; all 0 where nothing is
-            said.
+            Standard deviations of the scaled target below and above the forecast
+            [2, windows, horizon]; all 0 where nothing is said.
 
         References:
             Lakshminarayanan, Pritzel and Blundell, Simple and scalable predictive uncertainty
             estimation using deep ensembles, NeurIPS 2017, https://arxiv.org/abs/1612.01474
         """
         if scale == "constant":
-            return np.zeros((len(part.origins()), part.shape.horizon))
+            return np.zeros((2, len(part.origins()), part.shape.horizon))
         weights = np.array(self.counts) / sum(self.counts)
         each = np.stack([member(part).astype(np.float64) for member in self.members])
         apart = each - np.tensordot(weights, each, 1)
         within = np.stack([member.variances(part, scale) for member in self.members])
-        deviations: Floats = np.sqrt(np.tensordot(weights, within + apart**2, 1))
+        deviations: Floats = np.sqrt(np.tensordot(weights, within + apart[:, None] ** 2, 1))
         return deviations
 
     def knowing(self, scale: Scale, train: Part) -> Mean:

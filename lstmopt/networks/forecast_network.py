@@ -15,10 +15,12 @@ from lstmopt.networks.column_choice import ColumnChoice, encoder_features, is_pl
 from lstmopt.networks.head import Head
 from lstmopt.networks.linear_part import LinearKind, LinearPart
 from lstmopt.networks.linear_start import LinearView
-from lstmopt.networks.network_start import Solved, set_constants, set_linear
+from lstmopt.networks.network_start import Solved, set_linear, set_quantiles, what_is_left
 from lstmopt.networks.normalisation import Normalisation, make_normalisation
+from lstmopt.networks.quantile_head import QuantileHead
 from lstmopt.networks.selection import Selection
 from lstmopt.search_space import Value
+from lstmopt.search_space.quantiles import parse_quantiles
 
 MakeEncoder = Callable[[Mapping[str, Value], int, int], nn.Module | None]
 """Makes a family's encoder from hyperparameters, columns of a row and rows; None for no encoder."""
@@ -75,6 +77,7 @@ class ForecastNetwork(nn.Module):
         normalisation: What becomes of the target's window; None where nothing does.
         head: The map of the last state to all leads; None without an encoder.
         skip: The linear part, None without one.
+        quantile_head: What forecasts quantiles around the forecast; None where none are wanted.
         for_encoder: Takes the columns of rows that the encoder sees.
     """
 
@@ -106,6 +109,10 @@ class ForecastNetwork(nn.Module):
             kind = _linear_kind(params) if encoder is None else "nlinear"
             others = len(self.choice.skip)
             self.skip = LinearPart(self.window, others, columns.horizon, kind)
+        self.quantile_head: QuantileHead | None = None
+        if quantiles := parse_quantiles(str(params["quantiles"])):
+            seen = 0 if self.head is None else self.head.in_features
+            self.quantile_head = QuantileHead(seen, columns.horizon, quantiles)
         self.for_encoder = Selection(self.choice.encoder)
         self._beside_target = Selection(self.choice.encoder[1:])
         self._for_head = Selection(self.choice.head)
@@ -149,6 +156,40 @@ class ForecastNetwork(nn.Module):
         if self.skip is not None and prepared.linear is not None:
             forecast = forecast + self.skip.apply_to(prepared.linear)
         return forecast.unsqueeze(1)
+
+    def forecast_quantiles(self, x: Tensor, last: int = 1) -> Tensor:
+        """Forecast quantiles, the median being the forecast.
+
+        Args:
+            x: Inputs as `forward` takes them.
+            last: At how many of the last steps a forecast is made.
+
+        Returns:
+            Quantiles [batch, last, horizon, quantiles] in z-scores, ascending.
+
+        Raises:
+            ValueError: As `forward` does, and for a network without a quantile head.
+        """
+        if self.quantile_head is None:
+            raise ValueError("quantiles are asked of a network that forecasts them, found none")
+        if self.head is None or self.encoder is None:
+            nothing, one = x.new_empty(len(x), last, 0), x.new_ones(1)
+            return self._around(nothing, one, self(x, last))
+        if self.normalisation is None:
+            rows = x[:, -(self.window + last - 1) :]
+            seen = self.head.see(self.encoder(self.for_encoder(rows))[:, -last:])
+            return self._around(seen, x.new_ones(1), self.head.map(seen))
+        if last > 1:
+            return self._around(x, x, self(x, last))  # which it refuses
+        view = self.head_view(x)
+        assert view is not None
+        forecast = view.base + view.unit * self.head.map(view.seen)
+        return self._around(view.seen, view.unit, forecast).unsqueeze(1)
+
+    def _around(self, seen: Tensor, unit: Tensor, forecast: Tensor) -> Tensor:
+        assert self.quantile_head is not None
+        quantiles: Tensor = self.quantile_head(seen, unit, forecast)
+        return quantiles
 
     def _state(self, rows: Tensor, prepared: Prepared) -> Tensor:
         """Return the encoder's last state with what lies beside it [batch, size]."""
@@ -220,8 +261,13 @@ class ForecastNetwork(nn.Module):
             view = LinearView(self.window, self.choice.skip, self.skip.kind)
             set_linear(self.skip, view, (train, validation), known)
             linear = view, known[view]
+        if self.normalisation is None and self.quantile_head is None:
+            return
+        start = what_is_left(train, self.window, self.normalisation, linear)
         if self.normalisation is not None:
-            set_constants(self.normalisation, train, self.window, linear)
+            self.normalisation.fit(*start)
+        if self.quantile_head is not None:
+            set_quantiles(self.quantile_head, self.normalisation, *start)
 
 
 def _size(encoder: nn.Module) -> int:

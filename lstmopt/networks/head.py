@@ -31,7 +31,11 @@ class Head(nn.Linear):
 
     def forward(self, state: Tensor) -> Tensor:
         """Map states [..., size] to forecasts [..., horizon]."""
-        return super().forward(self.see(state))
+        return self.map(self.see(state))
+
+    def map(self, seen: Tensor) -> Tensor:
+        """Map what `see` returns [..., features] to forecasts [..., horizon]."""
+        return super().forward(seen)
 
     def see(self, state: Tensor) -> Tensor:
         """Return what the linear map sees of states [..., size]: they, and the hidden units."""

@@ -88,6 +88,7 @@ class Objective:
         summary: What it measures, in a line.
         unit: Of its values, for labels.
         scale: How an axis is best read, ``linear`` or ``log``.
+        quantiles: Whether it measures quantiles, which a study's networks then forecast.
         package: Who brought it, the distribution's name or a file's path; the registry fills it in.
     """
 
@@ -98,6 +99,7 @@ class Objective:
     summary: str = ""
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
+    quantiles: bool = False
     package: str = field(default="", compare=False)
 
     def value(self, measured: Any) -> float:

@@ -103,8 +103,10 @@ EVERY: dict[str, Hyperparameter] = {
         costs=True,
         names=("all", "no_annual", "none"),
     ),
+    "quantiles": Hyperparameter("", Choice(("",)), costs=True),
 }
-"""Of every network: ``window`` rows are read, 0 for those of the study's task."""
+"""Of every network: ``window`` rows are read, 0 for those of the study's task; ``quantiles`` are
+forecast beside it (see `quantiles.parse_quantiles`)."""
 
 _NORMALISATIONS = ("none", "last", "last_std", "revin")
 

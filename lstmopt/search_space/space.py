@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,12 @@ class Space:
     conditions: Mapping[str, When] = field(default_factory=lambda: CLASSIC_CONDITIONS)
     defaults: Mapping[str, Value] = field(default_factory=dict)
     training: Collection[str] = ()
+
+    def with_fixed(self, name: str, value: Value) -> Space:
+        """Return the space with a hyperparameter of one value, where it does not vary already."""
+        if name in self.parameters:
+            return self
+        return replace(self, parameters={**self.parameters, name: Choice((value,))})
 
     def distributions(
         self, params: Mapping[str, Value]

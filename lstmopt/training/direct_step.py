@@ -119,6 +119,8 @@ def direct_step(model: nn.Module, options: StepOptions, clip_norm: float) -> Dir
         return DirectStep(model, options, clip_norm)
     if not isinstance(model, ForecastNetwork) or type(model.normalisation) not in _NORMALISATIONS:
         return None
+    if model.quantile_head is not None:
+        return None
     if type(model.encoder) is LSTMEncoder or (
         type(model.encoder) is SegmentEncoder and model.encoder.rnn.cell == "lstm"
     ):

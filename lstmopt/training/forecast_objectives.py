@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lstmopt.errors import LstmoptError
 from lstmopt.plugin.strategy import Objective, described
 from lstmopt.system.portable import Portable
+from lstmopt.training.metrics import Quantiles
 from lstmopt.training.own_units import OwnUnits
 
 
@@ -47,12 +48,18 @@ class ForecastObjectives:
         """The objectives; MachineError where this worker cannot have them."""
         return tuple(packed.value for packed in self.packed)
 
-    def measure(self, scaled: NDArray[np.float32], origins: NDArray[np.int64]) -> Measured:
+    def measure(
+        self,
+        scaled: NDArray[np.float32],
+        origins: NDArray[np.int64],
+        quantiles: Quantiles | None = None,
+    ) -> Measured:
         """Measure scaled forecasts [windows, horizon] at ``origins`` [windows].
 
-        Raises MachineError where this worker cannot have the objectives.
+        With them scaled quantiles, where there are any. Raises MachineError where this worker
+        cannot have the objectives.
         """
-        forecasts, values = self.units.beside_truth(scaled, origins), {}
+        forecasts, values = self.units.beside_truth(scaled, origins, quantiles), {}
         for objective in self.objectives:
             try:
                 values[objective.name] = objective.value(forecasts)

@@ -103,7 +103,8 @@ def measure(architecture: Architecture, setting: Setting) -> Latency:
     model, columns = setting.build(architecture), setting.columns
     rows = model.window  # what is served reads no more
     inputs = torch.zeros(setting.batch, rows, columns.features, device=setting.device)
-    return time_calls(lambda: model(inputs), setting.device)
+    forecast = model.forecast_quantiles if model.quantile_head else model
+    return time_calls(lambda: forecast(inputs), setting.device)
 
 
 def time_calls(forecast: Callable[[], object], device: str) -> Latency:

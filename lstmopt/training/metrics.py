@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +166,54 @@ def _check_shapes(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) 
 
 
 @dataclass(frozen=True, eq=False)
+class Quantiles:
+    """Forecasts of quantiles.
+
+    Attributes:
+        probabilities: Shares below 1, ascending [quantiles].
+        values: Forecasts, ascending [windows, horizon, quantiles].
+    """
+
+    probabilities: tuple[float, ...]
+    values: NDArray[Any]
+
+    def spreads(self) -> Floats:
+        """Return how far the outer quantiles lie below and above the median.
+
+        Returns:
+            Distances over that of a standard normal target [2, windows, horizon].
+        """
+        values, (first, *_, last) = self.values.astype(np.float64), self.probabilities
+        median = values[..., self.probabilities.index(0.5)]
+        below, above = median - values[..., 0], values[..., -1] - median
+        return np.stack([_in_deviations(below, first), _in_deviations(above, last)])
+
+
+def _in_deviations(distances: Floats, share: float) -> Floats:
+    """Return distances of a quantile from the median in a normal target's deviations."""
+    return distances / abs(NormalDist().inv_cdf(share)) if share != 0.5 else distances
+
+
+def pinball_loss(quantiles: Quantiles, truth: Floats) -> float:
+    """Return the mean pinball loss over quantiles and what was observed.
+
+    Args:
+        quantiles: Forecasts.
+        truth: What came, in their units [windows, horizon], NaN where it was not observed.
+
+    Returns:
+        The loss, in these units: of the median alone half the mean absolute error.
+
+    References:
+        Koenker and Bassett, Regression quantiles, Econometrica 46, 1978,
+        https://doi.org/10.2307/1913643
+    """
+    apart = (truth[..., None] - quantiles.values)[np.isfinite(truth)]
+    shares = np.array(quantiles.probabilities)
+    return float(np.maximum(shares * apart, (shares - 1) * apart).mean())
+
+
+@dataclass(frozen=True, eq=False)
 class ScoredForecasts:
     """Forecasts of a part beside the truth; what an objective of the kind ``forecast`` measures.
 
@@ -176,6 +226,7 @@ class ScoredForecasts:
         naive_mae: Mean absolute error of the seasonal naive forecast on the training rows, in the
             target's own units; MASE divides by it.
         season: That forecast's season, in rows; 1 where the series has none.
+        own_quantiles: Quantiles in the target's own units; None where the forecaster has none.
     """
 
     forecasts: Floats
@@ -183,11 +234,17 @@ class ScoredForecasts:
     observed: NDArray[np.bool_]
     naive_mae: float
     season: int
+    own_quantiles: Quantiles | None = None
 
     def __post_init__(self) -> None:
         """Lock the arrays."""
-        for array in (self.forecasts, self.truth, self.observed):
+        for array in (self.forecasts, self.truth, self.observed, self.quantiles.values):
             array.flags.writeable = False
+
+    @property
+    def quantiles(self) -> Quantiles:
+        """Quantiles; of a forecaster without any its forecast, as the median."""
+        return self.own_quantiles or Quantiles((0.5,), self.forecasts[..., None])
 
     @property
     def leads(self) -> NDArray[np.int64]:
@@ -201,6 +258,10 @@ class ScoredForecasts:
     def by_lead(self) -> tuple[ForecastMetrics, ...]:
         """Return the metrics of each lead by itself, the next row first [horizon]."""
         return metrics_by_lead(self.forecasts, self.truth, self.observed, self.naive_mae)
+
+    def pinball_loss(self) -> float:
+        """Return the mean pinball loss over all quantiles and leads, in the target's own units."""
+        return pinball_loss(self.quantiles, self.truth)
 
     def __repr__(self) -> str:
         windows, horizon = self.forecasts.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from lstmopt.data.series import Series
 from lstmopt.data.split import Split
 from lstmopt.data.target_scale import TargetScale
 from lstmopt.data.windows import Fold, Rows
-from lstmopt.training.metrics import Floats, ScoredForecasts, seasonal_naive_mae
+from lstmopt.training.metrics import Floats, Quantiles, ScoredForecasts, seasonal_naive_mae
 
 _RESOLUTION = float(np.finfo(np.float32).eps)
 
@@ -60,12 +60,26 @@ class OwnUnits:
         return cls(target, scaling, season, naive_mae)
 
     def beside_truth(
-        self, scaled: NDArray[np.float32], origins: NDArray[np.int64]
+        self,
+        scaled: NDArray[np.float32],
+        origins: NDArray[np.int64],
+        quantiles: Quantiles | None = None,
     ) -> ScoredForecasts:
-        """Return scaled forecasts [windows, horizon] at ``origins`` [windows] beside the truth."""
+        """Return forecasts at some origins beside the truth, in own units.
+
+        Args:
+            scaled: Scaled forecasts [windows, horizon].
+            origins: The last rows that were read [windows].
+            quantiles: Scaled ones, where the forecaster has any.
+        """
         truth = self._truth(origins, scaled.shape[1])
-        own = self.scaling.target.own(self._transformed(scaled))
-        return ScoredForecasts(own, truth, np.isfinite(truth), self.naive_mae, self.season)
+        if quantiles is not None:
+            quantiles = replace(quantiles, values=self._own(quantiles.values))
+        found = self._own(scaled), truth, np.isfinite(truth)
+        return ScoredForecasts(*found, self.naive_mae, self.season, quantiles)
+
+    def _own(self, scaled: NDArray[np.float32]) -> Floats:
+        return self.scaling.target.own(self._transformed(scaled))
 
     def errors(self, scaled: NDArray[np.float32], origins: NDArray[np.int64]) -> Floats:
         """Return by how much the transformed truth is above scaled forecasts.

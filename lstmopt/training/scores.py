@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.training.batches import SCORED, DevicePart
 from lstmopt.training.metrics import Scores, score
 
@@ -37,10 +38,30 @@ def predict(
     between: Callable[[], object] = lambda: None,
 ) -> Tensor:
     """Forecast [windows, horizon] at ``origins``, in eval mode; see `evaluate`."""
+    return _forecast(model, model, part, origins, between)
+
+
+def predict_quantiles(
+    model: ForecastNetwork,
+    part: DevicePart,
+    origins: Tensor,
+    between: Callable[[], object] = lambda: None,
+) -> Tensor:
+    """Forecast quantiles [windows, horizon, quantiles] at ``origins``, as `predict` does."""
+    return _forecast(model, model.forecast_quantiles, part, origins, between)
+
+
+def _forecast(
+    model: nn.Module,
+    forecast: Callable[[Tensor], Tensor],
+    part: DevicePart,
+    origins: Tensor,
+    between: Callable[[], object],
+) -> Tensor:
     model.eval()
     chunks = []
     with torch.inference_mode():
         for batch in part.batches(origins, SCORED, window=getattr(model, "window", None)):
             between()
-            chunks.append(model(batch.inputs.transpose(0, 1))[:, -1])
+            chunks.append(forecast(batch.inputs.transpose(0, 1))[:, -1])
     return torch.cat(chunks)

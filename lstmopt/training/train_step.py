@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from lstmopt.networks.forecast_network import ForecastNetwork
 from lstmopt.networks.parameter_groups import ParameterGroup, parameter_groups
+from lstmopt.networks.quantile_head import QuantileHead
 from lstmopt.search_space import Candidate
 from lstmopt.training import onednn
 from lstmopt.training.batches import Batch
@@ -73,6 +75,9 @@ class AutogradStep:
             [self._settings(group) for group in self._groups], fused=True, capturable=capturable
         )
         self.model, self.clip_norm = model, clip_norm
+        self._quantiles: tuple[ForecastNetwork, QuantileHead] | None = None
+        if isinstance(model, ForecastNetwork) and model.quantile_head is not None:
+            self._quantiles = model, model.quantile_head
 
     def __call__(self, batch: Batch) -> Tensor:
         self.set_rate()
@@ -92,13 +97,22 @@ class AutogradStep:
 
     def run(self, batch: Batch) -> Tensor:
         """Make the step itself, which is the same at every call."""
-        with self._cast():
-            forecasts = self.model(batch.inputs.transpose(0, 1), len(batch.targets))
-        forecasts = forecasts.float().transpose(0, 1)
-        squares = squared_error(forecasts, batch.targets, batch.mask)
-        error = squares
-        if self._options.loss != "squared":
-            error = total_loss(self._options.loss, forecasts, batch.targets, batch.mask)
+        inputs, last = batch.inputs.transpose(0, 1), len(batch.targets)
+        if self._quantiles is None:
+            with self._cast():
+                forecasts = self.model(inputs, last)
+            forecasts = forecasts.float().transpose(0, 1)
+            squares = squared_error(forecasts, batch.targets, batch.mask)
+            error = squares
+            if self._options.loss != "squared":
+                error = total_loss(self._options.loss, forecasts, batch.targets, batch.mask)
+        else:
+            network, head = self._quantiles
+            with self._cast():
+                quantiles = network.forecast_quantiles(inputs, last)
+            quantiles = quantiles.float().transpose(0, 1)
+            squares = squared_error(quantiles[..., head.median], batch.targets, batch.mask)
+            error = pinball_loss(quantiles, head.probabilities, batch.targets, batch.mask)
         loss = error / batch.observed
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -198,4 +212,22 @@ def total_loss(name: str, forecasts: Tensor, targets: Tensor, mask: Tensor | Non
     """Sum a loss of observed targets, ``absolute`` or ``huber``; all of one shape."""
     function = nn.functional.l1_loss if name == "absolute" else nn.functional.huber_loss
     each = function(forecasts, targets, reduction="none")
+    return each.sum() if mask is None else (mask * each).sum()
+
+
+def pinball_loss(
+    quantiles: Tensor, probabilities: Tensor, targets: Tensor, mask: Tensor | None
+) -> Tensor:
+    """Sum twice the mean pinball loss of quantiles over observed targets.
+
+    Of the median alone that is the absolute error.
+
+    Args:
+        quantiles: Forecasts [..., quantiles].
+        probabilities: What they are quantiles of [quantiles].
+        targets: What came [...].
+        mask: Which of it was observed, None for all.
+    """
+    apart = targets.unsqueeze(-1) - quantiles
+    each = torch.maximum(probabilities * apart, (probabilities - 1) * apart).mean(-1) * 2
     return each.sum() if mask is None else (mask * each).sum()

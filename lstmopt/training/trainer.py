@@ -30,8 +30,9 @@ from lstmopt.seeds import derive_seed
 from lstmopt.system.memory_limit import peak_mib
 from lstmopt.training.batches import DevicePart
 from lstmopt.training.forecast_objectives import ForecastObjectives, Measured
+from lstmopt.training.metrics import Quantiles
 from lstmopt.training.options import TrainingOptions
-from lstmopt.training.scores import predict, score_at
+from lstmopt.training.scores import predict, predict_quantiles, score_at
 from lstmopt.training.train_step import make_step
 from lstmopt.training.weight_average import WeightAverage
 
@@ -249,7 +250,7 @@ class _State:
     def _report(self, train_loss: float, start: float) -> Epoch:
         """Score the weights as they are on the validation part; keep them where they are best."""
         validation, origins = self.workload.validation, self.workload.validation_origins
-        forecasts = predict(self.model, validation, origins, self._check_time)
+        forecasts, quantiles = self._forecast(validation, origins)
         scores, measured = score_at(forecasts, validation, origins), Measured()
         if not (math.isfinite(train_loss) and math.isfinite(scores.mse)):
             whole = (self.epoch - 1) // self.workload.reports + 1
@@ -259,11 +260,19 @@ class _State:
             self.best_weights = copy_weights(self.model)
         if self.workload.measures and self.failure is None:
             arrays = forecasts.cpu().numpy(), origins.cpu().numpy()
-            measured = self.workload.measures.measure(*arrays)
+            measured = self.workload.measures.measure(*arrays, quantiles)
             self.failure = measured.failure
         seconds = time.perf_counter() - start
         errors = scores.mse, scores.mae, scores.r2
         return Epoch(self.epoch, train_loss, *errors, seconds, dict(measured.values))
+
+    def _forecast(self, part: DevicePart, origins: Tensor) -> tuple[Tensor, Quantiles | None]:
+        """Forecast at origins [windows, horizon], with quantiles where the network has any."""
+        head = self.model.quantile_head
+        if head is None:
+            return predict(self.model, part, origins, self._check_time), None
+        found = predict_quantiles(self.model, part, origins, self._check_time)
+        return found[..., head.median], Quantiles(head.quantiles, found.cpu().numpy())
 
     def _check_time(self) -> None:
         self.workload.between()

@@ -24,7 +24,7 @@ from lstmopt.plugin.strategy import Named
 from lstmopt.system.deadline import Deadline
 from lstmopt.training.forecast_objectives import ForecastObjectives, Measured
 from lstmopt.training.latency import time_calls
-from lstmopt.training.metrics import score
+from lstmopt.training.metrics import Quantiles, score
 from lstmopt.workflow.refits import Finalist, Refit
 
 Made = Literal["refits", "networks", "networks and baselines"]
@@ -42,6 +42,8 @@ class PoolMember:
         number: Which of the trial's refits it is, from 1 on; 0 where the search trained it.
         refit: A network as it was trained.
         baseline: A baseline as it was fitted.
+        quantiles: Its quantiles of the validation part, where it has any and an objective measures
+            them.
     """
 
     member: Member
@@ -50,6 +52,7 @@ class PoolMember:
     number: int = 0
     refit: Refit | None = None
     baseline: FittedBaseline | None = None
+    quantiles: Quantiles | None = None
 
 
 @dataclass(frozen=True)
@@ -146,9 +149,19 @@ class Averaging:
         for number, refit in enumerate(finalist.refits, 1):
             member = refit.member
             number = number if finalist.seeds else 0
+            quantiles = member.quantiles(self.validation) if self._measures_quantiles else None
             yield PoolMember(
-                member, member(self.validation), finalist.trial.number, number, refit=refit
+                member,
+                member(self.validation),
+                finalist.trial.number,
+                number,
+                refit=refit,
+                quantiles=quantiles,
             )
+
+    @property
+    def _measures_quantiles(self) -> bool:
+        return any(objective.quantiles for objective in self.goals.objectives)
 
     def _baselines(self, baselines: Sequence[FittedBaseline]) -> Iterator[PoolMember]:
         for fitted in baselines:
@@ -175,8 +188,9 @@ class Averaging:
         if any(excess > 0 for excess in self.limits.excess(cost).values()):
             return None
         forecasts = mean.mean_of([each.validation for each in members])
+        quantiles = mean.quantiles_of([each.quantiles for each in members])
         try:
-            report = self._report(forecasts)
+            report = self._report(forecasts, quantiles)
             values = self.goals.values(self.goals.static_values(cost), [report])
         except LstmoptError as error:
             self.notice(f"an average is left out, as an objective cannot measure it: {error}")
@@ -201,11 +215,13 @@ class Averaging:
             shape.horizon,
         )
 
-    def _report(self, forecasts: NDArray[np.float32]) -> Epoch:
+    def _report(self, forecasts: NDArray[np.float32], quantiles: Quantiles | None) -> Epoch:
         """Return what validation forecasts [windows, horizon] came to, as a report has it."""
         origins = self.validation.origins()
         scores = score(forecasts, *self.validation.gather_targets(origins))
-        measured = self.measure.measure(forecasts, origins) if self.measure else Measured()
+        measured = Measured()
+        if self.measure:
+            measured = self.measure.measure(forecasts, origins, quantiles)
         if measured.failure:
             raise LstmoptError(measured.failure)
         # a mean has no training of its own

@@ -21,6 +21,7 @@ from lstmopt.forecasting.conformal import (
 )
 from lstmopt.forecasting.judging import judge
 from lstmopt.forecasting.levels import LEVELS, Scale, check_levels, level_text
+from lstmopt.search_space.quantiles import check_quantiles, quantiles_of_levels
 from lstmopt.training.own_units import OwnUnits
 
 
@@ -35,7 +36,8 @@ class IntervalPlan:
     @classmethod
     def of(cls, split: Split, options: IntervalOptions) -> IntervalPlan:
         """Return what a study's options come to. Raises LstmoptError as `interval_levels` does."""
-        return cls(interval_levels(split, options), bool(options.adaptive), options.scale)
+        levels = interval_levels(split, options)
+        return cls(levels, bool(options.adaptive), options.scale or "constant")
 
     def calibrated(self, errors: Floats, deviations: Floats | None = None) -> Conformal:
         """Return what errors on the calibration part give, with the forecasts' deviations."""
@@ -46,20 +48,31 @@ _FEWEST_WINDOWS = 40
 """Windows that are left in either half where validation is halved by default."""
 
 
-def with_defaults(options: IntervalOptions, rows: int, horizon: int) -> IntervalOptions:
+def with_defaults(
+    options: IntervalOptions, rows: int, horizon: int, measured: bool = False
+) -> IntervalOptions:
     """Return a study's options with what they leave open; see docs/intervals.md for why it is so.
 
     Args:
         options: The study's.
         rows: Those of the validation part.
         horizon: Rows forecast at once.
+        measured: Whether an objective measures quantiles.
 
     Returns:
         The options, in which nothing is open but the levels.
     """
     adaptive = horizon == 1 if options.adaptive is None else options.adaptive
     share = _share(options, rows, horizon)
-    return replace(options, calibration=share, adaptive=adaptive)
+    quantiles = options.quantiles
+    if quantiles is None:
+        quantiles = "levels" if measured else ()
+    if quantiles == "levels":
+        quantiles = quantiles_of_levels(options.levels or LEVELS)
+    quantiles = check_quantiles(quantiles)
+    scale = options.scale or ("quantile" if quantiles else "constant")
+    known = {"calibration": share, "adaptive": adaptive, "quantiles": quantiles, "scale": scale}
+    return replace(options, **known)
 
 
 def _share(options: IntervalOptions, rows: int, horizon: int) -> float:

@@ -44,6 +44,7 @@ from lstmopt.results.document import (
 )
 from lstmopt.search.search_plan import Plan, check_support
 from lstmopt.search_space import NETWORK, Architecture, Candidate, Params, Space, parse_space, plain
+from lstmopt.search_space.quantiles import parse_quantiles, quantile_text
 from lstmopt.storage.run_folder import RunFolder
 from lstmopt.storage.trial_record import FORMAT
 from lstmopt.system.host import machine, versions
@@ -262,8 +263,13 @@ def prepare(
     cut = config.split
     fractions = cut.train, cut.validation
     validated = int(last_observed(series) * cut.validation)
-    intervals = with_defaults(config.intervals, validated, shape.horizon)
+    measured = any(objective.quantiles for objective in goals.objectives)
+    intervals = with_defaults(config.intervals, validated, shape.horizon, measured)
     config = replace(config, intervals=intervals)
+    if isinstance(intervals.quantiles, tuple) and intervals.quantiles:
+        space = space.with_fixed("quantiles", quantile_text(intervals.quantiles))
+    for text in space.values_of("quantiles"):
+        parse_quantiles(str(text))
     split = split_series(
         series,
         shape,

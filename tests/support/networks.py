@@ -51,6 +51,7 @@ PARAMS = {
     "dropout": 0.0,
     "segment": 2,
     "cell": "lstm",
+    "quantiles": "",
 }
 NORMALISATIONS = ("none", "last", "last_std", "revin")
 

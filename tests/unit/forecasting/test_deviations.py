@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import torch
 from lstmopt import run
 from lstmopt.forecasting.conformal import Conformal, Intervals
 from lstmopt.forecasting.forecaster import Forecaster
-from lstmopt.forecasting.members import Mean, NetworkMember
+from lstmopt.forecasting.members import Mean, NetworkMember, both_sides
 from lstmopt.forecasting.model_history import NetworkTraining
 from lstmopt.networks.families import installed_families
 from lstmopt.networks.head_posterior import HeadPosterior, fit_posterior
@@ -81,7 +82,8 @@ def test_members_are_a_mixture():
     mean = Mean(tuple(members), (1, 2, 1))
     forecasts = np.stack([member(PART) for member in members]).astype(float)
     draws = np.repeat(forecasts, [1, 2, 1], axis=0)
-    np.testing.assert_allclose(mean.deviations(PART, "ensemble"), draws.std(axis=0), rtol=1e-5)
+    for side in mean.deviations(PART, "ensemble"):
+        np.testing.assert_allclose(side, draws.std(axis=0), rtol=1e-5)
     within = np.repeat([m.variances(PART, "bayesian") for m in members], [1, 2, 1], axis=0)
     both = np.sqrt(draws.var(axis=0) + within.mean(axis=0))
     np.testing.assert_allclose(mean.deviations(PART, "bayesian"), both, rtol=1e-5)
@@ -101,10 +103,10 @@ def test_scaled_intervals_cover_what_constant_ones_cannot():
     rng = np.random.default_rng(0)
     deviations = rng.uniform(0.5, 5.0, (2_000, 1))
     errors = deviations * rng.standard_normal((2_000, 1))
-    scaled = Conformal.of(errors[:900], False, "ensemble", deviations[:900])
+    scaled = Conformal.of(errors[:900], False, "ensemble", both_sides(deviations[:900]))
     constant = Conformal.of(errors[:900])
-    later, at = errors[1_000:], deviations[1_000:]
-    wide = at[:, 0] > 4
+    later, at = errors[1_000:], both_sides(deviations[1_000:])
+    wide = at[0, :, 0] > 4
     covered = {}
     for name, intervals in (
         ("scaled", Intervals(scaled, (80,), deviations=at)),
@@ -117,7 +119,9 @@ def test_scaled_intervals_cover_what_constant_ones_cannot():
     assert covered["constant"][0] == pytest.approx(0.8, abs=0.04)
     assert covered["constant"][1] < 0.7
     for unit in (0.1, 7.0):  # of the target: scaling it scales the interval
-        other = Conformal.of(unit * errors[:900], False, "ensemble", unit * deviations[:900])
+        other = Conformal.of(
+            unit * errors[:900], False, "ensemble", unit * both_sides(deviations[:900])
+        )
         bounds = Intervals(other, (80,), deviations=unit * at).bounds(80)
         for one, more in zip(
             Intervals(scaled, (80,), deviations=at).bounds(80), bounds, strict=True
@@ -127,7 +131,7 @@ def test_scaled_intervals_cover_what_constant_ones_cannot():
 
 def test_a_model_that_says_nothing_of_itself_has_constant_intervals():
     errors = np.random.default_rng(0).standard_normal((60, 2))
-    none = Conformal.of(errors, False, "ensemble", np.zeros((60, 2)))
+    none = Conformal.of(errors, False, "ensemble", np.zeros((2, 60, 2)))
     assert none.scale == "constant"
     np.testing.assert_array_equal(none.errors, errors)
 
@@ -137,6 +141,77 @@ def csv(tmp_path_factory):
     path = tmp_path_factory.mktemp("scales") / "wave.csv"
     wave().to_csv(path, index=False)
     return path
+
+
+QUANTILES = "0.05 0.1 0.5 0.9 0.95"
+
+
+def test_forecast_quantiles_say_how_far_off_a_forecast_may_be_on_either_side():
+    one = network(4, quantiles=QUANTILES)
+    assert one.knowing("quantile", TRAIN).known is None  # it needs no other head
+    found = one.quantiles(PART)
+    below, above = Mean.of(one).deviations(PART, "quantile")
+    median = found.values[..., 2]
+    np.testing.assert_allclose(median, one(PART), rtol=1e-5, atol=1e-6)
+    reach = NormalDist().inv_cdf(0.95)
+    np.testing.assert_allclose(median - reach * below, found.values[..., 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(median + reach * above, found.values[..., 4], rtol=1e-4, atol=1e-5)
+
+
+def test_quantiles_of_a_mean_are_means_where_all_members_have_the_same():
+    one, two = (network(size, quantiles=QUANTILES) for size in (3, 4))
+    mean = Mean((one, two), (1, 3))
+    found = mean.quantiles_of([one.quantiles(PART), two.quantiles(PART)])
+    expected = (one.quantiles(PART).values + 3 * two.quantiles(PART).values) / 4
+    np.testing.assert_allclose(found.values, expected, rtol=1e-5)
+    assert (np.diff(found.values) >= 0).all()
+    other = network(3, quantiles="0.2 0.5")
+    assert mean.quantiles_of([one.quantiles(PART), None]) is None
+    assert mean.quantiles_of([one.quantiles(PART), other.quantiles(PART)]) is None
+
+
+def test_quantile_regression_is_calibrated_on_either_side():
+    """Ends that are off by a factor, another one below than above, come to cover their share."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(0.5, 3.0, 4_000)
+    errors = (size * np.where(rng.random(4_000) < 0.5, -rng.exponential(1, 4_000), 4.0))[:, None]
+    errors *= rng.uniform(0, 1, (4_000, 1))
+    claimed = np.stack([0.2 * size, 9.0 * size])[..., None]
+    made = Conformal.of(errors[:2_000], False, "quantile", claimed[:, :2_000])
+    lower, upper = Intervals(made, (80.0,), deviations=claimed[:, 2_000:]).bounds(80)
+    later = errors[2_000:]
+    assert ((later < lower).mean(), (later > upper).mean()) == (
+        pytest.approx(0.1, abs=0.025),
+        pytest.approx(0.1, abs=0.025),
+    )
+    wide = size[2_000:] > 2
+    assert ((lower <= later) & (later <= upper))[wide].mean() == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize("objective", ["val_sql", "val_pinball"])
+def test_a_study_may_train_and_choose_by_quantiles(csv, tmp_path, objective):
+    config = config_of(
+        csv,
+        objectives=[objective, "latency_ms"],
+        networks=["segment", "linear"],
+        space={"hidden_size": [8], "decoder_hidden_size": [0]},
+        budget={"trials": 4},
+        baselines=["ridge"],
+        intervals={"levels": [80]},
+        finalists={"seeds": 2},
+    )
+    run(config, tmp_path / "run")
+    made = read_run(tmp_path / "run")
+    model = Forecaster.load(tmp_path / "run")
+    assert model.conformal.scale == "quantile"
+    for member in model.mean.networks:
+        assert member.architecture["quantiles"] == "0.1 0.5 0.9"
+    values = [point.values[objective] for point in made.results.points]
+    assert values
+    assert all(value > 0 for value in values)
+    found = model.predict(pd.read_csv(csv), levels=[80, 60])
+    ends = ["load-lo-80", "load-lo-60", "load", "load-hi-60", "load-hi-80"]
+    assert (np.diff(found[ends].to_numpy()) >= 0).all()
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
