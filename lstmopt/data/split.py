@@ -60,6 +60,16 @@ class Split:
             return self.validation
         return make_part(self.series, self.scaling, self.train.shape, rows, rows[1])
 
+    def calibration_folds(self) -> tuple[Fold, ...]:
+        """Return the folds on whose last parts intervals are calibrated, the newest first.
+
+        All of them, each forecast by what was trained on its own training part; where rows were
+        kept for it, these alone.
+        """
+        part = self.calibration()
+        kept = part is not self.validation
+        return (Fold(self.train, part), *(() if kept else self.older))
+
     def all_rows(self) -> tuple[Part, Scaling]:
         """Build one part of every row, scaled by them all: for a network that was tested."""
         end = self.ends[2]

@@ -53,7 +53,8 @@ class FittedBaseline:
     scores over all folds, ``latency_ms`` what one forecast takes. All four are None for a baseline
     that the series cannot have. ``fitting_seconds`` and ``scoring_seconds`` are what that took.
     ``text`` is what it is made from, ``NAME`` or ``NAME:KEY=VALUE,…``; ``state`` is None where it
-    cannot be saved.
+    cannot be saved. ``older`` is what it came to on the other folds, the newest first, None where
+    it cannot be had there.
     """
 
     name: str
@@ -65,6 +66,7 @@ class FittedBaseline:
     fitting_seconds: float = 0.0
     text: str = ""
     state: BaselineState | None = None
+    older: tuple[Judged | None, ...] = ()
 
 
 def fit_baselines(
@@ -132,25 +134,30 @@ def fit_baseline(
     is not registered, and where a plug-in fails.
     """
     named, who = Named.parse(text), ""
-    fitted: list[tuple[CheckedForecast, Fold]] = []
+    fitted: dict[int, tuple[CheckedForecast, Fold]] = {}
     state, began = None, time.perf_counter()
-    for fold in folds:
+    for place, fold in enumerate(folds):
         made = make_baseline(registry, text)
         who = described("baseline", registry.strategy("baseline", named.name))
         with PluginErrors(who):
             forecast = made.fit(fold.train, fold.validation, tuple(seasons))
-            if fold is folds[0] and forecast is not None and isinstance(made, SavableBaseline):
+            if place == 0 and forecast is not None and isinstance(made, SavableBaseline):
                 state = made.state(forecast)
         if forecast is not None:
-            fitted.append((CheckedForecast(forecast, who), fold))
-        elif fold is folds[0]:
+            fitted[place] = CheckedForecast(forecast, who), fold
+        elif place == 0:
             return FittedBaseline(named.name, None)
     with PluginErrors(who):
         start = time.perf_counter()
         kept = len(last_origins(folds[0].validation, "validation"))
         most = min(MOST_SECONDS["validation"], most_seconds)
-        judged = [judge(f, fold.validation, most, kept, seasons) for f, fold in fitted]
-        scores = mean_scores([found.scores for found in judged], [fold for _, fold in fitted])
+        judged = {
+            place: judge(forecast, fold.validation, most, kept, seasons)
+            for place, (forecast, fold) in fitted.items()
+        }
+        scores = mean_scores(
+            [found.scores for found in judged.values()], [fold for _, fold in fitted.values()]
+        )
         took = time.perf_counter() - start
         return FittedBaseline(
             named.name,
@@ -161,6 +168,7 @@ def fit_baseline(
             fitting_seconds=start - began,
             text=text,
             state=state,
+            older=tuple(judged.get(place) for place in range(1, len(folds))),
         )
 
 

@@ -89,8 +89,9 @@ def advance_folds(
     """Train ``candidate`` on up to ``reports`` more of its ``folds``, the newest first.
 
     On each to its end, from other weights. A report is the mean over the folds so far of what each
-    gave at its best epoch; the checkpoint keeps the newest fold's weights, as those to deploy. Ends
-    with a failure where a fold does. After ``seconds`` it gives up within one step; a fold that was
+    gave at its best epoch; the checkpoint keeps the newest fold's weights, as those to deploy, and
+    those of the others, as their forecasts are of rows that they were not trained on. Ends with a
+    failure where a fold does. After ``seconds`` it gives up within one step; a fold that was
     begun then counts for nothing. Pure as `trainer.advance` is.
     """
     end = time.monotonic() + seconds
@@ -111,7 +112,7 @@ def advance_folds(
 
 @dataclass
 class _State:
-    """What a checkpoint holds: what each fold gave, and the newest fold's weights."""
+    """What a checkpoint holds: what each fold gave, and its weights."""
 
     scores: list[list[float]] = field(default_factory=list)
     """A row a fold: the losses of its best epoch (see `_losses`)."""
@@ -124,6 +125,8 @@ class _State:
     best_epoch: int = 0
     """Of the newest fold, as those weights."""
     failure: str | None = None
+    older_weights: list[dict[str, Any]] = field(default_factory=list)
+    """Of the folds after the newest, in this order."""
 
     @classmethod
     def begin(cls, checkpoint: bytes | None) -> _State:
@@ -144,10 +147,12 @@ class _State:
 
     def add(self, progress: Progress, unit: float) -> Epoch:
         """Take in a fold that was trained to its end; return the report on all so far."""
+        trained_to = read_checkpoint(progress.checkpoint)
         if self.best_weights is None:
-            newest = read_checkpoint(progress.checkpoint)
-            self.best_weights = newest["best_weights"]
-            self.best_loss, self.best_epoch = newest["best_loss"], newest["best_epoch"]
+            self.best_weights = trained_to["best_weights"]
+            self.best_loss, self.best_epoch = trained_to["best_loss"], trained_to["best_epoch"]
+        else:
+            self.older_weights.append(trained_to["best_weights"])
         if progress.failure:
             self.failure = f"{progress.failure} of fold {len(self.scores) + 1}"
         trained = progress.epochs

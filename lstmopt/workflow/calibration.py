@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
 from lstmopt.config.options import IntervalOptions
 from lstmopt.data.split import Split
-from lstmopt.data.windows import Part
+from lstmopt.data.windows import Fold
 from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.conformal import (
     Conformal,
@@ -21,6 +21,7 @@ from lstmopt.forecasting.conformal import (
 )
 from lstmopt.forecasting.judging import judge
 from lstmopt.forecasting.levels import LEVELS, Scale, check_levels, level_text
+from lstmopt.forecasting.members import Mean
 from lstmopt.search_space.quantiles import check_quantiles, quantiles_of_levels
 from lstmopt.training.own_units import OwnUnits
 
@@ -49,7 +50,7 @@ _FEWEST_WINDOWS = 40
 
 
 def with_defaults(
-    options: IntervalOptions, rows: int, horizon: int, measured: bool = False
+    options: IntervalOptions, rows: int, horizon: int, folds: int = 1, measured: bool = False
 ) -> IntervalOptions:
     """Return a study's options with what they leave open; see docs/intervals.md for why it is so.
 
@@ -57,13 +58,14 @@ def with_defaults(
         options: The study's.
         rows: Those of the validation part.
         horizon: Rows forecast at once.
+        folds: How many the study has: of several all are calibrated on.
         measured: Whether an objective measures quantiles.
 
     Returns:
         The options, in which nothing is open but the levels.
     """
     adaptive = horizon == 1 if options.adaptive is None else options.adaptive
-    share = _share(options, rows, horizon)
+    share = _share(options, rows, horizon) if folds == 1 else options.calibration or 0.0
     quantiles = options.quantiles
     if quantiles is None:
         quantiles = "levels" if measured else ()
@@ -110,23 +112,66 @@ def level_notices(split: Split, options: IntervalOptions) -> list[str]:
 
 def _fewest(split: Split) -> int:
     """Count the forecasts to calibrate on of the lead that has the fewest."""
-    part = split.calibration()
-    _, mask = part.gather_targets(thinned(part.origins()))
-    return int(mask.sum(axis=0).min())
+    masks = [
+        fold.validation.gather_targets(thinned(fold.validation.origins()))[1]
+        for fold in split.calibration_folds()
+    ]
+    return int(sum(mask.sum(axis=0) for mask in masks).min())
 
 
-def errors_of(split: Split, part: Part, forecasts: NDArray[np.float32]) -> Floats:
-    """Return the errors of scaled forecasts at every origin of a part, both [windows, horizon]."""
-    return OwnUnits.of(split, part.rows[1]).errors(forecasts, part.origins())
+def calibrate(plan: IntervalPlan, split: Split, networks: Sequence[Mean]) -> Conformal:
+    """Return what the intervals of a model rest on.
+
+    Where a study has several folds and keeps no rows for it, that is cross-conformal: on each the
+    errors are those of the network that was trained on that fold's training part.
+
+    Args:
+        plan: Which intervals the study has.
+        split: Its rows.
+        networks: What forecasts on each fold, the newest first; it knows what ``plan.scale`` takes.
+
+    Returns:
+        It.
+
+    References:
+        Vovk, Cross-conformal predictors, Annals of Mathematics and Artificial Intelligence 74,
+        2015, https://doi.org/10.1007/s10472-013-9368-4
+    """
+    found = [
+        _on_fold(plan, split, mean, fold)
+        for mean, fold in zip(networks, split.calibration_folds(), strict=False)
+    ]
+    errors, deviations = zip(*reversed(found), strict=True)  # in time's order
+    return plan.calibrated(np.concatenate(errors), np.concatenate(deviations, axis=1))
 
 
-def baseline_errors(
-    split: Split, part: Part, baseline: FittedBaseline, most_seconds: float
-) -> Floats | None:
-    """Return a baseline's errors on the calibration part; None for one that has no forecasts."""
+def _on_fold(plan: IntervalPlan, split: Split, mean: Mean, fold: Fold) -> tuple[Floats, Floats]:
+    """Return errors [windows, horizon] and deviations [2, windows, horizon] on a fold."""
+    part, units = fold.validation, _units(split, fold)
+    deviations = mean.deviations(part, plan.scale) * units.scaling.target_std
+    return units.errors(mean(part), part.origins()), deviations
+
+
+def calibrate_baseline(
+    plan: IntervalPlan, split: Split, baseline: FittedBaseline, most_seconds: float
+) -> Conformal | None:
+    """Return what a baseline's intervals rest on; None for one that has no forecasts.
+
+    On the same rows as a model's. All its forecasts of the rows that were kept take
+    ``most_seconds`` at most: else a sample is looked at.
+    """
     if baseline.forecast is None or baseline.judged is None:
         return None
+    newest, *older = split.calibration_folds()
     judged = baseline.judged
-    if part is not split.validation:
-        judged = judge(baseline.forecast, part, most_seconds, 0, split.series.season)
-    return errors_of(split, part.at(judged.origins), judged.forecasts)
+    if newest.validation is not split.validation:
+        judged = judge(baseline.forecast, newest.validation, most_seconds, 0, split.series.season)
+    each = zip((newest, *older), (judged, *baseline.older), strict=False)
+    errors = [
+        _units(split, fold).errors(found.forecasts, found.origins) for fold, found in each if found
+    ]
+    return plan.calibrated(np.concatenate(errors[::-1]))
+
+
+def _units(split: Split, fold: Fold) -> OwnUnits:
+    return OwnUnits.of_fold(split.series, fold, split.scaling.target)

@@ -24,7 +24,7 @@ from lstmopt.results.selection import pick_index
 from lstmopt.training.metrics import score
 from lstmopt.training.own_units import OwnUnits
 from lstmopt.workflow.averages import Average
-from lstmopt.workflow.calibration import IntervalPlan, baseline_errors, errors_of
+from lstmopt.workflow.calibration import IntervalPlan, calibrate, calibrate_baseline
 from lstmopt.workflow.forecast_errors import PartErrors
 from lstmopt.workflow.refits import Finalist, Refit
 
@@ -185,14 +185,15 @@ def _calibrate(
     """Return what the intervals of all that may be compared rest on, by label or name."""
     if not plan.levels:
         return {}
-    part = split.calibration()
-    errors = errors_of(split, part, _Forecasts(part).of(chosen))
-    deviations = _deviations(mean, split, part, plan)
-    found = {label_of(chosen): plan.calibrated(errors, deviations)}
+    networks = [mean]
+    if isinstance(chosen, Finalist):
+        older = zip(chosen.best.older_members, split.older, strict=True)
+        networks += [Mean.of(m).knowing(plan.scale, fold.train) for m, fold in older]
+    found = {label_of(chosen): calibrate(plan, split, networks)}
     for baseline in baselines:
-        of_baseline = baseline_errors(split, part, baseline, most_seconds)
+        of_baseline = calibrate_baseline(plan, split, baseline, most_seconds)
         if of_baseline is not None:
-            found[baseline.name] = plan.calibrated(of_baseline)
+            found[baseline.name] = of_baseline
     return found
 
 

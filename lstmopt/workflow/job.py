@@ -264,7 +264,7 @@ def prepare(
     fractions = cut.train, cut.validation
     validated = int(last_observed(series) * cut.validation)
     measured = any(objective.quantiles for objective in goals.objectives)
-    intervals = with_defaults(config.intervals, validated, shape.horizon, measured)
+    intervals = with_defaults(config.intervals, validated, shape.horizon, cut.folds, measured)
     config = replace(config, intervals=intervals)
     if isinstance(intervals.quantiles, tuple) and intervals.quantiles:
         space = space.with_fixed("quantiles", quantile_text(intervals.quantiles))

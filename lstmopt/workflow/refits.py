@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -35,7 +35,7 @@ class Refit:
     """One candidate trained anew with one seed, or as its search trained it.
 
     ``validation_loss`` is that of the weights, which are of report ``best_epoch``: with several
-    folds the newest's alone.
+    folds the newest's alone. ``older`` are the weights of the other folds, the newest first.
     """
 
     candidate: Candidate
@@ -43,11 +43,14 @@ class Refit:
     curve: tuple[Epoch, ...]
     validation_loss: float
     best_epoch: int
+    older: tuple[dict[str, torch.Tensor], ...] = ()
 
     @classmethod
     def of(cls, candidate: Candidate, checkpoint: bytes, curve: tuple[Epoch, ...]) -> Refit:
         saved = read_checkpoint(checkpoint)
-        return cls(candidate, saved["best_weights"], curve, saved["best_loss"], saved["best_epoch"])
+        best = saved["best_loss"], saved["best_epoch"]
+        older = tuple(saved.get("older_weights", ()))
+        return cls(candidate, saved["best_weights"], curve, *best, older)
 
     @property
     def member(self) -> NetworkMember:
@@ -56,6 +59,11 @@ class Refit:
             params=dict(self.candidate.params), seed=self.candidate.seed, reports=self.best_epoch
         )
         return NetworkMember(self.weights, self.candidate.architecture, training)
+
+    @property
+    def older_members(self) -> tuple[NetworkMember, ...]:
+        """The networks of the other folds, the newest first."""
+        return tuple(replace(self.member, weights=weights) for weights in self.older)
 
     @property
     def seconds(self) -> float:

@@ -84,11 +84,13 @@ def test_epochs_are_counted_as_they_were_trained():
     assert [e.number for e in WHOLE.epochs] == [sum(trained[: n + 1]) for n in range(3)]
 
 
-def test_the_weights_to_deploy_are_those_of_the_newest_fold():
-    ours = read_checkpoint(WHOLE.checkpoint)["best_weights"]
-    theirs = read_checkpoint(alone(0).checkpoint)["best_weights"]
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+def test_the_weights_to_deploy_are_those_of_the_newest_fold_and_the_others_are_kept():
+    saved = read_checkpoint(WHOLE.checkpoint)
+    for n, ours in enumerate([saved["best_weights"], *saved["older_weights"]]):
+        theirs = read_checkpoint(alone(n).checkpoint)["best_weights"]
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert len(saved["older_weights"]) == 2
 
 
 @settings(max_examples=6)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from lstmopt import load, run
 from lstmopt.config.options import IntervalOptions
@@ -17,6 +20,8 @@ from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.report.intervals import interval_lines
 from lstmopt.report.page import render
 from lstmopt.results.run import read_run
+from lstmopt.training.own_units import OwnUnits
+from lstmopt.workflow import calibration, finalists
 from lstmopt.workflow.calibration import with_defaults
 from lstmopt.workflow.job import prepare
 from support.parts import wave
@@ -240,6 +245,45 @@ def test_a_split_with_several_folds_holds_rows_back_of_the_newest_alone(finished
     assert older.validation.rows == (160, 200)
     assert split.calibration().rows == (220, 240)
     assert pd.Series(split.calibration().origins()).between(219, 237).all()
+
+
+@pytest.mark.parametrize("scale", ["constant", "quantile"])
+def test_with_several_folds_intervals_rest_on_what_each_fold_s_own_network_was_off_by(
+    finished, tmp_path, monkeypatch, scale
+):
+    folder, _ = finished
+    config = study(
+        folder / "wave.csv",
+        split={"folds": 3, "train": 0.7, "validation": 0.1},
+        intervals={"levels": [80], "scale": scale},
+        finalists={"seeds": 1, "refit": "train"},
+    )
+    made = {}
+
+    def calibrate(plan, split, networks):
+        made["networks"] = networks
+        made["conformal"] = calibration.calibrate(plan, split, networks)
+        return made["conformal"]
+
+    monkeypatch.setattr(finalists, "calibrate", calibrate)
+    run(config, tmp_path / "run")
+    split = prepare(config, tmp_path / "other").split
+    assert split.calibration() is split.validation
+    errors, deviations = [], []
+    for mean, fold in zip(made["networks"], split.folds, strict=True):
+        part = fold.validation
+        truth = split.series.values[part.origins()[:, None] + [1, 2], 0]
+        scaling = OwnUnits.of_fold(split.series, fold).scaling
+        errors.insert(0, truth - scaling.own(mean(part)))
+        deviations.insert(0, mean.deviations(part, scale) * scaling.target_std)
+    found = made["conformal"].own(made["conformal"].errors, np.concatenate(deviations, axis=1))
+    np.testing.assert_allclose(found, np.concatenate(errors), atol=1e-5)
+    weights = [mean.members[0].weights["head.weight"] for mean in made["networks"]]
+    assert not any(torch.equal(*pair) for pair in itertools.combinations(weights, 2))
+    (entry,) = read_run(tmp_path / "run").results.chosen.test.intervals
+    assert entry.calibrated_on == sum(map(len, errors))
+    repeated = read_run(tmp_path / "run").results.baselines["repeat"].intervals
+    assert repeated[0].calibrated_on == entry.calibrated_on
 
 
 def test_the_report_draws_and_says_how_often_the_truth_lay_within(finished):
