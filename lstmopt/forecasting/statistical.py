@@ -56,7 +56,7 @@ class StatisticalBaseline:
         first = max(0, end - self.most_rows)
         if not _trusted(train, first, end).any():
             return None
-        rows = _history(train, first, end)
+        rows = history(train, first, end)
         if len(rows) < _FEWEST_ROWS or not np.ptp(rows):
             return None
         longest = min(self.longest_season, len(rows) // _FEWEST_SEASONS)
@@ -66,12 +66,18 @@ class StatisticalBaseline:
                 model.fit(rows)
         except Exception:  # statsforecast says by a bare one that no model fits
             return None
-        return _Carried(model, first, self.most_rows if self.forgets else None)
+        return Carried(model, first, self.most_rows if self.forgets else None)
 
 
 @dataclass(frozen=True)
-class _Carried:
-    """A fitted model, applied to rows from ``first`` or to the ``most_rows`` before an origin."""
+class Carried:
+    """A fitted model, applied to rows from ``first`` or to the ``most_rows`` before an origin.
+
+    Attributes:
+        model: It.
+        first: The first row that it was fitted on.
+        most_rows: How many rows it is applied to, None for all from ``first``.
+    """
 
     model: Model
     first: int
@@ -84,7 +90,7 @@ class _Carried:
         if self.most_rows:
             starts = np.maximum(origins + 1 - self.most_rows, 0)
         begin = int(starts.min())
-        rows = _history(part, begin, int(origins.max()) + 1)
+        rows = history(part, begin, int(origins.max()) + 1)
         found = np.array(
             [
                 self._forward(rows[start - begin : origin + 1 - begin], horizon)
@@ -119,7 +125,7 @@ def _trusted(part: Part, first: int, end: int) -> NDArray[np.bool_]:
     return trusted
 
 
-def _history(part: Part, first: int, end: int) -> Floats:
+def history(part: Part, first: int, end: int) -> Floats:
     """Return the target from its own 0 [rows], with gaps filled by the value before them."""
     rows = part.targets[first:end].astype(np.float64) - part.zero
     trusted = _trusted(part, first, end)
