@@ -49,7 +49,7 @@ class Boosting:
         """
         seen = _Seen(
             tuple(range(min(self.lags, train.shape.window))),
-            tuple(season for season in seasons if season < train.rows[1] // 4),
+            tuple(season for season in seasons if season < train.spans.length // 4),
         )
         model = self._model(train, seen, max(_TREES))
         if model is None:
@@ -146,12 +146,12 @@ class _Seen:
 
         A lead [forecasts] counts from 0; of each season the value one or more before the target.
         """
-        last = part.targets[origins]
+        last, first = part.targets[origins], part.first_rows(origins)
         back = part.inputs[origins[:, None] - np.array(self.lags), 0]
         columns = [back - last[:, None]]
         for season in self.seasons:
             rows = origins + leads + 1 - season * -(-(leads + 1) // season)
-            there = (rows >= 0) & part.usable[np.maximum(rows, 0)]
+            there = (rows >= first) & part.usable[np.maximum(rows, 0)]
             before = np.where(there, part.targets[np.maximum(rows, 0)], last)
             columns.append((before - last)[:, None])
         columns += [last[:, None], part.inputs[origins], leads[:, None]]

@@ -22,7 +22,7 @@ def val_mase(found: ScoredForecasts) -> float:
         Hyndman and Koehler, Another look at measures of forecast accuracy, International Journal of
         Forecasting 22, 2006, https://doi.org/10.1016/j.ijforecast.2006.03.001
     """
-    _naive_error(found, "val_mae")
+    _check_scale(found, "val_mae")
     return found.metrics().mase
 
 
@@ -54,21 +54,21 @@ def val_sql(found: ScoredForecasts) -> float:
     References:
         AutoGluon, SQL, https://auto.gluon.ai/stable/tutorials/timeseries/forecasting-metrics.html
     """
-    return 2 * val_pinball(found) / _naive_error(found, "val_pinball")
+    _check_scale(found, "val_pinball")
+    return found.scaled_quantile_loss()
 
 
-def _naive_error(found: ScoredForecasts, other: str) -> float:
-    """Return the seasonal naive forecast's error.
+def _check_scale(found: ScoredForecasts, other: str) -> None:
+    """Refuse a series whose seasonal naive forecast makes no error.
 
     Raises:
-        ValueError: Where it makes none, or has nothing to repeat.
+        ValueError: There, and where it has nothing to repeat.
     """
-    if not found.naive_mae > 0:
+    if not found.scale > 0:
         raise ValueError(
             "a scaled error divides by the seasonal naive forecast's on the training rows, found "
-            f"{found.naive_mae:g}: choose {other}"
+            f"{found.scale:g}: choose {other}"
         )
-    return found.naive_mae
 
 
 @hookimpl

@@ -29,7 +29,8 @@ class SeasonalNaive:
         Returns:
             The forecast.
         """
-        usable = [s for s in seasons if s < validation.rows[0] - validation.shape.window]
+        before = validation.spans.before - validation.shape.window
+        usable = [season for season in seasons if season < before]
         return best_on(validation, [_OfSeason(season) for season in usable])
 
     def state(self, forecast: _OfSeason) -> BaselineState:
@@ -74,7 +75,8 @@ class _OfSeason:
     def __call__(self, part: Part) -> NDArray[np.float32]:
         origins, leads = part.origins(), np.arange(1, part.shape.horizon + 1)
         rows = origins[:, None] + leads - self.season * -(-leads // self.season)
-        there = (rows >= 0) & part.usable[np.maximum(rows, 0)]  # [windows, horizon]
+        first = part.first_rows(origins)[:, None]
+        there = (rows >= first) & part.usable[np.maximum(rows, 0)]  # [windows, horizon]
         return np.where(there, part.targets[np.maximum(rows, 0)], repeat(part))
 
 

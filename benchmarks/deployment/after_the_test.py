@@ -23,6 +23,7 @@ import msgspec
 import torch
 
 from lstmopt.config.study_file import read_config
+from lstmopt.data.layout import Spans
 from lstmopt.data.read_series import read_series
 from lstmopt.data.scaling import Scaling, fit_scaling
 from lstmopt.data.series import Series, last_observed, truncate
@@ -115,8 +116,8 @@ class Trial:
 
     def anew(self, end: int, epochs: int) -> tuple[Weights, Scaling]:
         """Return the weights and the scaling of a training on all rows before ``end``."""
-        scaling = fit_scaling(self.seen, end)
-        part = make_part(self.seen, scaling, self.shape, (0, end), end)
+        scaling = fit_scaling(self.seen, Spans.one((0, end)))
+        part = make_part(self.seen, scaling, self.shape, Spans.one((0, end)))
         options = msgspec.structs.replace(self.options, patience=self.options.epochs)
         workload = Workload(part, replace(part, rows=(end * 4 // 5, end)), options, "cpu")
         progress = advance(workload, self.candidate, None, epochs)
@@ -128,7 +129,7 @@ class Trial:
         """Return weights that went on with rows from ``oldest`` on, the new ones from ``first``."""
         end = len(self.seen.times)
         held = end - (end - first) // 4
-        newest = make_part(self.seen, scaling, self.shape, (held, end), end)
+        newest = make_part(self.seen, scaling, self.shape, Spans.one((held, end)))
         network = self.workload.build(self.candidate)
         network.load_state_dict(weights)
         options = msgspec.structs.replace(self.options, epochs=UPDATE_EPOCHS)
@@ -138,7 +139,7 @@ class Trial:
 
     def error(self, weights: Weights, scaling: Scaling, rows: Rows) -> float:
         """Return the mean squared error over ``rows``, in the target's own unit."""
-        part = DevicePart(make_part(self.series, scaling, self.shape, rows, rows[1]), "cpu")
+        part = DevicePart(make_part(self.series, scaling, self.shape, Spans.one(rows)), "cpu")
         network = self.workload.build(self.candidate)
         network.load_state_dict(weights)
         scores = evaluate(network, part, part.origins(self.shape.window))

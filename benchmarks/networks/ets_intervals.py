@@ -63,7 +63,8 @@ def compare(job: Job) -> list[IntervalScores]:
     """Return the scores of AutoETS's own intervals, of conformal ones, and of ridge's."""
     split, seasons = job.split, job.series.season
     plan = IntervalPlan.of(split, job.config.intervals)
-    test, units = split.open_test(), OwnUnits.of(split, split.ends[2])
+    test = split.open_test()
+    units = OwnUnits.of(split, test.spans)
     ets, ridge = (fit_baseline(job.registry, name, split.folds, seasons) for name in MODELS)
     assert ets.forecast is not None
     some = test.at(affordable(ets.forecast, test, MOST_SECONDS, seasons).origins())
@@ -76,7 +77,9 @@ def compare(job: Job) -> list[IntervalScores]:
         forecasts = baseline.forecast(some)
         errors = units.errors(forecasts, some.origins())
         bounds = Intervals(rests_on, (LEVEL,), errors, some.origins()).bounds(LEVEL)
-        ends.append((units.moved(forecasts, bounds[0]), units.moved(forecasts, bounds[1])))
+        at = some.origins()
+        below, above = (units.moved(forecasts, bound, at) for bound in bounds)
+        ends.append((below, above))
     return [score_intervals(*each, truth, LEVEL) for each in ends]
 
 

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from lstmopt.data.options import DataOptions
-from lstmopt.data.read_series import ForModel, read_series
+from lstmopt.data.read_series import read_series
+from lstmopt.data.series_parts import ForModel
 
 WINDOW, HORIZON = 48, 1
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 @click.option("--time-format", help="As for strptime, or ISO8601, quarter, week, s, ms, us, ns.")
 @click.option("--timezone", help="Of the times, for instance Europe/Berlin.")
 @click.option("--order", type=click.Choice(ORDERS), help="What is made of rows in no order.")
+@click.option("--id", multiple=True, help="Column that tells series apart; one model for all.")
+@click.option("--wide", is_flag=True, default=None, help="Each column of numbers is a series.")
 @click.option("--series", multiple=True, metavar="[COLUMN=]VALUE", help="One of several series.")
 @click.option("--feature", "features", multiple=True, help="Column used as input; repeatable.")
 @click.option("--known", multiple=True, help="Column known in advance; repeatable.")
@@ -76,6 +78,11 @@ if TYPE_CHECKING:
     metavar="levels|SHARE,…",
     help="What networks are trained to forecast too: the intervals' ends, or others.",
 )
+@click.option(
+    "--scale-by", type=click.Choice(["series", "all"]), help="What of a panel is scaled together."
+)
+@click.option("--validation-rows", type=int, help="Of each series, in place of a share.")
+@click.option("--test-rows", type=int, help="Of each series, its last ones.")
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")

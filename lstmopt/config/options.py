@@ -47,6 +47,7 @@ class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         transform: What the target becomes before it is scaled: ``none``, ``log1p`` or ``box_cox``.
         lower: What no forecast is below, in the target's own units; None for any number.
         upper: What no forecast is above.
+        scale_by: Whether the target is scaled in each series of a panel by itself, or over all.
     """
 
     window: AtLeastOne | None = None
@@ -54,6 +55,7 @@ class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     transform: Transform = "none"
     lower: float | None = None
     upper: float | None = None
+    scale_by: Literal["series", "all"] = "series"
 
     def __post_init__(self) -> None:
         if self.lower is not None and self.upper is not None and self.lower >= self.upper:
@@ -65,7 +67,7 @@ class TaskOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     @property
     def target(self) -> TargetOptions:
         """What is asked of the target's scale."""
-        return TargetOptions(self.transform, self.lower, self.upper)
+        return TargetOptions(self.transform, self.lower, self.upper, self.scale_by == "series")
 
 
 class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,6 +76,9 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     Attributes:
         train: The share of the rows that is trained on.
         validation: The share that the search is judged on.
+        validation_rows: How many rows that is in place of a share, of each series of a panel.
+        test_rows: How many rows after these are the test part, in place of the rest; the two go
+            together, and what lies before them is trained on.
         folds: How many times a candidate is trained and validated, each time that share of the rows
             earlier; its losses are means over the folds.
         gap: Rows left out between the training and the validation of a fold.
@@ -83,6 +88,8 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     train: Annotated[float, Meta(gt=0, lt=1)] = 0.7
     validation: float = 0.15
+    validation_rows: AtLeastOne | None = None
+    test_rows: AtLeastOne | None = None
     folds: AtLeastOne = 1
     gap: Annotated[int, Meta(ge=0)] = 0
     history: History = "growing"
@@ -93,6 +100,18 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
                 "split.train + split.validation stays below 1, so that a test part is left, found "
                 f"{(self.train, self.validation)!r}: change it"
             )
+        if (self.validation_rows is None) != (self.test_rows is None):
+            raise LstmoptError(
+                "split.validation_rows and split.test_rows go together, found one of them: give "
+                "the other"
+            )
+
+    @property
+    def last_rows(self) -> tuple[int, int] | None:
+        """The rows of validation and test where they are counted; None for shares."""
+        if self.validation_rows is None or self.test_rows is None:
+            return None
+        return self.validation_rows, self.test_rows
 
 
 class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -27,6 +27,8 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     Attributes:
         path: The file.
         target: The column that is forecast.
+        id: Columns that tell many series apart, of which all are forecast by one model.
+        wide: Whether each column of numbers is a series.
         time: Its time, in one column or several.
         time_format: How a time is written: a format of ``strptime``, ``ISO8601``, ``quarter``,
             ``week``, or ``s``, ``ms``, ``us``, ``ns`` since 1970.
@@ -53,6 +55,8 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     path: str = ""
     target: str = ""
+    id: tuple[str, ...] = ()
+    wide: bool = False
     time: tuple[str, ...] = ()
     time_format: str = ""
     timezone: str = ""

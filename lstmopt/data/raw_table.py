@@ -10,6 +10,7 @@ import pandas as pd
 
 from lstmopt.data.csv_reader import Table, refuse_repeated_names
 from lstmopt.data.options import DataOptions
+from lstmopt.data.panel_table import files_of, together
 from lstmopt.data.table_files import read_table
 from lstmopt.data.time_columns import find_counter, find_time_columns
 from lstmopt.data.timestamps import parse_times
@@ -35,6 +36,10 @@ def load_table(
             names = [" ".join(filter(None, map(str, levels))) for levels in frame.columns]
             frame.columns = pd.Index(names)
         table = Table(frame)
+    elif files := files_of(source):
+        tables = [(path, read_table(path, options, [])) for path in files]
+        table = together(tables, options)
+        notices.append(f"{len(files)} files were read, the first {files[0].name}")
     else:
         table = read_table(source, options, notices, recent)
     table.frame.columns = pd.Index([str(name) for name in table.frame.columns])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from lstmopt.data.calendar import calendar_features
 from lstmopt.data.columns import ColumnReader, notes_on
 from lstmopt.data.csv_reader import Table
 from lstmopt.data.known_ahead import (
@@ -23,9 +20,12 @@ from lstmopt.data.known_ahead import (
     with_rows_to_come,
 )
 from lstmopt.data.options import DataOptions
+from lstmopt.data.panel import panel_series, with_future
+from lstmopt.data.panel_table import as_long, ids_of
 from lstmopt.data.raw_table import TIMES, Source, load_table, times_of
 from lstmopt.data.rows import fill_gaps, in_order, on_grid, resampled
 from lstmopt.data.series import Floats, Series, last_observed
+from lstmopt.data.series_parts import ForModel, calendar_of, fingerprint
 from lstmopt.data.several_series import choose_rows, refuse, refuse_several
 from lstmopt.data.steps import season_lengths
 from lstmopt.data.time_zones import in_zone
@@ -38,33 +38,19 @@ _ROWS_TO_SPARE = 2_000
 
 
 @dataclass(frozen=True)
-class ForModel:
-    """What a model says of a table that is read for its forecasts.
-
-    ``step`` is its own. It reads ``window`` rows and forecasts ``horizon``, of which ``future``
-    says what is known in advance: a table, or a value a column. No column is left out, and a short
-    table will do. Of a long file its end is read, or the ``whole``.
-    """
-
-    step: str
-    window: int
-    horizon: int
-    future: Source | Mapping[str, float | str] | None = None
-    whole: bool = False
-
-
-@dataclass(frozen=True)
 class _Rows:
     """The rows of a table in their order, and how they were read.
 
     ``numbers`` [rows, columns] by time, the target first; ``inputs`` are the names that a column of
-    the table has there: its own, or one a category.
+    the table has there: its own, or one a category. ``ids`` says which series each row of a panel
+    is of, None of a single series.
     """
 
     numbers: pd.DataFrame
     inputs: dict[str, list[str]]
     reading: DataOptions
     timed: bool
+    ids: pd.Series | None = None
 
 
 def read_series(source: Source, options: DataOptions, model: ForModel | None = None) -> Series:
@@ -72,7 +58,7 @@ def read_series(source: Source, options: DataOptions, model: ForModel | None = N
 
     Raises LstmoptError in one sentence for what cannot be mended.
     """
-    ends = model is not None and not model.whole and not options.series
+    ends = model is not None and not model.whole and not (options.series or options.id)
     if model and ends and isinstance(source, str | Path):
         needed = model.window + options.max_gap
         recent = 2 * (needed + model.horizon) + _ROWS_TO_SPARE
@@ -87,7 +73,11 @@ def _read(
     source: Source, options: DataOptions, model: ForModel | None, recent: int | None = None
 ) -> Series:
     notices: list[str] = []
-    rows = _read_rows(source, options, model is not None, notices, recent)
+    rows = _read_rows(source, options, model, notices, recent)
+    if rows.ids is not None:
+        return panel_series(
+            rows.ids, rows.numbers, rows.inputs, rows.reading, model, rows.timed, notices
+        )
     numbers = in_order(rows.numbers, options, notices)
     known = [made for name in rows.reading.known for made in rows.inputs[name]]
     if options.resample_with != "mean" and not options.resample:
@@ -126,17 +116,23 @@ def _read(
 def _read_rows(
     source: Source,
     options: DataOptions,
-    fitted: bool,
+    model: ForModel | None,
     notices: list[str],
     recent: int | None = None,
 ) -> _Rows:
-    table = load_table(source, options, notices, recent)
+    fitted = model is not None
+    table, options = as_long(load_table(source, options, notices, recent), options, notices)
+    if options.id and model and model.future is not None:
+        table = with_future(table, model.future, options)
     _check_names(table.frame, options)
     times, reading = times_of(table.frame, options, isinstance(source, pd.DataFrame), notices)
     if recent:  # rows from all over the file were there to see that it ascends
         _require_ascending(times)
         table, times = replace(table, frame=table.frame[-recent:]), times[-recent:]
-    table, times, told_apart = _one_series(table, times, reading)
+    if options.id:
+        told_apart, ids = options.id, ids_of(table.frame, options.id)
+    else:
+        (table, times, told_apart), ids = _one_series(table, times, reading), None
     times = in_zone(times, options.timezone, notices)
     columns = ColumnReader(table, options, fitted, notices)
     past, known = columns.choose((*reading.time, *told_apart))
@@ -153,7 +149,7 @@ def _read_rows(
     )
     inputs = {name: columns.made_of(name) for name in (*past, *known)}
     timed = bool(reading.time) or isinstance(table.frame.index, TIMES)
-    return _Rows(numbers.set_axis(times), inputs, reading, timed)
+    return _Rows(numbers.set_axis(times), inputs, reading, timed, ids)
 
 
 def _check_names(frame: pd.DataFrame, options: DataOptions) -> None:
@@ -279,7 +275,7 @@ def _series(
         target,
         tuple(past),
         tuple(known),
-        _calendar(times, step) if reading.calendar and timed else (),
+        calendar_of(times, step) if reading.calendar and timed else (),
         _table(filled, past),
         _table(filled, known),
         observed,
@@ -287,7 +283,7 @@ def _series(
         step,
         season_lengths(step) if timed else (),
         tuple(notices),
-        _fingerprint(numbers),
+        fingerprint(numbers),
         reading,
     )
 
@@ -298,24 +294,3 @@ def _table(numbers: pd.DataFrame, names: list[str]) -> Floats:
     for column, name in enumerate(names):
         table[:, column] = numbers[name]
     return table
-
-
-def _calendar(grid: pd.DatetimeIndex, step: str) -> tuple[str, ...]:
-    """Name the cycles that a training part of two thirds of the series shows twice."""
-    names = calendar_features(grid[:1], step)[0]
-    long_enough = grid[-1] - grid[0] >= pd.Timedelta(days=3 * 365)
-    return tuple(n for n in names if long_enough or not n.startswith("year"))
-
-
-def _fingerprint(numbers: pd.DataFrame) -> str:
-    digest = hashlib.sha256("\0".join(numbers.columns).encode())
-    times = pd.DatetimeIndex(numbers.index)
-    try:
-        counted = times.as_unit("ns")
-    except pd.errors.OutOfBoundsDatetime:  # before 1678 or after 2261
-        counted = times.as_unit("us")
-    digest.update(counted.asi8.tobytes())
-    digest.update(str(times.tz or "").encode())
-    for name in numbers.columns:
-        digest.update(np.ascontiguousarray(numbers[name].to_numpy(float)).data)
-    return digest.hexdigest()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstmopt.data.layout import Layout, ranges
 from lstmopt.data.options import DataOptions
 from lstmopt.data.steps import following
 
@@ -26,7 +27,8 @@ class Series:
     NaN. ``known_values`` [rows, known] likewise. ``observed`` [rows] says where the target was
     really there. ``step`` is a pandas offset alias; ``season`` holds plausible season lengths in
     rows; ``notices`` say in a line each what was found and done. ``reading``
-    is how a later table is read that is to give the same columns.
+    is how a later table is read that is to give the same columns. ``panel`` says which rows are of
+    which series where there are several, one after the other, each ascending; None for one.
     """
 
     target: str
@@ -42,6 +44,12 @@ class Series:
     notices: tuple[str, ...]
     fingerprint: str
     reading: DataOptions
+    panel: Layout | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Which rows are of which series: of a single one all."""
+        return self.panel or Layout.one(len(self.times))
 
     @property
     def target_fingerprint(self) -> str:
@@ -55,21 +63,51 @@ class Series:
 
 
 def last_observed(series: Series) -> int:
-    """Return how many rows there are up to the last observed target."""
-    return int(np.flatnonzero(series.observed)[-1]) + 1
+    """Return how many rows there are up to the last observed target; of a panel in all series."""
+    return int(observed_lengths(series).sum())
 
 
-def next_times(
-    series: Series, steps: int, times: pd.DatetimeIndex | None = None
-) -> pd.DatetimeIndex:
-    """Return the ``steps`` times after the last row, or ``times`` moved on by ``steps``."""
-    if times is None:
-        return following(series.times[-1], series.step, steps)
-    return pd.DatetimeIndex(times[steps:].append(next_times(series, steps)))
+def observed_lengths(series: Series) -> NDArray[np.int64]:
+    """Return how many rows each series has up to its last observed target [series]."""
+    return series.layout.last_where(series.observed)
 
 
-def truncate(series: Series, end: int) -> Series:
-    """Return the series without the rows from ``end`` on."""
+def next_times(series: Series, steps: int) -> pd.DatetimeIndex:
+    """Return the ``steps`` times after the last row of a single series."""
+    return following(series.times[-1], series.step, steps)
+
+
+def times_after(series: Series, rows: NDArray[np.int64], steps: int) -> pd.DatetimeIndex:
+    """Return the ``steps`` times after each of some rows, one row's after another's."""
+    ends, places = np.unique(series.times[rows].asi8, return_inverse=True)
+    first = np.full(len(ends), len(rows))
+    np.minimum.at(first, places, np.arange(len(rows)))
+    each = [following(series.times[row], series.step, steps) for row in rows[first]]
+    found = each[0].append(each[1:])
+    return pd.DatetimeIndex(found[(places[:, None] * steps + np.arange(steps)).ravel()])
+
+
+def times_of_next_rows(series: Series) -> pd.DatetimeIndex:
+    """Return the time of the row after each row [rows], within its own series."""
+    last = series.layout.starts[1:] - 1
+    after = times_after(series, last, 1)
+    rows = np.arange(1, len(series.times) + 1)
+    rows[last] = len(series.times) + np.arange(len(last))
+    return pd.DatetimeIndex(series.times.append(after)[rows])
+
+
+def truncate(series: Series, end: int | NDArray[np.int64]) -> Series:
+    """Return the series without the rows from ``end`` on.
+
+    Of a panel every row stays, so that its number does, and what comes from ``end`` on in its
+    series [series] is missing there.
+    """
+    if series.panel is not None:
+        gone = ranges(series.panel.starts[:-1] + end, series.panel.starts[1:])
+        values, observed = series.values.copy(), series.observed.copy()
+        values[gone], observed[gone] = np.nan, False
+        return replace(series, values=values, observed=observed)
+    end = int(np.max(end))
     return replace(
         series,
         values=series.values[:end],

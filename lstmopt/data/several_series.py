@@ -79,9 +79,11 @@ def refuse(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
             " ".join(f"--series {shlex.quote(pair)}" for pair in pairs),
             ", ".join(pairs),
         )
+    every = " ".join(f"--id {shlex.quote(name)}" for name in names)
     raise LstmoptError(
         f"a study is of one series, found {len(rows)} in the table, told apart by {which} "
-        f"({shown}): choose one with {choice}, or leave it out with --drop"
+        f"({shown}): choose one with {choice}, forecast all with {every}, or leave it out with "
+        "--drop"
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.input_columns import Columns
+from lstmopt.data.layout import Ints, Spans
 from lstmopt.data.options import History
 from lstmopt.data.scaling import Scaling, fit_scaling, scaled_inputs
-from lstmopt.data.series import Series, last_observed, truncate
+from lstmopt.data.series import Series, observed_lengths, truncate
 from lstmopt.data.target_scale import TargetOptions, fit_target_scale
 from lstmopt.data.windows import Fold, Part, Rows, Shape
 from lstmopt.errors import LstmoptError
@@ -28,9 +29,10 @@ _MOST_BEYOND = 0.5
 class Split:
     """Training and validation for the search; the test part only through ``open_test``.
 
-    ``ends`` are the rows at which what lies before validation, validation, and test end. ``older``
-    are the folds before the newest one, which is ``train`` and ``validation``, the newest of them
-    first.
+    ``ends`` are the rows at which what lies before validation, validation, and test end, in a panel
+    in all series together. ``older`` are the folds before the newest one, which is ``train`` and
+    ``validation``, the newest of them first. ``test`` says where the test part lies, ``options``
+    what the target's scale was asked.
     """
 
     train: Part
@@ -39,26 +41,37 @@ class Split:
     ends: tuple[int, int, int]
     series: Series
     older: tuple[Fold, ...] = ()
+    test: Spans | None = None
+    by_series: bool = True
 
     @property
     def folds(self) -> tuple[Fold, ...]:
         """All folds, the newest first."""
         return (Fold(self.train, self.validation), *self.older)
 
+    @property
+    def _test(self) -> Spans:
+        return self.test or Spans.one(self.ends[1:])
+
+    @property
+    def before_test(self) -> Spans:
+        """No rows, where the test part begins."""
+        return replace(self._test, end=self._test.first)
+
     def open_test(self) -> Part:
         """Build the test part. Only ``finalists`` calls this, once, after the choice is made."""
-        end = self.ends[2]
-        return make_part(self.series, self.scaling, self.train.shape, (self.ends[1], end), end)
+        return make_part(self.series, self.scaling, self.train.shape, self._test)
 
     def calibration(self) -> Part:
         """Build the part that intervals are calibrated on.
 
         It is what lies between validation and test; where that is nothing, the validation part.
         """
-        rows = self.validation.rows[1], self.ends[1]
-        if rows[0] == rows[1]:
+        before = self.validation.spans
+        if (before.end == self._test.first).all():
             return self.validation
-        return make_part(self.series, self.scaling, self.train.shape, rows, rows[1])
+        spans = Spans(before.starts, before.end, self._test.first)
+        return make_part(self.series, self.scaling, self.train.shape, spans)
 
     def calibration_folds(self) -> tuple[Fold, ...]:
         """Return the folds on whose last parts intervals are calibrated, the newest first.
@@ -72,15 +85,21 @@ class Split:
 
     def all_rows(self) -> tuple[Part, Scaling]:
         """Build one part of every row, scaled by them all: for a network that was tested."""
-        end = self.ends[2]
-        scaling = fit_scaling(self.series, end, target=self.scaling.target)
-        return make_part(self.series, scaling, self.train.shape, (0, end), end), scaling
+        spans = Spans(self._test.starts, self._test.starts, self._test.end)
+        scaling = fit_scaling(self.series, spans, self.scaling.target, self.by_series)
+        return make_part(self.series, scaling, self.train.shape, spans), scaling
+
+    def last_of(self, part: Part) -> Part:
+        """Return a part of all rows whose targets lie in the test part alone."""
+        if part.panel is None:
+            return replace(part, rows=(self.ends[1], part.rows[1]))
+        return replace(part, panel=self._test)
 
     def notices(self) -> list[str]:
         """Say where targets of the validation part lie beyond all that training has seen."""
         train, validation = (
-            part.targets[first:end][part.scored[first:end]]
-            for part, (first, end) in ((p, p.rows) for p in (self.train, self.validation))
+            part.targets[rows[part.scored[rows]]]
+            for part, rows in ((p, p.spans.rows()) for p in (self.train, self.validation))
         )
         beyond = float(((validation < train.min()) | (validation > train.max())).mean())
         if beyond <= _MOST_BEYOND:
@@ -100,10 +119,12 @@ def split_series(
     history: History = "growing",
     calibration: float = 0.0,
     target: TargetOptions | None = None,
+    last_rows: tuple[int, int] | None = None,
 ) -> Split:
     """Split by time and scale each fold by its own training rows.
 
-    ``fractions`` are those of training and validation; the rest is the test part. Inputs of a
+    ``fractions`` are those of training and validation, in a panel of each series; the rest is the
+    test part. ``last_rows`` of validation and test stand in their place. Inputs of a
     validation or test window may reach back into the part before, its targets never. Of several
     ``folds`` the newest is validated right before the test part, each older one right before the
     next newer, on as many rows; ``gap`` rows before its validation are left out of its training,
@@ -114,50 +135,82 @@ def split_series(
     that it ends before. ``target`` says how the target is transformed and bounded. Raises
     LstmoptError where a part holds too few windows.
     """
-    rows = last_observed(series)
-    n_train, n_validation = int(rows * fractions[0]), int(rows * fractions[1])
-    test = n_train + n_validation
-    check = partial(_check, rows, shape, folds > 1 or gap > 0)
+    asked = target or TargetOptions()
+    rows, starts = observed_lengths(series), series.layout.starts[:-1]
+    if last_rows is None:
+        n_train, n_validation = ((rows * share).astype(np.int64) for share in fractions)
+    else:
+        n_validation = np.full(len(rows), last_rows[0])
+        n_train = np.maximum(rows - sum(last_rows), 0)
+    test = np.minimum(n_train + n_validation, rows)
+    check = partial(_check, int(rows.sum()), shape, folds > 1 or gap > 0)
     made: list[Fold] = []
     scalings: list[Scaling] = []
-    cuts = list(_cuts(n_train, n_validation, folds, gap, history))
+    cuts = [
+        tuple(Spans(starts, starts + first, starts + end) for first, end in cut)
+        for cut in _cuts(n_train, n_validation, folds, gap, history)
+    ]
     # what every fold trains on
-    scale = fit_target_scale(series, cuts[-1][0][1], target or TargetOptions())
+    scale = fit_target_scale(series, cuts[-1][0], asked)
     for n, (trained, validated) in enumerate(cuts, 1):
         of = f" of fold {n} of {folds}" if folds > 1 else ""
         check(f"training part{of}", _most_windows(trained, shape))
-        scalings.append(fit_scaling(series, trained[1], trained[0], scale))
+        scalings.append(fit_scaling(series, trained, scale, asked.by_series))
         if n == 1:
-            validated = validated[0], validated[1] - int(n_validation * calibration)
-        validation = make_part(series, scalings[-1], shape, validated, validated[1])
-        train = validation.earlier(trained)
+            kept = (n_validation * calibration).astype(np.int64)
+            validated = replace(validated, end=validated.end - kept)
+        validation = make_part(series, scalings[-1], shape, validated)
+        train = validation.earlier(*_as_rows(trained, series))
         check(f"training part{of}", len(train.origins()))
         check(f"validation part{of}", len(validation.origins()))
         made.append(Fold(train, validation, scalings[-1].target_std / scalings[0].target_std))
-    check("test part", rows - test - shape.horizon + 1)
-    ends = (n_train, test, rows)
+    last = Spans(starts, starts + test, starts + rows)
+    check("test part", _most_windows(last, shape))
     newest, *older = made
-    split = Split(newest.train, newest.validation, scalings[0], ends, series, tuple(older))
-    if newest.validation.rows[1] < test:
+    split = Split(
+        newest.train,
+        newest.validation,
+        scalings[0],
+        (int(n_train.sum()), int(test.sum()), int(rows.sum())),
+        series,
+        tuple(older),
+        None if series.panel is None else last,
+        asked.by_series,
+    )
+    if split.calibration() is not split.validation:
         check("calibration part", len(split.calibration().origins()))
     return split
 
 
+Cut = tuple[Ints, Ints]
+"""The first row and the row after the last of each series, counted from its own first."""
+
+
 def _cuts(
-    n_train: int, n_validation: int, folds: int, gap: int, history: History
-) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the rows (first, end) of each fold's training and validation, the newest first."""
+    n_train: Ints, n_validation: Ints, folds: int, gap: int, history: History
+) -> Iterator[tuple[Cut, Cut]]:
+    """Yield the rows of each fold's training and validation, the newest first."""
     shortest = n_train - (folds - 1) * n_validation - gap
     for n in range(folds):
         begins = n_train - n * n_validation
         end = begins - gap
-        yield (0 if history == "growing" else end - shortest, end), (begins, begins + n_validation)
+        first = np.zeros_like(end) if history == "growing" else end - shortest
+        yield (first, end), (begins, begins + n_validation)
 
 
-def _most_windows(rows: Rows, shape: Shape) -> int:
+def _as_rows(spans: Spans, series: Series) -> tuple[Rows, Spans | None]:
+    """Return spans as a part has them: of a single series as two numbers."""
+    if series.panel is None:
+        return (int(spans.first[0]), int(spans.end[0])), None
+    return (0, len(series.times)), spans
+
+
+def _most_windows(rows: Spans, shape: Shape) -> int:
     """Count the windows of rows without a gap."""
-    first, end = rows
-    return end - shape.horizon - max(first - 1, shape.window - 1)
+    begins = np.maximum(rows.first - 1, rows.starts + shape.window - 1)
+    if len(begins) == 1:
+        return int(rows.end[0] - shape.horizon - begins[0])
+    return len(rows.origins(shape.window, shape.horizon))
 
 
 def _check(rows: int, shape: Shape, rolling: bool, name: str, windows: int) -> None:
@@ -183,15 +236,15 @@ def input_columns(series: Series, shape: Shape) -> Columns:
     )
 
 
-def make_part(series: Series, scaling: Scaling, shape: Shape, rows: Rows, end: int) -> Part:
-    """Build a part that holds nothing of the rows from ``end`` on."""
-    seen = truncate(series, end)
+def make_part(series: Series, scaling: Scaling, shape: Shape, spans: Spans) -> Part:
+    """Build a part that holds nothing of the rows after its own."""
+    seen = truncate(series, spans.end - spans.starts)
     inputs = scaled_inputs(seen, scaling, shape.horizon)
-    return scaled_part(seen, inputs, scaling, shape, rows)
+    return scaled_part(seen, inputs, scaling, shape, spans)
 
 
 def scaled_part(
-    seen: Series, inputs: NDArray[np.float32], scaling: Scaling, shape: Shape, rows: Rows
+    seen: Series, inputs: NDArray[np.float32], scaling: Scaling, shape: Shape, spans: Spans
 ) -> Part:
     """Build a part of a whole series and its scaled inputs [rows, features].
 
@@ -202,7 +255,9 @@ def scaled_part(
     for column in inputs.T:
         usable &= np.isfinite(column)
         np.nan_to_num(column, copy=False)
-    targets = scaling.scale(seen.values[:, 0], 0)
+    of = None if seen.panel is None else seen.panel.per_row()
+    targets = scaling.scale(seen.values[:, 0], 0, of)
+    rows, panel = _as_rows(spans, seen)
     return Part(
         inputs,
         usable,
@@ -212,4 +267,5 @@ def scaled_part(
         rows,
         scaling.zero,
         groups=input_columns(seen, shape),
+        panel=panel,
     )

@@ -191,8 +191,8 @@ def fixed_length(step: str) -> float | None:
         step = sessions.length
     elif _day_of_month(step):
         return None
-    start = pd.Timestamp("2024-01-01")
     offset = pd.tseries.frequencies.to_offset(step)
+    start = pd.Timestamp("2024-01-01") + offset  # on a week's own day
     fixed = isinstance(offset, pd.offsets.Tick | pd.offsets.Day | pd.offsets.Week)
     return (start + offset - start).total_seconds() if fixed else None
 

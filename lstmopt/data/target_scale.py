@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lstmopt.errors import LstmoptError
 
 if TYPE_CHECKING:
+    from lstmopt.data.layout import Spans
     from lstmopt.data.series import Series
 
 Floats = NDArray[np.float64]
@@ -26,11 +27,13 @@ class TargetOptions:
         transform: Which transform.
         lower: What no forecast may be below, in the target's own units; None for any number.
         upper: What no forecast may be above.
+        by_series: Whether each series of a panel is scaled by itself.
     """
 
     transform: Transform = "none"
     lower: float | None = None
     upper: float | None = None
+    by_series: bool = True
 
 
 _ABOVE = {"log1p": -1.0, "box_cox": 0.0}
@@ -135,12 +138,12 @@ class TargetScale:
         return cls(content["transform"], content["power"], *bounds)
 
 
-def fit_target_scale(series: Series, end: int, options: TargetOptions) -> TargetScale:
-    """Return the scale of a series' target; what it has to fit is fitted on rows before ``end``.
+def fit_target_scale(series: Series, rows: Spans, options: TargetOptions) -> TargetScale:
+    """Return the scale of a series' target; what it has to fit is fitted on training rows.
 
     Args:
         series: A series.
-        end: Where its training rows end.
+        rows: Its training rows, or those of all series of a panel.
         options: What is asked of it.
 
     Returns:
@@ -168,7 +171,8 @@ def fit_target_scale(series: Series, end: int, options: TargetOptions) -> Target
     found.transformed(target)  # each has one
     if transform != "box_cox":
         return found
-    training = series.values[:end, 0][series.observed[:end]]
+    chosen = rows.rows()
+    training = series.values[chosen[series.observed[chosen]], 0]
     return TargetScale(transform, _likeliest_power(training), *bounds)
 
 

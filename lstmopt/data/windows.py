@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.input_columns import Columns
+from lstmopt.data.layout import Spans
 
 Floats = NDArray[np.float64]
 Rows = tuple[int, int]
@@ -30,7 +31,8 @@ class Part:
     ``targets`` [rows] are z-scores; ``scored`` marks those really observed. ``rows`` are the rows
     (first, end) in which every target of a window must lie. ``zero`` is the z-score of a target
     that is 0 in its own units. ``chosen`` [windows] are the only origins to look at, see `at`; None
-    for all. ``groups`` says what the inputs' columns are; see `columns`.
+    for all. ``groups`` says what the inputs' columns are; see `columns`. ``panel`` says in place of
+    ``rows`` where the targets of each of several series lie, which no window crosses.
     """
 
     inputs: NDArray[np.float32]
@@ -42,6 +44,32 @@ class Part:
     zero: float = 0.0
     chosen: NDArray[np.int64] | None = None
     groups: Columns | None = None
+    panel: Spans | None = None
+
+    @property
+    def spans(self) -> Spans:
+        """Where the targets of each series lie."""
+        return self.panel or Spans.one(self.rows)
+
+    def first_rows(self, origins: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the first row of the series that each origin is of [windows]."""
+        starts = self.spans.starts
+        found: NDArray[np.int64] = starts[np.searchsorted(starts, origins, "right") - 1]
+        return found
+
+    def series_of(self, origins: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Return which series of a panel each origin is of [windows]; None of a single one."""
+        if self.panel is None:
+            return None
+        found: NDArray[np.int64] = np.searchsorted(self.panel.starts, origins, "right") - 1
+        return found
+
+    @property
+    def all_scored(self) -> bool:
+        """Whether every target up to the part's end was observed."""
+        spans = self.spans
+        unseen = np.concatenate([[0], np.cumsum(~self.scored)])
+        return bool((unseen[spans.end] == unseen[spans.starts]).all())
 
     @property
     def columns(self) -> Columns:
@@ -58,8 +86,7 @@ class Part:
         if self.chosen is not None and context <= self.shape.window:
             return self.chosen
         horizon = self.shape.horizon
-        first, end = self.rows
-        origins = np.arange(max(first - 1, context - 1), end - horizon)
+        origins = self.spans.origins(context, horizon)
         if not self.usable.all():
             broken = np.concatenate([[0], np.cumsum(~self.usable)])
             origins = origins[broken[origins + 1] == broken[origins + 1 - context]]
@@ -72,8 +99,13 @@ class Part:
         """Return the part with some of its origins, ascending; it shares this one's memory."""
         return replace(self, chosen=origins)
 
-    def earlier(self, rows: Rows) -> Part:
-        """Return the part whose targets lie in earlier ``rows``; it shares this one's memory."""
+    def earlier(self, rows: Rows, panel: Spans | None = None) -> Part:
+        """Return the part whose targets lie in earlier ``rows``; it shares this one's memory.
+
+        Those of several series lie in ``panel``.
+        """
+        if panel is not None:
+            return replace(self, rows=rows, panel=panel, chosen=None)
         end = rows[1]
         return Part(
             self.inputs[:end],

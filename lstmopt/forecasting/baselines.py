@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.baseline_state import BaselineState, SavableBaseline
-from lstmopt.forecasting.judging import MOST_SECONDS, Forecast, Judged, judge, last_origins
+from lstmopt.forecasting.judging import MOST_SECONDS, Forecast, Judged, judge
 from lstmopt.plugin.failures import PluginErrors, wrong_answer
 from lstmopt.plugin.options import make
 from lstmopt.plugin.registry import Registry
@@ -149,10 +149,9 @@ def fit_baseline(
             return FittedBaseline(named.name, None)
     with PluginErrors(who):
         start = time.perf_counter()
-        kept = len(last_origins(folds[0].validation, "validation"))
         most = min(MOST_SECONDS["validation"], most_seconds)
         judged = {
-            place: judge(forecast, fold.validation, most, kept, seasons)
+            place: judge(forecast, fold.validation, most, "validation", seasons)
             for place, (forecast, fold) in fitted.items()
         }
         scores = mean_scores(
@@ -238,7 +237,7 @@ def window_lengths(train: Part, seasons: Sequence[int], most: int) -> list[int]:
 
     None is longer than a quarter of the training part.
     """
-    longest = min(most, train.rows[1] // 4)
+    longest = min(most, train.spans.length // 4)
     wanted = {train.shape.window, *seasons, *(2 * season for season in seasons)}
     return sorted(n for n in wanted if n <= longest) or [train.shape.window]
 

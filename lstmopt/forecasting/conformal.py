@@ -326,6 +326,7 @@ class Intervals:
         scaled: NDArray[np.float32],
         scaling: Scaling,
         origins: NDArray[np.int64] | None = None,
+        of: NDArray[np.int64] | None = None,
     ) -> dict[str, Floats]:
         """Return their ends as columns, named and in the order as NeuralForecast's are.
 
@@ -334,6 +335,7 @@ class Intervals:
             scaled: The forecasts, scaled [windows, horizon].
             scaling: What made them so.
             origins: Where they were made, some of the intervals' or between them; None for all.
+            of: Which series of a panel each is of [windows]; None of a single one.
 
         Returns:
             ``NAME-lo-90``, ``NAME-lo-80``, ``NAME-hi-80``, ``NAME-hi-90``, each
@@ -342,12 +344,13 @@ class Intervals:
         Raises:
             LstmoptError: For a level that there are too few errors for.
         """
-        forecasts, lower, upper = scaling.transformed(scaled), {}, {}
+        forecasts, unit = scaling.transformed(scaled, of), scaling.error_unit(of)
+        lower, upper = {}, {}
         for level in self.levels:
             text = level_text(level)
             below, above = (self._at(bounds, origins) for bounds in self.bounds(level))
-            lower[f"{name}-lo-{text}"] = scaling.target.own(forecasts + below).ravel()
-            upper[f"{name}-hi-{text}"] = scaling.target.own(forecasts + above).ravel()
+            lower[f"{name}-lo-{text}"] = scaling.target.own(forecasts + unit * below).ravel()
+            upper[f"{name}-hi-{text}"] = scaling.target.own(forecasts + unit * above).ravel()
         return dict(reversed(lower.items())) | upper
 
     def _at(self, bounds: Floats, origins: NDArray[np.int64] | None) -> Floats:

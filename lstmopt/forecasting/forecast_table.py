@@ -14,7 +14,8 @@ from lstmopt.data.windows import Part
 from lstmopt.forecasting.conformal import Intervals
 from lstmopt.forecasting.judging import last_origins
 
-COLUMNS = ("part", "origin", "lead", "time", "truth")
+ID = "series"
+COLUMNS = ("part", ID, "origin", "lead", "time", "truth")
 
 _END = re.compile(r"(?P<model>.+)-(lo|hi)-(?P<level>[\d.]+)")
 """A column with the end of an interval."""
@@ -50,16 +51,21 @@ def tabulate(
     origins = last_origins(part, name)
     targets, mask = part.gather_targets(origins)
     leads = np.arange(1, part.shape.horizon + 1)
-    times = split.series.times
+    times, panel = split.series.times, split.series.panel
+    of, named = None, {}
+    if panel is not None:
+        of = panel.of_rows(origins)
+        named = {ID: np.repeat(np.array(panel.ids)[of], len(leads))}
     columns = {
         "part": name,
+        **named,
         "origin": times[np.repeat(origins, len(leads))],
         "lead": np.tile(leads, len(origins)),
         "time": times[(origins[:, None] + leads).ravel()],
-        "truth": split.scaling.own(np.where(mask, targets, np.nan)).ravel(),
+        "truth": split.scaling.own(np.where(mask, targets, np.nan), of).ravel(),
     }
     for model, scaled in predicted.items():
-        columns[model] = split.scaling.own(scaled).ravel()
+        columns[model] = split.scaling.own(scaled, of).ravel()
         if intervals and model in intervals:
-            columns |= intervals[model].columns(model, scaled, split.scaling, origins)
+            columns |= intervals[model].columns(model, scaled, split.scaling, origins, of)
     return pd.DataFrame(columns)

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from lstmopt.data.calendar import calendar_features
 from lstmopt.data.cells import one_hot_names
 from lstmopt.data.input_columns import Columns
+from lstmopt.data.layout import Spans, ranges
 from lstmopt.data.options import DataOptions
+from lstmopt.data.panel_rows import named
 from lstmopt.data.raw_table import Source
-from lstmopt.data.read_series import ForModel, read_series
+from lstmopt.data.read_series import read_series
 from lstmopt.data.scaling import Scaling, scaled_inputs
-from lstmopt.data.series import Series, last_observed, next_times, truncate
+from lstmopt.data.series import Series, observed_lengths, times_after
+from lstmopt.data.series_parts import ForModel
 from lstmopt.data.split import scaled_part
-from lstmopt.data.target_scale import TargetScale
 from lstmopt.data.windows import Part, Shape
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
@@ -199,7 +201,8 @@ class Forecaster:
                 f"a model forecasts at its own step, {self.step}, found {series.step}: "
                 "give a series of that step"
             )
-        return replace(series, calendar=self.calendar)
+        told = self._left_out(series)
+        return replace(series, calendar=self.calendar, notices=(*series.notices, *told))
 
     def forecast_next(self, series: Series, levels: Sequence[float] = ()) -> pd.DataFrame:
         """Forecast the rows after the last observed target of a series.
@@ -217,16 +220,57 @@ class Forecaster:
                 the model does not have.
         """
         intervals = self._intervals(levels, series)
-        origin = last_observed(series) - 1
-        part = self._part(series, np.array([origin]))
-        scaled = self.mean(part)
-        times = next_times(truncate(series, origin + 1), self.shape.horizon)
-        found = {"time": times, series.target: self._own(scaled)[0]}
-        return pd.DataFrame(found | intervals(part, series.target, scaled))
+        last = self._last_rows(series)
+        part, scaling = self._part(series, last)
+        scaled, of = self.mean(part), _series_of(series, last)
+        named = self._named(series, last, self.shape.horizon)
+        times = times_after(series, last, self.shape.horizon)
+        found = {"time": times, series.target: scaling.own(scaled, of).ravel()}
+        ends = intervals(part, series.target, scaled, scaling, of)
+        return pd.DataFrame(named | found | ends)
+
+    def _last_rows(self, series: Series, back: int = 0) -> NDArray[np.int64]:
+        """Return the row of the last target of each series, or ``back`` before it.
+
+        Of a panel those series alone that have rows enough.
+        """
+        last = series.layout.starts[:-1] + observed_lengths(series) - 1 - back
+        if series.panel is None:
+            return last
+        return last[last + 1 - series.panel.starts[:-1] >= self.rows]
+
+    def _left_out(self, series: Series) -> list[str]:
+        """Say which series of a panel are too short to be forecast.
+
+        Returns:
+            A line, or nothing.
+        """
+        if series.panel is None:
+            return []
+        short = np.flatnonzero(observed_lengths(series) < self.rows)
+        if not len(short):
+            return []
+        return [
+            f"{len(short):,} of {series.panel.count:,} series have fewer than the {self.rows} rows "
+            f"that the model reads and are not forecast: "
+            f"{named([series.panel.ids[place] for place in short])}"
+        ]
+
+    def _named(
+        self, series: Series, origins: NDArray[np.int64], horizon: int
+    ) -> dict[str, NDArray[Any]]:
+        """Return the column that names the series of forecasts [origins * horizon] of a panel."""
+        of = _series_of(series, origins)
+        if of is None or series.panel is None:
+            return {}
+        names = np.array(series.panel.ids, object)[of]
+        return {"/".join(self.data.id): np.repeat(names, horizon)}
 
     def _intervals(
         self, levels: Sequence[float], series: Series | None = None
-    ) -> Callable[[Part, str, NDArray[np.float32]], dict[str, Floats]]:
+    ) -> Callable[
+        [Part, str, NDArray[np.float32], Scaling, NDArray[np.int64] | None], dict[str, Floats]
+    ]:
         """Return what gives the columns of intervals around forecasts of a part.
 
         Adaptive ones follow the errors in the rows of ``series`` that the model has not seen.
@@ -248,15 +292,21 @@ class Forecaster:
             conformal = conformal.joined(*self._new_errors(series, conformal))
         conformal.bounds(wanted[-1])
 
-        def columns(part: Part, name: str, scaled: NDArray[np.float32]) -> dict[str, Floats]:
+        def columns(
+            part: Part,
+            name: str,
+            scaled: NDArray[np.float32],
+            scaling: Scaling,
+            of: NDArray[np.int64] | None,
+        ) -> dict[str, Floats]:
             found = Intervals(conformal, wanted, deviations=self._deviations(part, conformal))
-            return found.columns(name, scaled, self.scaling)
+            return found.columns(name, scaled, scaling, of=of)
 
         return columns
 
     def _deviations(self, part: Part, conformal: Conformal) -> Floats:
         """Return how far forecasts of a part may be off, by what is deployed itself."""
-        return self.mean.deviations(part, conformal.scale) * self.scaling.target_std
+        return self.mean.deviations(part, conformal.scale) * self.scaling.deviation
 
     def _new_errors(self, series: Series, conformal: Conformal) -> tuple[Floats, Floats]:
         """Return errors and deviations in rows that the model has not seen.
@@ -264,7 +314,8 @@ class Forecaster:
         [windows, horizon] and [2, windows, horizon].
         """
         inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
-        part = scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs)))
+        whole = Spans.one((0, len(inputs)))
+        part = scaled_part(series, inputs, self.scaling, self.shape, whole)
         origins = part.origins(self.rows)
         if self.history is not None:
             last, times = pd.Timestamp(self.history.until), series.times[origins]
@@ -299,17 +350,18 @@ class Forecaster:
         """
         intervals = self._intervals(levels)
         horizon = self.shape.horizon
-        last = last_observed(series) - 1 - horizon
-        most = last + 2 - self.rows
+        last = self._last_rows(series, horizon)
+        most = int(last[0]) + 2 - self.rows if series.panel is None else origins
         if origins > most:
             raise LstmoptError(
                 f"a look back goes as far as there are {self.rows} rows before it, found "
                 f"{origins} forecasts asked for and {max(most, 0)} possible: ask for fewer or give "
                 "a longer table"
             )
-        rows = np.arange(last - origins + 1, last + 1)
-        part = self._part(series, rows)
-        scaled = self.mean(part)
+        begins = series.layout.starts[series.layout.of_rows(last)] + self.rows - 1
+        rows = ranges(np.maximum(last - origins + 1, begins), last + 1)
+        part, scaling = self._part(series, rows)
+        scaled, of = self.mean(part), _series_of(series, rows)
         leads = np.arange(1, horizon + 1)
         ahead = (rows[:, None] + leads).ravel()
         truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
@@ -318,23 +370,29 @@ class Forecaster:
             "lead": np.tile(leads, origins),
             "time": series.times[ahead],
             "truth": truth,
-            series.target: self._own(scaled).ravel(),
+            series.target: scaling.own(scaled, of).ravel(),
         }
-        return pd.DataFrame(found | intervals(part, series.target, scaled))
+        ends = intervals(part, series.target, scaled, scaling, of)
+        return pd.DataFrame(self._named(series, rows, horizon) | found | ends)
 
-    def _part(self, series: Series, origins: NDArray[np.int64]) -> Part:
-        """Return a series scaled, with the origins of the forecasts that are wanted.
+    def _part(self, series: Series, origins: NDArray[np.int64]) -> tuple[Part, Scaling]:
+        """Return a series scaled, with the origins of the forecasts that are wanted, and how.
 
         Raises:
             LstmoptError: For a series that is too short, and for missing values.
         """
-        window = self.shape.window
+        window, scaling = self.shape.window, self.scaling.for_panel(series)
+        if not len(origins):
+            raise LstmoptError(
+                f"this model reads {self.rows} rows before its forecast, found no series that has "
+                "as many: give longer series"
+            )
         if origins[0] + 1 < self.rows:
             raise LstmoptError(
                 f"this model reads {self.rows} rows before its forecast, found {origins[0] + 1}: "
                 "give a longer series"
             )
-        inputs = scaled_inputs(series, self.scaling, self.shape.horizon)
+        inputs = scaled_inputs(series, scaling, self.shape.horizon)
         gathered = inputs[origins[:, None] + np.arange(1 - window, 1)]
         if not np.isfinite(gathered).all():
             missing = self._missing_known(series, int(origins[-1]))
@@ -345,7 +403,9 @@ class Forecaster:
                 f"{int(np.isnan(gathered).sum())} missing values{known}: fill them, give them with "
                 "--future, or end the table before the gap"
             )
-        return scaled_part(series, inputs, self.scaling, self.shape, (0, len(inputs))).at(origins)
+        starts = series.layout.starts
+        whole = Spans(starts[:-1], starts[:-1], starts[1:])
+        return scaled_part(series, inputs, scaling, self.shape, whole).at(origins), scaling
 
     def _missing_known(self, series: Series, origin: int) -> list[str]:
         """Return the columns known in advance that lack a value in the rows to come."""
@@ -401,9 +461,7 @@ class Forecaster:
             "members": self.mean.description(),
             "features": self.features,
             **asdict(self.shape),
-            "mean": self.scaling.mean.tolist(),
-            "std": self.scaling.std.tolist(),
-            "target": self.scaling.target.description(),
+            **self.scaling.description(),
             "step": self.step,
             "calendar": self.calendar,
             "data": msgspec.to_builtins(self.data),
@@ -437,11 +495,7 @@ class Forecaster:
                 Mean.restore(tensors, content["members"]),
                 content["features"],
                 Shape(content["window"], content["horizon"]),
-                Scaling(
-                    np.array(content["mean"]),
-                    np.array(content["std"]),
-                    TargetScale.restore(of) if (of := content.get("target")) else TargetScale(),
-                ),
+                Scaling.restore(content),
                 content["step"],
                 tuple(content["calendar"]),
                 msgspec.convert(content["data"], DataOptions),
@@ -464,6 +518,11 @@ class Forecaster:
             ) from error
         loaded.mean.check_baselines()
         return loaded
+
+
+def _series_of(series: Series, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return which series of a panel some rows are of; None of a single one."""
+    return None if series.panel is None else series.panel.of_rows(rows)
 
 
 def _in_schema_2(content: dict[str, Any]) -> dict[str, Any]:

@@ -61,28 +61,38 @@ class Judged:
 
 
 def last_origins(part: Part, name: str) -> NDArray[np.int64]:
-    """Return the origins of a part's last windows whose forecasts are kept."""
-    windows = max(1, ROWS[name] // part.shape.horizon)
-    return part.origins()[-windows:]
+    """Return the origins of a part's last windows whose forecasts are kept.
+
+    Of a panel the last one of each series, of an even choice of them where there are many.
+    """
+    windows, origins = max(1, ROWS[name] // part.shape.horizon), part.origins()
+    of = part.series_of(origins)
+    if of is None:
+        return origins[-windows:]
+    last = origins[np.append(np.diff(of) > 0, True)]
+    chosen = np.linspace(0, len(last) - 1, min(windows, len(last))).astype(np.int64)
+    found: NDArray[np.int64] = last[chosen]
+    return found
 
 
 def judge(
-    forecast: Forecast, part: Part, most_seconds: float, kept: int, seasons: Sequence[int] = ()
+    forecast: Forecast, part: Part, most_seconds: float, name: str, seasons: Sequence[int] = ()
 ) -> Judged:
     """Forecast a part once, and score it.
 
-    ``kept`` is how many of the last windows' forecasts are kept, ``seasons`` are lengths in rows
-    that an even sample must not go along with; for the rest see `affordable`.
+    ``name`` is the part's, ``test`` or ``validation``, which says how many of the last windows'
+    forecasts are kept (see `last_origins`); ``seasons`` are lengths in rows that an even sample
+    must not go along with; for the rest see `affordable`.
     """
     everything = part.origins()
     some = affordable(forecast, part, most_seconds, seasons)
     forecasts = forecast(some)
     origins = some.origins()
     targets, mask = part.gather_targets(origins)
-    last = np.full((min(kept, len(everything)), part.shape.horizon), np.nan, np.float32)
-    recent = origins >= everything[len(everything) - len(last)] if len(last) else origins < 0
-    places = np.searchsorted(everything[len(everything) - len(last) :], origins[recent])
-    last[places] = forecasts[recent]
+    kept = last_origins(part, name)
+    last = np.full((len(kept), part.shape.horizon), np.nan, np.float32)
+    recent = np.isin(origins, kept)
+    last[np.searchsorted(kept, origins[recent])] = forecasts[recent]
     scores = score(forecasts, targets, mask)
     errors = window_errors(forecasts, targets, mask)
     return Judged(origins, len(everything), forecasts, scores, errors, last)

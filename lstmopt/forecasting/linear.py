@@ -73,11 +73,12 @@ class LinearForecast:
 
 def _whole(part: Part, origins: NDArray[np.int64], window: int) -> NDArray[np.bool_]:
     """Say of each origin whether all rows of a window before it are usable."""
-    starts = np.maximum(origins + 1 - window, 0)
+    begins = part.first_rows(origins)
+    starts = np.maximum(origins + 1 - window, begins)
     first = int(starts.min(initial=len(part.usable)))
     broken = np.concatenate([[0], np.cumsum(~part.usable[first : int(origins.max(initial=0)) + 1])])
     unbroken = broken[origins + 1 - first] == broken[starts - first]
-    whole: NDArray[np.bool_] = (origins + 1 >= window) & unbroken
+    whole: NDArray[np.bool_] = (origins + 1 - begins >= window) & unbroken
     return whole
 
 

@@ -51,7 +51,12 @@ class StatisticalBaseline:
     forgets: bool
 
     def fit(self, train: Part, validation: Part, seasons: Sequence[int]) -> Forecast | None:
-        """Fit a model; None where training is too short, does not vary, or no model fits it."""
+        """Fit a model; None where training is too short, does not vary, or no model fits it.
+
+        None of a panel too, whose every series would have to be fitted by itself.
+        """
+        if train.panel is not None:
+            return None
         end = train.rows[1]
         first = max(0, end - self.most_rows)
         if not _trusted(train, first, end).any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,8 @@ class Comparison:
         high: The upper end.
         p: Of Diebold and Mariano's test that both are equally good, two-sided.
         says: What follows at the level of 5 %.
+        p_over_time: Of the same test over the origins, on means over the series of a panel; None of
+            a single series, whose windows are compared over time in any case.
     """
 
     baseline: str
@@ -35,6 +37,47 @@ class Comparison:
     high: float
     p: float
     says: Says
+    p_over_time: float | None = None
+
+
+def compare_panel(
+    baseline: str,
+    network: NDArray[np.float64],
+    rival: NDArray[np.float64],
+    of: NDArray[np.int64],
+    times: NDArray[np.int64],
+    lags: int,
+) -> Comparison:
+    """Compare two forecasts of a panel, series by series: each is a pair of mean errors.
+
+    Series are taken to be drawn by themselves, which those of one time are not quite; so it is
+    tested over time too, on the mean over the series of each origin.
+
+    Args:
+        baseline: The rival's name.
+        network: The network's squared error of each window, the mean over its leads [windows].
+        rival: The baseline's [windows].
+        of: Which series each window is of [windows].
+        times: Which step of the part it is from, counted from 0 [windows].
+        lags: Neighbouring steps whose errors may go together.
+
+    Returns:
+        The difference with its interval, and both tests.
+    """
+    by_series = compare(baseline, mean_by(network, of), mean_by(rival, of), 0)
+    over_time = compare(baseline, mean_by(network, times), mean_by(rival, times), lags)
+    enough = len(np.unique(times)) >= _FEWEST_TIMES
+    return replace(by_series, p_over_time=over_time.p if enough else None)
+
+
+_FEWEST_TIMES = 10
+
+
+def mean_by(values: NDArray[np.float64], of: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the means of values [n] of each group that there is, in the groups' order."""
+    _, places = np.unique(of, return_inverse=True)
+    means: NDArray[np.float64] = np.bincount(places, values) / np.bincount(places)
+    return means
 
 
 def compare(

@@ -168,7 +168,7 @@ def _mase_sentence(results: StudyResults) -> str:
         return ""
     repeated = "the last value" if season == 1 else f"the value {season} rows ago"
     return (
-        f"MASE is the MAE over {scale:.4g}, which repeating {repeated} makes on the training part; "
+        f"MASE is the MAE over {scale:.4g}, which repeating {repeated} makes before the test part; "
         "bias is the mean of forecast minus truth."
     )
 

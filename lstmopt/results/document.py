@@ -70,8 +70,8 @@ class StudyFacts(Plain, frozen=True, kw_only=True):
     ``parts`` are the rows at which training, validation and test end, with the ``gap`` of rows that
     is not trained on; with several ``folds`` those of the newest. ``times`` are the first and the
     last of the series. ``mase_season`` is the season, in rows, of the naive forecast whose error on
-    the training rows, ``mase_scale``, MASE divides by. ``data`` is the data's fingerprint, ``work``
-    what a loss depends on.
+    the rows before the test part, ``mase_scale``, MASE divides by. ``data`` is the data's
+    fingerprint, ``work`` what a loss depends on.
     """
 
     name: str
@@ -515,6 +515,7 @@ class VerdictEntry(Plain, frozen=True, kw_only=True):
     high: float
     p: float
     says: Literal["deploy", "do not deploy", "no difference"]
+    p_over_time: float | None = None
 
 
 class AllRowsEntry(Plain, frozen=True, kw_only=True):

@@ -40,8 +40,9 @@ class DevicePart:
         self.inputs = torch.from_numpy(part.inputs).to(device)  # [rows, features]
         self.targets = torch.from_numpy(part.targets).to(device)  # [rows]
         self.leads = torch.arange(1, part.shape.horizon + 1, device=device)
-        whole = bool(part.scored[: part.rows[1]].all())
-        scored = None if whole else torch.from_numpy(part.scored.astype(np.float32)).to(device)
+        scored = (
+            None if part.all_scored else torch.from_numpy(part.scored.astype(np.float32)).to(device)
+        )
         self.scored: Tensor | None = scored  # [rows], or None where every target was observed
 
     def origins(self, context: int) -> Tensor:

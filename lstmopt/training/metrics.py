@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lstmopt.data.layout import Ints, Spans, ranges
 
 Floats = NDArray[np.float64]
 
@@ -135,6 +137,12 @@ def metrics_by_lead(
     return tuple(forecast_metrics(*column, naive_mae) for column in columns)
 
 
+def mean_known(values: Floats) -> float:
+    """Return the mean of what is no NaN, NaN of nothing."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
 def _r2(errors: Floats, known: Floats) -> float:
     """Return R² of errors [n] in targets [n]."""
     variance = float(known.var())
@@ -158,6 +166,87 @@ def seasonal_naive_mae(target: Floats, season: int) -> float:
     changes = np.abs(target[season:] - target[:-season])
     changes = changes[np.isfinite(changes)]
     return float(changes.mean()) if len(changes) else math.nan
+
+
+def seasonal_naive_maes(target: Floats, trained: Spans, season: int) -> Floats:
+    """Return `seasonal_naive_mae` of each series.
+
+    Args:
+        target: Rows in the target's own units, NaN where not observed [rows].
+        trained: The training rows of each series.
+        season: The season's length, in rows.
+
+    Returns:
+        The errors [series], NaN of a series that has none.
+    """
+    if len(trained.first) == 1:
+        rows = slice(int(trained.first[0]), int(trained.end[0]))
+        return np.array([seasonal_naive_mae(target[rows], season)])
+    later = ranges(trained.first + season, trained.end)
+    counts = np.maximum(trained.end - trained.first - season, 0)
+    of = np.repeat(np.arange(len(counts)), counts)
+    changes = np.abs(target[later] - target[later - season])
+    known = np.isfinite(changes)
+    return _mean_by(changes[known], of[known], len(counts))
+
+
+def _mean_by(values: Floats, of: Ints, count: int) -> Floats:
+    """Return means of values [n] by series [count], NaN of one without any."""
+    seen = np.bincount(of, minlength=count)
+    sums = np.bincount(of, values, count)
+    means: Floats = np.divide(sums, seen, out=np.full(count, np.nan), where=seen > 0)
+    return means
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesMetrics:
+    """Metrics of each series of a panel, in its own units [series]; NaN for what is not defined.
+
+    Attributes:
+        mae: Mean absolute error.
+        mse: Mean squared error.
+        mase: Over the mean absolute error of the series' own seasonal naive forecast on its
+            training rows.
+        smape: In per cent, from 0 to 200.
+    """
+
+    mae: Floats
+    mse: Floats
+    mase: Floats
+    smape: Floats
+
+
+def metrics_by_series(
+    forecasts: Floats, truth: Floats, observed: NDArray[np.bool_], naive_mae: Floats, of: Ints
+) -> SeriesMetrics:
+    """Measure forecasts series by series.
+
+    Args:
+        forecasts: Forecasts in the target's own units [windows, horizon] or [windows].
+        truth: What they should have been, of the same shape.
+        observed: Where that was observed, of the same shape.
+        naive_mae: What the MASE of each series divides by [series].
+        of: Which series each window is of [windows].
+
+    Returns:
+        The metrics.
+
+    Raises:
+        ValueError: Where the shapes differ.
+    """
+    _check_shapes(forecasts, truth, observed)
+    count = len(naive_mae)
+    each = np.broadcast_to(of.reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)[observed]
+    given, known = forecasts[observed], truth[observed]
+    absolute, level = np.abs(given - known), np.abs(given) + np.abs(known)
+    shares = np.divide(absolute, level, out=np.zeros_like(level), where=level > 0)
+    mae = _mean_by(absolute, each, count)
+    return SeriesMetrics(
+        mae,
+        _mean_by(absolute**2, each, count),
+        np.divide(mae, naive_mae, out=np.full(count, np.nan), where=naive_mae > 0),
+        200 * _mean_by(shares, each, count),
+    )
 
 
 def _check_shapes(forecasts: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> None:
@@ -227,14 +316,17 @@ class ScoredForecasts:
             target's own units; MASE divides by it.
         season: That forecast's season, in rows; 1 where the series has none.
         own_quantiles: Quantiles in the target's own units; None where the forecaster has none.
+        of: Which series of a panel each window is of [windows]; None of a single one. Of a panel
+            ``naive_mae`` is that of each series [series].
     """
 
     forecasts: Floats
     truth: Floats
     observed: NDArray[np.bool_]
-    naive_mae: float
+    naive_mae: float | Floats
     season: int
     own_quantiles: Quantiles | None = None
+    of: Ints | None = None
 
     def __post_init__(self) -> None:
         """Lock the arrays."""
@@ -251,17 +343,50 @@ class ScoredForecasts:
         """How many rows ahead each column is [horizon]."""
         return np.arange(1, self.forecasts.shape[1] + 1)
 
+    @property
+    def scale(self) -> float:
+        """What scaled errors divide by; of a panel the mean over series of what each does."""
+        return mean_known(np.atleast_1d(self.naive_mae))
+
     def metrics(self) -> ForecastMetrics:
-        """Return the metrics over all leads."""
-        return forecast_metrics(self.forecasts, self.truth, self.observed, self.naive_mae)
+        """Return the metrics over all leads; of a panel MASE and sMAPE are means over series."""
+        return self._metrics(self.forecasts, self.truth, self.observed)
 
     def by_lead(self) -> tuple[ForecastMetrics, ...]:
         """Return the metrics of each lead by itself, the next row first [horizon]."""
-        return metrics_by_lead(self.forecasts, self.truth, self.observed, self.naive_mae)
+        columns = zip(self.forecasts.T, self.truth.T, self.observed.T, strict=True)
+        return tuple(self._metrics(*column) for column in columns)
+
+    def by_series(self) -> SeriesMetrics:
+        """Return the metrics of each series of a panel over all leads."""
+        assert self.of is not None
+        each = np.asarray(self.naive_mae)
+        return metrics_by_series(self.forecasts, self.truth, self.observed, each, self.of)
+
+    def _metrics(
+        self, forecasts: Floats, truth: Floats, observed: NDArray[np.bool_]
+    ) -> ForecastMetrics:
+        if self.of is None:
+            return forecast_metrics(forecasts, truth, observed, float(self.naive_mae))
+        found = forecast_metrics(forecasts, truth, observed, math.nan)
+        each = metrics_by_series(forecasts, truth, observed, np.asarray(self.naive_mae), self.of)
+        return replace(found, mase=mean_known(each.mase), smape=mean_known(each.smape))
 
     def pinball_loss(self) -> float:
         """Return the mean pinball loss over all quantiles and leads, in the target's own units."""
         return pinball_loss(self.quantiles, self.truth)
+
+    def scaled_quantile_loss(self) -> float:
+        """Return twice the pinball loss over what MASE divides by; of a panel by series, averaged.
+
+        NaN where that is nothing.
+        """
+        if self.of is None:
+            return 2 * self.pinball_loss() / self.scale if self.scale > 0 else math.nan
+        unit = np.asarray(self.naive_mae)[self.of][:, None]
+        unit = np.where(unit > 0, unit, math.nan)
+        scaled = replace(self.quantiles, values=self.quantiles.values / unit[..., None])
+        return 2 * pinball_loss(scaled, self.truth / unit)
 
     def __repr__(self) -> str:
         windows, horizon = self.forecasts.shape

@@ -18,7 +18,9 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     the series decides (see `trainer.targets_per_window`). ``report_every`` counts optimiser steps
     of the space's largest batch (see `trainer.reports_per_epoch`). The learning rate is constant,
     so a loss at one report means the same in every trial. ``precision`` is that of the kernels in
-    training; ``cuda_graph`` replays a recorded step.
+    training; ``cuda_graph`` replays a recorded step. ``windows`` is how many windows an epoch has:
+    all, or of a panel that holds more so many, drawn anew for each; ``sample_by`` says whether each
+    window is as likely as another, or each series.
     """
 
     epochs: AtLeastOne = 50
@@ -28,3 +30,5 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     report_every: AtLeastOne | None = None
     precision: Precision = "float32"
     cuda_graph: bool = False
+    windows: AtLeastOne | None = None
+    sample_by: Literal["rows", "series"] = "rows"

@@ -117,6 +117,21 @@ _SEVERAL, _LONG = 6, 5_000
 """Targets a window, from so many training windows on."""
 
 
+def windows_per_epoch(train: Part, options: TrainingOptions) -> int | None:
+    """Return how many windows an epoch has, None for all.
+
+    As asked for, or of a panel that has more `_MANY`: an epoch is what lies between two looks at
+    the validation part, and training ends after some without a better one.
+    """
+    if options.windows is None and train.panel is not None and len(train.origins()) > _MANY:
+        return _MANY
+    return options.windows
+
+
+_MANY = 2**15
+"""Windows an epoch of a large panel."""
+
+
 def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int) -> int:
     """Return how often an epoch is scored so that a report comes every ``report_every`` steps.
 
@@ -128,6 +143,7 @@ def reports_per_epoch(train: Part, options: TrainingOptions, largest_batch: int)
     targets = targets_per_window(train, options)
     phases = train.origins(train.shape.window + targets - 1) % targets
     windows = int(np.bincount(phases, minlength=targets).min())
+    windows = min(windows, options.windows or windows)
     return max(1, windows // (options.report_every * largest_batch))
 
 
@@ -289,7 +305,7 @@ class _State:
         phase = int(torch.randint(forecasts, ()))
         origins = workload.train_origins(forecasts)
         origins = origins[origins % forecasts == phase] if forecasts > 1 else origins
-        order = torch.randperm(len(origins)).to(origins.device)
+        order = self._order(origins).to(origins.device)
         size = int(self.candidate["batch_size"])
         steps = math.ceil(len(order) / size)
         first, end = (steps * n // workload.reports for n in (share, share + 1))
@@ -306,12 +322,31 @@ class _State:
             count += batch.observed
         return float(squares / count)
 
+    def _order(self, origins: Tensor) -> Tensor:
+        """Return which windows an epoch takes, in which order."""
+        options, count = self.workload.options, len(origins)
+        if options.sample_by == "series":
+            return _by_series(self.workload.train.part, origins, options.windows or count)
+        return torch.randperm(count)[: options.windows]
+
     def _train_loss(self) -> float:
         """Return the mean squared error of weights that were solved, over training windows."""
         train = self.workload.train
         origins = self.workload.train_origins(1)
         some = origins[:: -(-len(origins) // _SOME)]
         return score_at(predict(self.model, train, some, self._check_time), train, some).mse
+
+
+def _by_series(part: Part, origins: Tensor, count: int) -> Tensor:
+    """Draw so many windows, each series of a panel as often as another [count]."""
+    of = part.series_of(origins.cpu().numpy())
+    if of is None:
+        return torch.randperm(len(origins))[:count]
+    first = np.flatnonzero(np.diff(of, prepend=-1))
+    begins = torch.from_numpy(first)
+    lengths = torch.from_numpy(np.diff(first, append=len(of)))
+    chosen = torch.randint(len(first), (count,))
+    return begins[chosen] + (torch.rand(count) * lengths[chosen]).long()
 
 
 _SOME = 4_096

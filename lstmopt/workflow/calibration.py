@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from lstmopt.config.options import IntervalOptions
 from lstmopt.data.split import Split
 from lstmopt.data.windows import Fold
+from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.conformal import (
     Conformal,
@@ -50,7 +51,12 @@ _FEWEST_WINDOWS = 40
 
 
 def with_defaults(
-    options: IntervalOptions, rows: int, horizon: int, folds: int = 1, measured: bool = False
+    options: IntervalOptions,
+    rows: int,
+    horizon: int,
+    folds: int = 1,
+    measured: bool = False,
+    panel: bool = False,
 ) -> IntervalOptions:
     """Return a study's options with what they leave open; see docs/intervals.md for why it is so.
 
@@ -60,11 +66,20 @@ def with_defaults(
         horizon: Rows forecast at once.
         folds: How many the study has: of several all are calibrated on.
         measured: Whether an objective measures quantiles.
+        panel: Whether there are several series.
 
     Returns:
         The options, in which nothing is open but the levels.
+
+    Raises:
+        LstmoptError: For ends that are to follow errors in a panel.
     """
-    adaptive = horizon == 1 if options.adaptive is None else options.adaptive
+    adaptive = horizon == 1 and not panel if options.adaptive is None else options.adaptive
+    if adaptive and panel:
+        raise LstmoptError(
+            "intervals.adaptive follows the errors of one series, found it true with several: "
+            "leave it out"
+        )
     share = _share(options, rows, horizon) if folds == 1 else options.calibration or 0.0
     quantiles = options.quantiles
     if quantiles is None:
@@ -148,7 +163,7 @@ def calibrate(plan: IntervalPlan, split: Split, networks: Sequence[Mean]) -> Con
 def _on_fold(plan: IntervalPlan, split: Split, mean: Mean, fold: Fold) -> tuple[Floats, Floats]:
     """Return errors [windows, horizon] and deviations [2, windows, horizon] on a fold."""
     part, units = fold.validation, _units(split, fold)
-    deviations = mean.deviations(part, plan.scale) * units.scaling.target_std
+    deviations = mean.deviations(part, plan.scale) * units.scaling.deviation
     return units.errors(mean(part), part.origins()), deviations
 
 
@@ -165,7 +180,8 @@ def calibrate_baseline(
     newest, *older = split.calibration_folds()
     judged = baseline.judged
     if newest.validation is not split.validation:
-        judged = judge(baseline.forecast, newest.validation, most_seconds, 0, split.series.season)
+        seasons = split.series.season
+        judged = judge(baseline.forecast, newest.validation, most_seconds, "validation", seasons)
     each = zip((newest, *older), (judged, *baseline.older), strict=False)
     errors = [
         _units(split, fold).errors(found.forecasts, found.origins) for fold, found in each if found
@@ -174,4 +190,4 @@ def calibrate_baseline(
 
 
 def _units(split: Split, fold: Fold) -> OwnUnits:
-    return OwnUnits.of_fold(split.series, fold, split.scaling.target)
+    return OwnUnits.of_fold(split.series, fold, split.scaling.target, split.by_series)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from lstmopt.config.options import Config
 from lstmopt.config.study_file import read_config
+from lstmopt.data.layout import Spans
 from lstmopt.data.raw_table import Source
 from lstmopt.data.series import Series, joined, last_observed
 from lstmopt.data.split import FEWEST_WINDOWS, make_part
@@ -219,7 +220,7 @@ def _go_on(
     model: Forecaster, series: Series, rows: _Rows, epochs: int, config: Config
 ) -> list[_Updated]:
     """Train a model's members further. Raises LstmoptError where there are too few new windows."""
-    newest = make_part(series, model.scaling, model.shape, (rows.held, rows.end), rows.end)
+    newest = make_part(series, model.scaling, model.shape, Spans.one((rows.held, rows.end)))
     windows = len(newest.origins()), len(newest.earlier((rows.first, rows.held)).origins())
     if min(windows) < FEWEST_WINDOWS:
         shape = model.shape

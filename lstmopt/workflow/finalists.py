@@ -16,7 +16,7 @@ from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
 from lstmopt.forecasting.forecast_table import tabulate
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
 from lstmopt.forecasting.members import Mean, Member
-from lstmopt.forecasting.verdict import Comparison, compare, window_errors
+from lstmopt.forecasting.verdict import Comparison, compare, compare_panel, window_errors
 from lstmopt.objectives import Goals
 from lstmopt.pareto import front_mask
 from lstmopt.results.document import average_label, trial_label
@@ -122,10 +122,10 @@ def open_test(
     # it has about half of the test part's rows
     calibrated = _calibrate(plan, chosen, mean, split, baselines, most_seconds / 2)
     test = split.open_test()
-    units, origins = OwnUnits.of(split, split.ends[2]), test.origins()
-    kept, seasons = len(last_origins(test, "test")), split.series.season
+    units, origins = OwnUnits.of(split, test.spans), test.origins()
+    seasons = split.series.season
     judged = {
-        b.name: judge(b.forecast, test, most_seconds, kept, seasons) if b.forecast else None
+        b.name: judge(b.forecast, test, most_seconds, "test", seasons) if b.forecast else None
         for b in baselines
     }
     forecasts = _Forecasts(test)
@@ -199,7 +199,7 @@ def _calibrate(
 
 def _deviations(mean: Mean, split: Split, part: Part, plan: IntervalPlan) -> Floats:
     """Return how far forecasts may be off [windows, horizon], by what is deployed itself."""
-    return mean.deviations(part, plan.scale) * split.scaling.target_std
+    return mean.deviations(part, plan.scale) * split.scaling.deviation
 
 
 class _Forecasts:
@@ -261,6 +261,9 @@ def _compare(
     targets, mask = test.gather_targets(rival.origins)
     places = np.searchsorted(test.origins(), rival.origins)
     errors = window_errors(own[places], targets, mask)
+    if (of := test.series_of(rival.origins)) is not None:
+        rows = rival.origins - test.first_rows(rival.origins)
+        return compare_panel(best, errors, rival.errors, of, rows - rows.min(), test.shape.horizon)
     lags = max(test.shape.horizon, min(seasons, default=0))
     return compare(best, errors, rival.errors, rival.lags(lags))
 
@@ -283,7 +286,7 @@ def _tabulate_last(
     if isinstance(chosen, Average):
         seen[label_of(chosen)] = chosen.mean(last)
     shown = {name: found.last for name, found in judged.items() if found}
-    shown[label_of(chosen)] = own[len(own) - len(last_origins(test, "test")) :]
+    shown[label_of(chosen)] = own[np.searchsorted(test.origins(), last_origins(test, "test"))]
     tables = [
         tabulate(split, part, "validation", seen),
         tabulate(split, test, "test", shown, intervals),

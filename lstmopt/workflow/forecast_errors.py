@@ -60,7 +60,7 @@ class PartErrors:
         conformal, truth = intervals.conformal, found.truth
 
         def ends(level: float) -> tuple[Floats, Floats]:
-            below, above = (units.moved(forecasts, by) for by in intervals.bounds(level))
+            below, above = (units.moved(forecasts, by, origins) for by in intervals.bounds(level))
             return below, above
 
         scored = [

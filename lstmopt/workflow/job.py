@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 import torch
 
 from lstmopt.config.options import Config, TaskOptions
 from lstmopt.config.study_file import read_config, replace
 from lstmopt.data.read_series import read_series
-from lstmopt.data.series import Series, last_observed
+from lstmopt.data.series import Series, observed_lengths
 from lstmopt.data.series_features import SeriesFeatures, series_features
 from lstmopt.data.split import Split, split_series
 from lstmopt.data.windows import Shape
@@ -53,8 +54,9 @@ from lstmopt.system.study_lock import hold_study
 from lstmopt.training.folds import TrainingParts, mean_values
 from lstmopt.training.forecast_objectives import ForecastObjectives
 from lstmopt.training.memory_estimate import training_mb
+from lstmopt.training.options import TrainingOptions
 from lstmopt.training.own_units import OwnUnits
-from lstmopt.training.trainer import reports_per_epoch, targets_per_window
+from lstmopt.training.trainer import reports_per_epoch, targets_per_window, windows_per_epoch
 from lstmopt.warm_start.past_studies import WORK
 from lstmopt.warm_start.protocols import make_warm_start
 from lstmopt.workflow.calibration import interval_levels, level_notices, with_defaults
@@ -131,9 +133,11 @@ class Job:
 
     @cached_property
     def series_features(self) -> SeriesFeatures:
-        """What the target is like in the training part."""
-        first, end = self.split.train.rows
-        return series_features(self.series.values[first:end, 0], self.series.season)
+        """What the target is like in the training part, of a panel in its longest series."""
+        spans = self.split.train.spans
+        longest = int((spans.end - spans.first).argmax())
+        rows = slice(int(spans.first[longest]), int(spans.end[longest]))
+        return series_features(self.series.values[rows, 0], self.series.season)
 
     def forecast_costs(self, costs: Mapping[Architecture, ForecastCost]) -> ForecastCosts:
         """Return what forecasts cost, as a search asks for it."""
@@ -170,7 +174,7 @@ class Job:
                 "objectives": list(config.objectives),
                 "space": msgspec.to_builtins(_plain_space(self.plan.space)),
                 "task or split": [_plain_task(config.task), _plain_split(config)],
-                "training": msgspec.to_builtins(config.training),
+                "training": _plain_training(config.training),
                 "limits": msgspec.to_builtins(config.limits),
                 "pruner": dict(config.pruner),
                 "tell_stopped": config.tell_stopped,
@@ -181,7 +185,7 @@ class Job:
 
     def about(self, costs: Mapping[Architecture, ForecastCost]) -> StudyAbout:
         """Return what is known of the study before its first trial."""
-        series, units = self.series, OwnUnits.of(self.split, self.split.ends[1])
+        series, units = self.series, OwnUnits.of(self.split, self.split.before_test)
         return StudyAbout(
             study=StudyFacts(
                 name=self.config.name,
@@ -209,7 +213,7 @@ class Job:
                 gap=self.config.split.gap,
                 times=(str(series.times[0]), str(series.times[-1])),
                 mase_season=units.season,
-                mase_scale=finite(units.naive_mae),
+                mase_scale=finite(units.scale),
                 data=series.fingerprint,
                 warm_start=self._warm_start_without_passwords(),
                 work=self.work(),
@@ -250,8 +254,11 @@ def prepare(
     if source is None and not config.data.path:
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
     series = read_series(config.data.path if source is None else source, config.data)
+    lengths, counted = observed_lengths(series), config.split.last_rows
+    usual = int(np.median(lengths))
+    trained = usual - sum(counted) if counted else int(usual * config.split.train)
     if families:
-        rows = int(last_observed(series) * config.split.train)
+        rows = max(trained, 1)
         table = default_space(families, series, rows, config.task.window)
         config = replace(config, space=table | plain(config.space))
         space = parse_space(config.space, known)
@@ -262,9 +269,11 @@ def prepare(
     shape = Shape(longest, config.task.horizon)
     cut = config.split
     fractions = cut.train, cut.validation
-    validated = int(last_observed(series) * cut.validation)
+    validated = counted[0] if counted else int(usual * cut.validation)
     measured = any(objective.quantiles for objective in goals.objectives)
-    intervals = with_defaults(config.intervals, validated, shape.horizon, cut.folds, measured)
+    intervals = with_defaults(
+        config.intervals, validated, shape.horizon, cut.folds, measured, series.panel is not None
+    )
     config = replace(config, intervals=intervals)
     if isinstance(intervals.quantiles, tuple) and intervals.quantiles:
         space = space.with_fixed("quantiles", quantile_text(intervals.quantiles))
@@ -279,10 +288,13 @@ def prepare(
         cut.history,
         intervals.calibration or 0.0,
         config.task.target,
+        counted,
     )
     interval_levels(split, config.intervals)
     training = replace(
-        config.training, targets_per_window=targets_per_window(split.train, config.training)
+        config.training,
+        targets_per_window=targets_per_window(split.train, config.training),
+        windows=windows_per_epoch(split.train, config.training),
     )
     config = replace(config, training=training)
     _check_training_windows(split, config)
@@ -359,7 +371,9 @@ def forecast_objectives(split: Split, goals: Goals) -> tuple[ForecastObjectives,
         return ()
     scale = split.scaling.target
     return tuple(
-        ForecastObjectives.of(goals.forecast, OwnUnits.of_fold(split.series, fold, scale))
+        ForecastObjectives.of(
+            goals.forecast, OwnUnits.of_fold(split.series, fold, scale, split.by_series)
+        )
         for fold in split.folds
     )
 
@@ -407,8 +421,15 @@ def choose_device(name: str, engine: str = "", executor: Executor | None = None)
 def _plain_task(task: TaskOptions) -> dict[str, Any]:
     """Return the task's options; those that came later are left out where they change nothing."""
     plain: dict[str, Any] = msgspec.to_builtins(task)
-    later = ("transform", "lower", "upper")
-    return {n: v for n, v in plain.items() if n not in later or v not in (None, "none")}
+    later = {"transform": "none", "lower": None, "upper": None, "scale_by": "series"}
+    return {n: v for n, v in plain.items() if n not in later or v != later[n]}
+
+
+def _plain_training(training: TrainingOptions) -> dict[str, Any]:
+    """Return training's options; those that came later are left out where they change nothing."""
+    plain: dict[str, Any] = msgspec.to_builtins(training)
+    later = {"windows": None, "sample_by": "rows"}
+    return {n: v for n, v in plain.items() if n not in later or v != later[n]}
 
 
 def _plain_split(config: Config) -> dict[str, Any]:
@@ -421,6 +442,8 @@ def _plain_split(config: Config) -> dict[str, Any]:
         del plain["folds"], plain["history"]
     if not split.gap:
         del plain["gap"]
+    if split.last_rows is None:
+        del plain["validation_rows"], plain["test_rows"]
     return plain
 
 

@@ -8,9 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lstmopt.config.study_file import replace as with_options
+from lstmopt.data.series import observed_lengths
 from lstmopt.data.windows import Fold, Part
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.execution.open_engine import open_engine
@@ -40,7 +42,7 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
     history_of(model)
     trained = [training_of(member) for member in model.mean.networks]
     part, scaling = job.split.all_rows()
-    last = replace(part, rows=(job.split.ends[1], part.rows[1]))  # what trains is scored
+    last = job.split.last_of(part)  # what trains is scored
     parts = job.scratch.path / "all_rows"
     store(TrainingParts((Fold(part, last),), families=job.families), parts)
     weights = iter(_train(job, trained, parts, observer))
@@ -58,7 +60,7 @@ def train_on_all(job: Job, observer: Observer) -> AllRowsEntry:
     ).save(job.folder.weights)
     epochs = max((training.reports for training in trained), default=0)
     return AllRowsEntry(
-        rows=part.rows[1],
+        rows=job.split.ends[2],
         epochs=epochs_of(epochs, job.plan.reports_per_epoch),
         seconds=time.perf_counter() - start,
     )
@@ -131,7 +133,9 @@ def training_of(member: NetworkMember) -> NetworkTraining:
 
 def until(job: Job) -> str:
     """Return the time of the last row of a study's series that has a target."""
-    return str(job.series.times[job.split.ends[2] - 1].isoformat())
+    series = job.series
+    last = series.layout.starts[:-1] + np.maximum(observed_lengths(series), 1) - 1
+    return str(series.times[last].max().isoformat())
 
 
 def say_what_is_lost(job: Job, observer: Observer) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lstmopt.data.cells import find_sentinels, read_numbers
 from lstmopt.data.options import DataOptions
-from lstmopt.data.read_series import ForModel, read_series
+from lstmopt.data.read_series import read_series
+from lstmopt.data.series_parts import ForModel
 from lstmopt.errors import LstmoptError
 from support.parts import wave
 

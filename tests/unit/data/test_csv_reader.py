@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from lstmopt.data.options import DataOptions
-from lstmopt.data.read_series import ForModel, read_series
+from lstmopt.data.read_series import read_series
+from lstmopt.data.series_parts import ForModel
 from lstmopt.errors import LstmoptError
 
 LOAD = DataOptions(target="load")

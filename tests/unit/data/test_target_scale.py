@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lstmopt import run
+from lstmopt.data.layout import Spans
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
 from lstmopt.data.scaling import fit_scaling
@@ -69,22 +70,27 @@ def test_the_power_is_the_likeliest_of_the_training_rows_alone():
     table = skewed()
     series = read_series(table, DataOptions(target="load"))
     options = TargetOptions("box_cox")
-    found = fit_target_scale(series, 280, options)
+    found = fit_target_scale(series, Spans.one((0, 280)), options)
     wanted = stats.boxcox_normmax(table["load"][:280], method="mle", brack=(-1, 1))
     assert found.power == pytest.approx(wanted, abs=1e-3)
     table.loc[280:, "load"] **= 2
-    again = fit_target_scale(read_series(table, DataOptions(target="load")), 280, options)
+    again = fit_target_scale(
+        read_series(table, DataOptions(target="load")), Spans.one((0, 280)), options
+    )
     assert again == found
 
 
 def test_what_is_scaled_is_the_transformed_target():
     series = read_series(skewed(), DataOptions(target="load"))
-    scaling = fit_scaling(series, 280, target=TargetScale("log1p"))
+    scaling = fit_scaling(series, Spans.one((0, 280)), TargetScale("log1p"))
     scaled = scaling.scale(series.values[:280, 0], 0)
     assert (scaled.mean(), scaled.std()) == pytest.approx((0, 1))
     np.testing.assert_allclose(scaling.own(scaled), series.values[:280, 0])
     split = split_series(series, SHAPE, (0.5, 0.1), folds=3, target=TargetOptions("box_cox"))
-    oldest, newest = (fit_target_scale(series, end, TargetOptions("box_cox")) for end in (120, 200))
+    oldest, newest = (
+        fit_target_scale(series, Spans.one((0, end)), TargetOptions("box_cox"))
+        for end in (120, 200)
+    )
     assert split.scaling.target == oldest != newest
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from lstmopt.data.layout import Spans
 from lstmopt.data.options import DataOptions
 from lstmopt.data.raw_table import Source
 from lstmopt.data.read_series import read_series
@@ -37,7 +38,7 @@ def model_of(source: Source, **options: object) -> Forecaster:
         Mean.of(NetworkMember(network.state_dict(), lstm(4))),
         features,
         SHAPE,
-        fit_scaling(series, len(series.times)),
+        fit_scaling(series, Spans.one((0, len(series.times)))),
         series.step,
         series.calendar,
         series.reading,

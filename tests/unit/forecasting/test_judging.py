@@ -63,27 +63,27 @@ def test_a_sample_is_even_ends_last_and_goes_along_with_no_season(windows, most,
 
 
 def test_all_windows_are_scored_as_they_are():
-    judged = judge(repeat, PART, 60.0, 5)
+    judged = judge(repeat, PART, 60.0, "test")
     targets, mask = PART.gather_targets(PART.origins())
     assert judged.scores == score(repeat(PART), targets, mask)
     assert judged.errors.mean() == pytest.approx(judged.scores.mse)
     assert not judged.sampled
-    np.testing.assert_array_equal(judged.last, repeat(PART)[-5:])
+    np.testing.assert_array_equal(judged.last, repeat(PART))
     assert judged.lags(7) == 7
 
 
 def test_a_sample_is_scored_alone_and_what_is_kept_says_what_was_left_out(monkeypatch):
     clock = Clock(monkeypatch, 0, 1)
-    judged = judge(clock.forecast, PART, 10.0, 30, (4,))
+    judged = judge(clock.forecast, PART, 10.0, "test", (4,))
     everything, sample = PART.origins(), judged.origins
     assert judged.sampled
     assert judged.windows == 79
     targets, mask = PART.gather_targets(sample)
     assert judged.scores == score(repeat(PART.at(sample)), targets, mask)
-    kept = np.isin(everything[-30:], sample)
+    kept = np.isin(everything, sample)
     assert kept.any()
     assert not kept.all()
-    np.testing.assert_array_equal(judged.last[kept], repeat(PART)[-30:][kept])
+    np.testing.assert_array_equal(judged.last[kept], repeat(PART)[kept])
     assert np.isnan(judged.last[~kept]).all()
     step = int(np.diff(sample)[0])
     assert judged.lags(7) == math.ceil(7 * len(sample) / 79)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from lstmopt.data.layout import Spans
 from lstmopt.data.options import DataOptions
 from lstmopt.data.read_series import read_series
 from lstmopt.data.scaling import fit_scaling, scaled_inputs
@@ -27,8 +28,8 @@ from support.parts import wave
 REGISTRY = load_registry()
 SHAPE = Shape(12, 2)
 SERIES = read_series(wave(400), DataOptions(target="load"))
-SCALING = fit_scaling(SERIES, 400)
-PART = scaled_part(SERIES, scaled_inputs(SERIES, SCALING, 2), SCALING, SHAPE, (0, 400))
+SCALING = fit_scaling(SERIES, Spans.one((0, 400)))
+PART = scaled_part(SERIES, scaled_inputs(SERIES, SCALING, 2), SCALING, SHAPE, Spans.one((0, 400)))
 FEATURES = PART.inputs.shape[1]
 TRAINING = NetworkTraining(params={"hidden_size": 4, "learning_rate": 0.1}, seed=7, reports=3)
 

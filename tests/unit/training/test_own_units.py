@@ -29,7 +29,7 @@ def intermittent(rows=200):
 def test_truth_is_the_series_as_it_was_read():
     values = intermittent() / 10
     split = split_of(values)
-    units, part = OwnUnits.of(split, split.ends[1]), split.validation
+    units, part = OwnUnits.of(split, split.validation.spans), split.validation
     origins = part.origins()
     found = units.beside_truth(repeat(part), origins)
     assert found.truth.tolist() == values[origins[:, None] + [1, 2]].tolist()
@@ -39,7 +39,7 @@ def test_truth_is_the_series_as_it_was_read():
 def test_a_forecast_of_0_is_0_as_far_as_its_float32_can_say():
     values = intermittent()
     split = split_of(values)
-    units, part = OwnUnits.of(split, split.ends[1]), split.validation
+    units, part = OwnUnits.of(split, split.validation.spans), split.validation
     found = units.beside_truth(repeat(part), part.origins())
     again = values[part.origins()][:, None] == found.truth
     idle = again & (found.truth == 0)
@@ -52,7 +52,7 @@ def test_what_was_not_observed_is_no_truth():
     values[150:153] = np.nan
     split = split_of(values)
     part = split.validation
-    found = OwnUnits.of(split, split.ends[1]).beside_truth(repeat(part), part.origins())
+    found = OwnUnits.of(split, split.validation.spans).beside_truth(repeat(part), part.origins())
     rows = part.origins()[:, None] + [1, 2]
     assert (found.observed == ~np.isin(rows, [150, 151, 152])).all()
     assert (np.isnan(found.truth) == ~found.observed).all()
@@ -62,20 +62,20 @@ def test_what_was_not_observed_is_no_truth():
 def test_nothing_behind_the_part_is_held():
     values = intermittent()
     split = split_of(values)
-    assert len(OwnUnits.of(split, split.ends[1]).target) == split.ends[1] < len(values)
+    assert len(OwnUnits.of(split, split.validation.spans).target) == split.ends[1] < len(values)
 
 
 @pytest.mark.parametrize(("step", "season"), [("D", 7), ("h", 24), ("YS", 1)])
 def test_mase_divides_by_the_forecast_of_the_shortest_season_of_training(step, season):
     values = intermittent()
     split = split_of(values, step)
-    units = OwnUnits.of(split, split.ends[1])
+    units = OwnUnits.of(split, split.validation.spans)
     assert units.season == season
     assert units.naive_mae == seasonal_naive_mae(values[: split.ends[0]], season)
 
 
 def test_a_season_that_training_does_not_hold_is_none():
     split = split_of(intermittent(90)[:60], "15min")  # a day has 96 rows
-    units = OwnUnits.of(split, split.ends[1])
+    units = OwnUnits.of(split, split.validation.spans)
     assert units.season == 1
     assert math.isfinite(units.naive_mae)

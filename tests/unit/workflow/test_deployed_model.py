@@ -13,6 +13,7 @@ import torch
 
 from lstmopt import Forecaster, load, read_config, run, update
 from lstmopt.config.study_file import replace as with_options
+from lstmopt.data.layout import Spans
 from lstmopt.data.scaling import fit_scaling
 from lstmopt.errors import LstmoptError, MachineError
 from lstmopt.networks.weights import read_checkpoint
@@ -91,7 +92,7 @@ def test_the_network_of_all_rows_is_what_training_on_them_gives(folder):
     job = prepare(config, folder)
     part, _ = job.split.all_rows()
     assert part.rows == (0, 400)
-    expected = fit_scaling(job.series, 400)
+    expected = fit_scaling(job.series, Spans.one((0, 400)))
     assert np.array_equal(deployed.scaling.mean, expected.mean)
     assert np.array_equal(deployed.scaling.std, expected.std)
     training = with_options(job.config.training, patience=99)
