@@ -190,8 +190,8 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         calibration: The share of the validation part that intervals are calibrated on and nothing
             is chosen by: its newest rows. 0 calibrates on all of it, which the choice was made by;
             None is half of it on a series that is long enough, else 0.
-        adaptive: Whether the ends follow the errors that come later; None for where one row is
-            forecast at once.
+        adaptive: Whether the ends follow the errors that come later; None for where there is one
+            series.
         scale: What says how much wider one interval is than another: nothing (``constant``), how
             far apart the members of an average are (``ensemble``), or this and the posteriors of
             their heads (``bayesian``), dropout (``dropout``), or quantiles (``quantile``). None for

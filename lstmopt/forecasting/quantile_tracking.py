@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
 RATE = 0.05
-"""What an end moves by at most for an error, as a share of the interval's first width."""
+"""What an end moves by at most for an error, as a share of the interval's first width, where one
+row is forecast at once; of h rows 1/√h of that: errors come h rows late and go together as long."""
 
 
 def track(lower: Floats, upper: Floats, errors: Floats, level: float) -> tuple[Floats, Floats]:
@@ -35,7 +38,7 @@ def track(lower: Floats, upper: Floats, errors: Floats, level: float) -> tuple[F
         https://arxiv.org/abs/2106.00170
     """
     beyond = (1 - level / 100) / 2
-    step = RATE * (upper - lower)
+    step = RATE / math.sqrt(len(lower)) * (upper - lower)
     ends = np.empty((2, len(errors) + 1, len(lower)))
     ends[:, 0] = lower, upper
     for number, error in enumerate(errors):

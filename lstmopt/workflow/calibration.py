@@ -74,7 +74,7 @@ def with_defaults(
     Raises:
         LstmoptError: For ends that are to follow errors in a panel.
     """
-    adaptive = horizon == 1 and not panel if options.adaptive is None else options.adaptive
+    adaptive = not panel if options.adaptive is None else options.adaptive
     if adaptive and panel:
         raise LstmoptError(
             "intervals.adaptive follows the errors of one series, found it true with several: "

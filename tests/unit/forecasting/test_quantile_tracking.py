@@ -28,7 +28,7 @@ def test_each_end_is_broken_as_often_as_its_level_says_whatever_comes(errors, le
     lower, upper = np.array([-1.0, -2.0]), np.array([1.0, 3.0])
     lows, highs = track(lower, upper, errors, level)
     count, beyond = len(errors), (1 - level / 100) / 2
-    for lead, step in enumerate(RATE * (upper - lower)):
+    for lead, step in enumerate(RATE / np.sqrt(2) * (upper - lower)):
         low, under = naive(lower[lead], step, beyond, errors[:, lead], -1)
         high, over = naive(upper[lead], step, beyond, errors[:, lead], 1)
         np.testing.assert_allclose(lows[:, lead], np.minimum(low, high))

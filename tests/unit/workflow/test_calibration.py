@@ -36,7 +36,7 @@ ROWS = {"training": 280, "validation": 310, "calibration": 340, "test": 400}
 def study(path, **changes):
     options = {
         "budget": {"trials": 2},
-        "intervals": {"levels": list(LEVELS), "calibration": SHARE},
+        "intervals": {"levels": list(LEVELS), "calibration": SHARE, "adaptive": False},
         "baselines": ["ridge", "repeat"],
     }
     return config_of(path, **(options | changes))
@@ -83,11 +83,9 @@ def test_half_is_held_back_where_both_halves_have_windows_enough(rows, horizon, 
 
 @pytest.mark.parametrize(
     ("horizon", "asked", "found"),
-    [(1, None, True), (2, None, False), (1, False, False), (2, True, True)],
+    [(1, None, True), (2, None, True), (1, False, False), (2, True, True)],
 )
-def test_ends_follow_errors_where_one_row_is_forecast_or_where_they_are_told_to(
-    horizon, asked, found
-):
+def test_ends_follow_errors_unless_they_are_told_not_to(horizon, asked, found):
     options = with_defaults(IntervalOptions(adaptive=asked), 60, horizon)
     assert (options.adaptive, options.calibration) == (found, 0.0)
 
