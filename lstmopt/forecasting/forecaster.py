@@ -367,7 +367,7 @@ class Forecaster:
         truth = np.where(series.observed, series.values[:, 0], np.nan)[ahead]
         found = {
             "origin": series.times[np.repeat(rows, horizon)],
-            "lead": np.tile(leads, origins),
+            "lead": np.tile(leads, len(rows)),
             "time": series.times[ahead],
             "truth": truth,
             series.target: scaling.own(scaled, of).ravel(),
