@@ -75,8 +75,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--quantiles",
-    metavar="levels|SHARE,…",
-    help="What networks are trained to forecast too: the intervals' ends, or others.",
+    metavar="levels|none|SHARE,…",
+    help="What networks are trained to forecast too: the intervals' ends, nothing, or others.",
 )
 @click.option(
     "--scale-by", type=click.Choice(["series", "all"]), help="What of a panel is scaled together."

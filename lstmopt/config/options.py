@@ -197,8 +197,8 @@ class IntervalOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             their heads (``bayesian``), dropout (``dropout``), or quantiles (``quantile``). None for
             the last where networks forecast quantiles, else for the first.
         quantiles: What networks are trained to forecast, shares below 1 and the median; ``levels``
-            for the ends of the intervals. None for these where an objective measures quantiles,
-            else for none.
+            for the ends of the intervals. None for these where networks are of families' default
+            spaces or an objective measures quantiles, else for none.
     """
 
     levels: tuple[float, ...] | None = None

@@ -87,7 +87,8 @@ def override(config: Config, options: dict[str, Any]) -> Config:
     if marks := options.get("missing"):
         options["missing"] = [as_value(mark) for mark in marks]
     if text := options.get("quantiles"):
-        options["quantiles"] = text if text == "levels" else list(map(as_value, text.split(",")))
+        shares = [] if text == "none" else list(map(as_value, text.split(",")))
+        options["quantiles"] = text if text == "levels" else shares
     for kind in ("sampler", "pruner"):
         if options.get(kind) and options[kind] != content[kind]["name"]:
             content[kind] = {}

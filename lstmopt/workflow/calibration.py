@@ -55,7 +55,7 @@ def with_defaults(
     rows: int,
     horizon: int,
     folds: int = 1,
-    measured: bool = False,
+    forecast: bool = False,
     panel: bool = False,
 ) -> IntervalOptions:
     """Return a study's options with what they leave open; see docs/intervals.md for why it is so.
@@ -65,7 +65,7 @@ def with_defaults(
         rows: Those of the validation part.
         horizon: Rows forecast at once.
         folds: How many the study has: of several all are calibrated on.
-        measured: Whether an objective measures quantiles.
+        forecast: Whether networks forecast quantiles where nobody says it.
         panel: Whether there are several series.
 
     Returns:
@@ -83,7 +83,7 @@ def with_defaults(
     share = _share(options, rows, horizon) if folds == 1 else options.calibration or 0.0
     quantiles = options.quantiles
     if quantiles is None:
-        quantiles = "levels" if measured else ()
+        quantiles = "levels" if forecast and options.levels != () else ()
     if quantiles == "levels":
         quantiles = quantiles_of_levels(options.levels or LEVELS)
     quantiles = check_quantiles(quantiles)

@@ -270,9 +270,9 @@ def prepare(
     cut = config.split
     fractions = cut.train, cut.validation
     validated = counted[0] if counted else int(usual * cut.validation)
-    measured = any(objective.quantiles for objective in goals.objectives)
+    forecast = bool(families) or any(objective.quantiles for objective in goals.objectives)
     intervals = with_defaults(
-        config.intervals, validated, shape.horizon, cut.folds, measured, series.panel is not None
+        config.intervals, validated, shape.horizon, cut.folds, forecast, series.panel is not None
     )
     config = replace(config, intervals=intervals)
     if isinstance(intervals.quantiles, tuple) and intervals.quantiles:
