@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.conformal import Intervals
 from lstmopt.forecasting.judging import last_origins
+from lstmopt.training.metrics import SeriesMetrics
 
 ID = "series"
 COLUMNS = ("part", ID, "origin", "lead", "time", "truth")
@@ -33,6 +35,28 @@ def levels_in(table: pd.DataFrame, model: str) -> list[str]:
     ends = [name for name in map(str, table.columns) if name.startswith(f"{model}-lo-")]
     found = map(_END.fullmatch, ends)
     return sorted((end["level"] for end in found if end), key=float)
+
+
+def tabulate_series(
+    split: Split, windows: NDArray[np.int64], models: Mapping[str, SeriesMetrics]
+) -> pd.DataFrame:
+    """Tabulate the errors of each series of a panel, three columns a model.
+
+    Args:
+        split: The panel's.
+        windows: How many windows of the part each series has [series].
+        models: Metrics by what forecasts are called.
+
+    Returns:
+        A row a series that has any: ``series``, ``windows``, ``MODEL mase``, ``MODEL smape`` and
+        ``MODEL mae``.
+    """
+    columns: dict[str, Any] = {ID: split.series.layout.ids, "windows": windows}
+    for name, found in models.items():
+        for metric in ("mase", "smape", "mae"):
+            columns[f"{name} {metric}"] = getattr(found, metric)
+    table = pd.DataFrame(columns)
+    return table[table["windows"] > 0]
 
 
 def tabulate(

@@ -82,6 +82,10 @@ class Figures:
         """The last forecasts beside the truth; of every finalist on the ``validation`` part."""
         return model_figures.draw_forecasts(self.run, part, lead)
 
+    def series_errors(self) -> go.Figure:
+        """How MASE is spread over the series of a panel."""
+        return model_figures.draw_series_errors(self.run)
+
     def residuals(self, part: Part = "test") -> go.Figure:
         """How the errors are spread."""
         return model_figures.draw_residuals(self.run, part)
@@ -102,6 +106,7 @@ class Figures:
         """Return every figure by its name, in the order of the report."""
         over: Sequence[Over] = ("trials", "epochs", "minutes")
         drawn = {"front": self.front(), "forecasts": self.forecasts()}
+        drawn |= {"series_errors": self.series_errors()}
         drawn |= {"residuals": self.residuals(), "errors_by_lead": self.errors_by_lead()}
         drawn |= {"coverage": self.coverage(), "reliability": self.reliability()}
         drawn |= {f"history_{each}": self.history(each) for each in over}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstmopt.forecasting.forecast_table import levels_in, models_in
+from lstmopt.forecasting.forecast_table import ID, levels_in, models_in
 from lstmopt.report.style import COLOURS, DASHES, FAN, GREY, SYMBOLS, axis_of, figure, note, plain
 from lstmopt.report.terminal import METRIC_LABELS
 from lstmopt.results.run import RunData
@@ -36,6 +36,8 @@ def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figur
     """Draw the last forecasts ``lead`` rows ahead beside the truth, and the network's errors."""
     target = run.results.study.target
     rows = _rows(run, part)
+    if ID in rows:
+        return draw_series(run, rows, part)
     rows = rows[rows["lead"] == lead].tail(_MOST)
     title = f"Forecasts of {target} on the {part} part, {_ahead(run, lead)}"
     drawn = figure(title, "", target, height=520)
@@ -80,6 +82,81 @@ def draw_forecasts(run: RunData, part: Part = "test", lead: int = 1) -> go.Figur
     )
 
 
+def draw_series(run: RunData, rows: pd.DataFrame, part: Part) -> go.Figure:
+    """Draw the last forecast of the best, the median and the worst series of a panel."""
+    from plotly.subplots import make_subplots
+
+    target = run.results.study.target
+    names = told_apart(run, rows)
+    drawn = figure(
+        f"Forecasts of {target} on the {part} part: series of least, median and most MASE"
+    )
+    if not names:
+        return note(drawn, "no model has been chosen yet")
+    titles = [plain(f"{kind}: {name}") for kind, name in names.items()]
+    grid = make_subplots(rows=len(names), cols=1, subplot_titles=titles, vertical_spacing=0.09)
+    grid.update_layout(drawn.layout, height=220 * len(names) + 60)
+    models = models_of(run, rows)[:2]
+    for place, name in enumerate(names.values(), 1):
+        mine = rows[rows[ID] == name]
+        lines = {"truth": ("truth", {"color": GREY, "width": 2.5})}
+        lines |= {m: (m, {"color": COLOURS[n], "dash": DASHES[n]}) for n, m in enumerate(models)}
+        for column, (label, line) in lines.items():
+            grid.add_scatter(
+                x=mine["time"],
+                y=mine[column].to_numpy(float),
+                name=label,
+                mode="lines",
+                line=line,
+                legendgroup=label,
+                showlegend=place == 1,
+                row=place,
+                col=1,
+            )
+    return grid
+
+
+def told_apart(run: RunData, rows: pd.DataFrame) -> dict[str, str]:
+    """Return the series of least, median and most error of those whose forecasts were kept."""
+    chosen = run.results.chosen
+    if chosen is None or rows.empty:
+        return {}
+    errors = run.series_errors.reindex(rows[ID].unique())
+    column = f"{chosen.label} mase"
+    if column not in errors or errors[column].isna().all():
+        return {"first": str(errors.index[0])}
+    ordered = errors[column].dropna().sort_values().index
+    places = {"best": 0, "median": len(ordered) // 2, "worst": len(ordered) - 1}
+    return {kind: str(ordered[place]) for kind, place in places.items()}
+
+
+def draw_series_errors(run: RunData) -> go.Figure:
+    """Draw how MASE is spread over the series of a panel, for every model."""
+    drawn = figure("MASE of each series on the test part", "share of the series", "MASE at most")
+    errors = run.series_errors
+    columns = [name for name in errors if str(name).endswith(" mase")]
+    if not columns:
+        return note(drawn, "the study is of one series")
+    shares = np.linspace(0, 1, min(len(errors), _POINTS))
+    for n, column in enumerate(columns):
+        known = errors[column].dropna()
+        if known.empty:
+            continue
+        drawn.add_scatter(
+            x=shares,
+            y=np.quantile(known, shares),
+            name=str(column).removesuffix(" mase"),
+            mode="lines",
+            line={"color": COLOURS[n % len(COLOURS)], "dash": DASHES[n % len(DASHES)]},
+            visible=True if n < _COMPARED else "legendonly",
+        )
+    drawn.update_xaxes(tickformat=".0%")
+    return drawn.update_yaxes(type="log")
+
+
+_POINTS, _COMPARED = 400, 4
+
+
 def _add_fan(drawn: go.Figure, rows: pd.DataFrame, model: str, times: NDArray[np.float64]) -> None:
     """Draw a model's intervals, the widest first; nothing where it has none here."""
     for level in reversed(levels_in(rows, model)):
@@ -108,7 +185,12 @@ def draw_residuals(run: RunData, part: Part = "test") -> go.Figure:
     drawn = figure(f"Errors on the {part} part", f"forecast minus truth ({target})", "share")
     if rows.empty:
         return note(drawn, "no model has been chosen yet")
-    errors = {name: (rows[name] - rows["truth"]).dropna() for name in models_of(run, rows)}
+    unit = pd.Series(1.0, rows.index)
+    if ID in rows:
+        unit = rows["truth"].abs().groupby(rows[ID]).transform("mean").replace(0, np.nan)
+        drawn.update_xaxes(title_text="forecast minus truth, over the series' mean level")
+    models = models_of(run, rows)
+    errors = {name: ((rows[name] - rows["truth"]) / unit).dropna() for name in models}
     # what lies beyond is not drawn, so that the middle is seen
     reach = max(float(np.quantile(np.abs(e), 0.98)) for e in errors.values()) or 1.0
     edges = np.linspace(-reach, reach, 61)

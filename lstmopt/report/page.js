@@ -164,6 +164,27 @@
     small("selected-forecast", traces, "Forecasts on the validation part", "", data.target, { type: "date" });
   }
 
+  // ---- one series of a panel
+  const named = byId("series");
+  if (named) {
+    for (const name of Object.keys(data.series)) {
+      const option = document.createElement("option");
+      option.value = name;
+      byId("series-ids").append(option);
+    }
+    named.addEventListener("input", () => {
+      const shown = data.series[named.value];
+      const line = (y, name, style, more) => ({ x: shown.times, y, name, mode: "lines", line: style, ...more });
+      const traces = !shown ? [] : [
+        ...(shown.low ? [line(shown.low, "", { width: 0 }, { showlegend: false }),
+          line(shown.high, "interval", { width: 0 }, { fill: "tonexty", fillcolor: "rgba(0,114,178,0.2)" })] : []),
+        line(shown.truth, "truth", { color: "#808080", width: 2.5 }),
+        line(shown.forecast, "forecast", { color: "#0072B2" }),
+      ];
+      small("series-forecast", traces, named.value, "", data.target, { type: "date" });
+    });
+  }
+
   // ---- commands
   for (const button of document.querySelectorAll("[data-copy]")) {
     button.addEventListener("click", async () => {

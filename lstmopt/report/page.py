@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from lstmopt.forecasting.forecast_table import ID, levels_in
 from lstmopt.report.figures import Figures
 from lstmopt.report.intervals import with_intervals
 from lstmopt.report.measures import curve_measure, measures
@@ -82,7 +83,11 @@ def _belongs(run: RunData, name: str) -> bool:
         return run.finished
     if name == "errors_by_lead":
         return run.finished and run.results.study.horizon > 1
-    if name in ("coverage", "reliability"):
+    if name == "series_errors":
+        return not run.series_errors.empty
+    if name == "coverage":  # over time, which series of a panel have one of their own of
+        return bool(with_intervals(run.results)) and run.series_errors.empty
+    if name == "reliability":
         return bool(with_intervals(run.results))
     return True
 
@@ -145,6 +150,7 @@ def _page_data(run: RunData) -> dict[str, Any]:
         },
         "notes": _NOTES,
         "validation": _validation(run),
+        "series": _series(run),
     }
 
 
@@ -177,9 +183,29 @@ def _short(value: Any, digits: int = 4) -> Any:
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
+def _series(run: RunData) -> dict[str, Any]:
+    """Return the last forecast of each series of a panel that was kept, by its name."""
+    rows = run.forecasts
+    if ID not in rows or run.results.chosen is None:
+        return {}
+    rows, label = rows[rows["part"] == "test"], run.results.chosen.label
+    columns = {"truth": "truth", "forecast": label}
+    for level in levels_in(rows, label)[-1:]:
+        columns |= {"low": f"{label}-lo-{level}", "high": f"{label}-hi-{level}"}
+    found = {}
+    for name, mine in rows.groupby(ID, sort=False):
+        shown = {key: [_short(v) for v in mine[column]] for key, column in columns.items()}
+        times = mine["time"].astype(str).tolist()
+        found[str(name)] = {"times": times, **shown}
+    return found
+
+
 def _validation(run: RunData) -> dict[str, Any]:
     rows = run.forecasts
-    rows = rows[(rows["part"] == "validation") & (rows["lead"] == 1)].tail(_MOST_ROWS)
+    rows = rows[rows["part"] == "validation"]
+    # of a panel the first series, at all leads
+    wanted = rows[ID] == rows[ID].iloc[:1].squeeze() if ID in rows else rows["lead"] == 1
+    rows = rows[wanted].tail(_MOST_ROWS)
     networks = [name for name in rows.columns if name.startswith("trial ")]
     shown = {name: [_short(v) for v in rows[name].tolist()] for name in networks}
     return {

@@ -201,12 +201,12 @@ class RunData:
         """
         import pandas as pd
 
-        from lstmopt.forecasting.forecast_table import COLUMNS
+        from lstmopt.forecasting.forecast_table import COLUMNS, ID
 
         if not self.finished or not self.folder.forecasts.is_file():
             return pd.DataFrame(columns=list(COLUMNS))
         try:
-            table = pd.read_csv(self.folder.forecasts)
+            table = pd.read_csv(self.folder.forecasts, dtype={ID: str})
             return table.assign(
                 origin=pd.to_datetime(table["origin"]),
                 time=pd.to_datetime(table["time"]),
@@ -216,6 +216,32 @@ class RunData:
             raise LstmoptError(
                 f"forecasts are a table that lstmopt wrote, found {self.folder.forecasts} damaged "
                 f"({' '.join(str(error).split())}): remove it, or write it again with lstmopt fit"
+            ) from error
+
+    @cached_property
+    def series_errors(self) -> pd.DataFrame:
+        """Errors of each series of a panel on the test part, over all leads.
+
+        Columns ``series``, ``windows``, and for each model ``MODEL mase``, ``MODEL smape`` and
+        ``MODEL mae``, the chosen one first. Empty where the run has one series, or has chosen
+        nothing.
+
+        Raises:
+            LstmoptError: Where their file is damaged.
+        """
+        import pandas as pd
+
+        from lstmopt.forecasting.forecast_table import ID
+
+        if not self.finished or not self.folder.series_errors.is_file():
+            return pd.DataFrame(columns=[ID])
+        try:
+            return pd.read_csv(self.folder.series_errors, dtype={ID: str}).set_index(ID)
+        except (OSError, ValueError, KeyError) as error:
+            raise LstmoptError(
+                f"errors by series are a table that lstmopt wrote, found "
+                f"{self.folder.series_errors} damaged ({' '.join(str(error).split())}): remove it, "
+                "or write it again with lstmopt fit"
             ) from error
 
     @property

@@ -48,6 +48,10 @@ class RunFolder:
         return self.path / "forecasts.csv"
 
     @property
+    def series_errors(self) -> Path:
+        return self.path / "series_errors.csv"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

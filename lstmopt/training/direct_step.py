@@ -17,6 +17,7 @@ from lstmopt.networks.head import Head
 from lstmopt.networks.lstm import LSTMEncoder, LSTMForecaster
 from lstmopt.networks.normalisation import LastValue, LastValueDeviation, Normalisation
 from lstmopt.networks.parameter_groups import parameter_groups
+from lstmopt.networks.quantile_head import QuantileHead
 from lstmopt.networks.recurrent import RecurrentStack
 from lstmopt.networks.segment import SegmentEncoder
 from lstmopt.training import onednn
@@ -50,6 +51,8 @@ class DirectStep:
         self._encoder = _passes(model)
         assert model.head is not None
         self._head = _HeadPasses(model.head)
+        head = None if self._network is None else self._network.quantile_head
+        self._quantiles = None if head is None else _QuantilePasses(head)
         skip = None if self._network is None else self._network.skip
         self._skip = None if skip is None else (skip.weight.detach(), skip.bias.detach())
         self._update = onednn.DirectAdam(parameter_groups(model), options, clip_norm)
@@ -73,11 +76,9 @@ class DirectStep:
             inputs = self._network.for_encoder(inputs[-rows:])
         states = self._encoder.forward(inputs, None)
         last = states[-len(batch.targets) :].flatten(0, 1)  # [forecasts * windows, size]
-        error = self._head.forward(last)
-        error.sub_(batch.targets.view(error.shape))
-        squares = _to_gradient(error, batch)
+        squares, error = self._loss(self._head.forward(last), None, batch)
         wanted = self._zeros_like(states)[-len(batch.targets) :]
-        of_head = self._head.backward(error, wanted.view(-1, wanted.shape[-1]))
+        of_head = self._backward(error, wanted.view(-1, wanted.shape[-1]))
         self._update([*self._encoder.backward(self._gradient), *of_head])
         return squares
 
@@ -92,14 +93,30 @@ class DirectStep:
         if self._skip is not None and seen.linear is not None:
             weight, bias = self._skip
             error.addmm_(seen.linear, weight.t()).add_(bias)
-        error.sub_(batch.targets[0])
-        squares = _to_gradient(error, batch)
-        of_head = self._head.backward(error * seen.unit, self._zeros_like(states)[-1])
+        squares, error = self._loss(error, seen.unit, batch)
+        of_head = self._backward(error * seen.unit, self._zeros_like(states)[-1])
         gradients = [*self._encoder.backward(self._gradient), *of_head]
         if seen.linear is not None:
             gradients += [error.t() @ seen.linear, error.sum(0)]
         self._update(gradients)
         return squares
+
+    def _loss(self, forecasts: Tensor, unit: Tensor | None, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the sum of the squared errors, and the loss's gradient by the forecasts.
+
+        They are overwritten.
+        """
+        targets = batch.targets.view(forecasts.shape)
+        if self._quantiles is not None:
+            return self._quantiles.loss(self._head.seen, forecasts, unit, targets, batch)
+        return _to_gradient(forecasts.sub_(targets), batch), forecasts
+
+    def _backward(self, of_map: Tensor, of_state: Tensor) -> list[Tensor]:
+        """Return the gradients of both heads, in the order of the parameters."""
+        if self._quantiles is None:
+            return self._head.backward(of_map, of_state)
+        more = self._quantiles.gradients()
+        return [*self._head.backward(of_map, of_state, self._quantiles.of_seen), *more]
 
     def _zeros_like(self, states: Tensor) -> Tensor:
         """Return the gradient of states, of which only the last ones are ever written to."""
@@ -118,8 +135,6 @@ def direct_step(model: nn.Module, options: StepOptions, clip_norm: float) -> Dir
     if isinstance(model, LSTMForecaster):
         return DirectStep(model, options, clip_norm)
     if not isinstance(model, ForecastNetwork) or type(model.normalisation) not in _NORMALISATIONS:
-        return None
-    if model.quantile_head is not None:
         return None
     if type(model.encoder) is LSTMEncoder or (
         type(model.encoder) is SegmentEncoder and model.encoder.rnn.cell == "lstm"
@@ -170,21 +185,91 @@ class _HeadPasses:
             self._seen = torch.cat([state, self._bent], 1)
         return torch.addmm(self._bias, self._seen, self._weight.t())
 
-    def backward(self, gradient: Tensor, of_state: Tensor) -> list[Tensor]:
+    @property
+    def seen(self) -> Tensor:
+        """What the linear map saw [windows, features]."""
+        return self._seen
+
+    def backward(
+        self, gradient: Tensor, of_state: Tensor, more: Tensor | None = None
+    ) -> list[Tensor]:
         """Map the forecasts' gradient to those of the weights, in the order of the parameters.
 
-        That of the state's first columns is written into ``of_state`` [windows, columns].
+        That of the state's first columns is written into ``of_state`` [windows, columns]. ``more``
+        is the gradient by what the map saw that comes from elsewhere [windows, features].
         """
         columns = of_state.shape[1]
         torch.mm(gradient, self._weight[:, :columns], out=of_state)
+        if more is not None:
+            of_state.add_(more[:, :columns])
         found = [gradient.t() @ self._seen, gradient.sum(0)]
         if self._hidden is not None:
             weight, _ = self._hidden
             of_bent = gradient @ self._weight[:, weight.shape[1] :]
+            if more is not None:
+                of_bent.add_(more[:, weight.shape[1] :])
             of_bent = torch.ops.aten.threshold_backward(of_bent, self._bent, 0)
             of_state.addmm_(of_bent, weight[:, :columns])
             found += [of_bent.t() @ self._state, of_bent.sum(0)]
         return found
+
+
+class _QuantilePasses:
+    """The passes of a quantile head with its loss (see `quantile_head`, `train_step.pinball_loss`).
+
+    Attributes:
+        of_seen: The gradient by what the head saw [windows, features].
+    """
+
+    def __init__(self, head: QuantileHead) -> None:
+        self._head = head
+        self._weight, self._bias = head.weight.detach(), head.bias.detach()
+        self._seen = self._of_mapped = self.of_seen = torch.empty(0)
+
+    def loss(
+        self, seen: Tensor, median: Tensor, unit: Tensor | None, targets: Tensor, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """Return the sum of the squared errors of the median, and the loss's gradient by it.
+
+        Args:
+            seen: What the head sees [windows, features].
+            median: The forecasts [windows, horizon].
+            unit: What distances are multiplied by, None for 1.
+            targets: What came [windows, horizon].
+            batch: Whose mask and count they are.
+        """
+        head = self._head
+        middle, count = head.median, len(head.quantiles)
+        mapped = torch.addmm(self._bias, seen, self._weight.t())
+        gaps = nn.functional.softplus(mapped)
+        if unit is not None:
+            gaps.mul_(unit.abs())
+        gaps = gaps.view(*median.shape, count - 1)
+        error = median - targets
+        apart = error.unsqueeze(-1).expand(*median.shape, count).clone()
+        apart[..., :middle] -= gaps[..., :middle].flip(-1).cumsum(-1).flip(-1)
+        apart[..., middle + 1 :] += gaps[..., middle:].cumsum(-1)
+        of_quantiles = (apart > 0).to(apart.dtype) - head.probabilities
+        scale = 2 / (count * batch.observed)
+        if batch.mask is None:
+            of_quantiles *= scale
+            squares = torch.dot(error.view(-1), error.view(-1))
+        else:
+            mask = batch.mask.view(error.shape)
+            of_quantiles *= (mask * scale).unsqueeze(-1)
+            squares = (mask * error * error).sum()
+        below = of_quantiles[..., :middle].cumsum(-1).neg_()
+        above = of_quantiles[..., middle + 1 :].flip(-1).cumsum(-1).flip(-1)
+        of_mapped = torch.cat([below, above], -1).view(mapped.shape) * torch.sigmoid(mapped)
+        if unit is not None:
+            of_mapped.mul_(unit.abs())
+        self._seen, self._of_mapped = seen, of_mapped
+        self.of_seen = of_mapped @ self._weight
+        return squares, of_quantiles.sum(-1)
+
+    def gradients(self) -> list[Tensor]:
+        """Return those of the weights, in the order of the parameters."""
+        return [self._of_mapped.t() @ self._seen, self._of_mapped.sum(0)]
 
 
 class _RowPasses:

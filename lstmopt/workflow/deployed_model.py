@@ -112,6 +112,11 @@ def update(
         config = read_config(folder.study_file)
         model = Forecaster.load(folder.path, config.plugins)
         history = history_of(model)
+        if model.scaling.series is not None or model.data.id:
+            raise LstmoptError(
+                "an update is of a model of one series, found one of several: train it on all rows "
+                "with lstmopt fit --all"
+            )
         given = model.read(table, whole=True)
         for notice in given.notices:
             observer.notice(notice)

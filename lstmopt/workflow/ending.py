@@ -215,6 +215,9 @@ class Ending:
         job.folder.write(
             job.folder.forecasts, verdict.forecasts.to_csv(index=False, float_format="%.12g")
         )
+        if verdict.series is not None:
+            each = verdict.series.to_csv(index=False, float_format="%.6g")
+            job.folder.write(job.folder.series_errors, each)
         save_model(job, verdict.mean, verdict.conformal)
         pick = "named" if named else job.config.finalists.pick
         outcome = describe(verdict, pick, self._latency(chosen), job.series_features)

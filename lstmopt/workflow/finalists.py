@@ -13,7 +13,7 @@ from lstmopt.data.split import Split
 from lstmopt.data.windows import Part
 from lstmopt.forecasting.baselines import FittedBaseline
 from lstmopt.forecasting.conformal import Conformal, Floats, Intervals
-from lstmopt.forecasting.forecast_table import tabulate
+from lstmopt.forecasting.forecast_table import tabulate, tabulate_series
 from lstmopt.forecasting.judging import MOST_SECONDS, Judged, judge, last_origins
 from lstmopt.forecasting.members import Mean, Member
 from lstmopt.forecasting.verdict import Comparison, compare, compare_panel, window_errors
@@ -73,6 +73,7 @@ class Verdict:
     point_mse: tuple[float, ...]
     mean: Mean
     conformal: Conformal | None = None
+    series: pd.DataFrame | None = None
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -147,6 +148,12 @@ def open_test(
     if isinstance(chosen, Finalist):
         others = [refit for refit in chosen.refits if refit is not chosen.best]
         tested += [PartErrors.of(forecasts.of_network(refit), test, units) for refit in others]
+    errors = {
+        name: PartErrors.of(found.forecasts, test.at(found.origins), units, intervals.get(name))
+        if found
+        else None
+        for name, found in judged.items()
+    }
     return Verdict(
         chosen,
         tuple(finalists),
@@ -154,19 +161,27 @@ def open_test(
         tuple(tested),
         tuple(baselines),
         judged,
-        {
-            name: PartErrors.of(found.forecasts, test.at(found.origins), units, intervals.get(name))
-            if found
-            else None
-            for name, found in judged.items()
-        },
+        errors,
         _compare(own, baselines, judged, test, seasons),
         _tabulate_last(split, test, chosen, own, finalists, baselines, judged, intervals),
         most_seconds,
         _point_mse([*finalists, *averages], forecasts, test, origins, look_back),
         mean,
         calibrated[label].joined(units.errors(own, origins), deviations) if calibrated else None,
+        _tabulate_series(split, test, {label: tested[0], **errors}),
     )
+
+
+def _tabulate_series(
+    split: Split, test: Part, errors: Mapping[str, PartErrors | None]
+) -> pd.DataFrame | None:
+    """Tabulate errors by series, by what forecasts are called; None of a single series."""
+    of = test.series_of(test.origins())
+    if of is None:
+        return None
+    windows = np.bincount(of, minlength=split.series.layout.count)
+    known = {name: each.by_series for name, each in errors.items() if each and each.by_series}
+    return tabulate_series(split, windows, known)
 
 
 def deployed_mean(chosen: Point) -> Mean:

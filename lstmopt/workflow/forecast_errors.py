@@ -22,7 +22,14 @@ from lstmopt.results.document import (
     finite,
 )
 from lstmopt.training.interval_scores import IntervalScores, score_intervals
-from lstmopt.training.metrics import METRICS, Floats, ForecastMetrics, Scores, score
+from lstmopt.training.metrics import (
+    METRICS,
+    Floats,
+    ForecastMetrics,
+    Scores,
+    SeriesMetrics,
+    score,
+)
 from lstmopt.training.own_units import OwnUnits
 
 _RELIABILITY = (*range(10, 100, 10), 95)
@@ -34,7 +41,8 @@ class PartErrors:
     """Errors on a part: of the scaled target, in its own units over all leads, and by lead.
 
     ``intervals`` are those of the forecasts, a level after the other, if they have any, and
-    ``reliability`` what is covered at levels from 10 to 95 %.
+    ``reliability`` what is covered at levels from 10 to 95 %. ``by_series`` are the metrics of each
+    series of a panel, None of a single one.
     """
 
     scores: Scores
@@ -42,6 +50,7 @@ class PartErrors:
     by_lead: tuple[ForecastMetrics, ...]
     intervals: tuple[IntervalEntry, ...] = ()
     reliability: tuple[tuple[float, float | None], ...] = ()
+    by_series: SeriesMetrics | None = None
 
     @classmethod
     def of(
@@ -55,8 +64,9 @@ class PartErrors:
         origins = part.origins()
         found = units.beside_truth(forecasts, origins)
         scores = score(forecasts, *part.gather_targets(origins))
+        each = None if found.of is None else found.by_series()
         if intervals is None:
-            return cls(scores, found.metrics(), found.by_lead())
+            return cls(scores, found.metrics(), found.by_lead(), by_series=each)
         conformal, truth = intervals.conformal, found.truth
 
         def ends(level: float) -> tuple[Floats, Floats]:
@@ -73,7 +83,7 @@ class PartErrors:
             if level <= conformal.highest
         ]
         metrics = found.metrics(), found.by_lead()
-        return cls(scores, *metrics, tuple(scored), tuple(reliability))
+        return cls(scores, *metrics, tuple(scored), tuple(reliability), each)
 
 
 def _interval_entry(

@@ -94,6 +94,9 @@ def started(family, **params):
         {"calendar": "no_annual", "num_layers": 2, "dropout": 0.3, "window": 5},
         {"calendar": "none", "num_layers": 3, "hidden_size_2": 6, "dropout": 0.3, "segment": 4},
         {"decoder_hidden_size": 7, "recent": 3},
+        {"quantiles": "0.1 0.5 0.9"},
+        {"quantiles": "0.5 0.7 0.95", "num_layers": 2, "dropout": 0.3},
+        {"quantiles": "0.05 0.2 0.5 0.9", "decoder_hidden_size": 7, "recent": 3},
     ],
 )
 def test_the_direct_step_of_every_composition_is_the_one_of_autograd(

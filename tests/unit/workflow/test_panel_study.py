@@ -7,18 +7,21 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from lstmopt import run
+from lstmopt import load, run, update
 from lstmopt.errors import LstmoptError
 from lstmopt.forecasting.forecaster import Forecaster
 from lstmopt.forecasting.verdict import compare_panel, mean_by
+from lstmopt.report.page import render
 from lstmopt.results.run import read_run
 from lstmopt.training.metrics import forecast_metrics, metrics_by_series
 from lstmopt.workflow.job import prepare
 from support.panels import panel_table
+from support.parts import wave
 from support.studies import config_of
 
 LENGTHS = (120, 90, 150, 60, 100, 130)
 TABLE = panel_table(LENGTHS)
+ALL_BASELINES = ("repeat", "seasonal_naive", "ridge", "boosting")
 
 
 def study(path, **changes):
@@ -172,3 +175,39 @@ def test_ends_that_follow_errors_are_of_one_series(finished, tmp_path):
     config = study(folder / "shops.csv", intervals={"adaptive": True})
     with pytest.raises(LstmoptError, match=r"intervals\.adaptive follows the errors of one series"):
         prepare(config, tmp_path / "run")
+
+
+def test_a_panel_is_not_updated(finished):
+    folder, _ = finished
+    with pytest.raises(LstmoptError, match="an update is of a model of one series"):
+        update(folder / "run", TABLE)
+
+
+def test_the_report_has_errors_by_series_and_a_picker(finished):
+    folder, made = finished
+    errors = made.series_errors
+    assert list(errors.index) == [f"s{n}" for n in range(6)]
+    label = made.results.chosen.label
+    assert errors["repeat smape"].mean() == pytest.approx(
+        made.results.baselines["repeat"].metrics.smape.mean, rel=1e-4
+    )
+    shown = load(folder / "run")
+    drawn = shown.figures.series_errors()
+    assert {trace.name for trace in drawn.data} == {label, *ALL_BASELINES}
+    for trace in drawn.data:
+        assert (np.diff(trace.y) >= 0).all()
+    ordered = errors[f"{label} mase"].sort_values().index
+    titles = [note.text for note in shown.figures.forecasts().layout.annotations]
+    assert titles == [f"best: {ordered[0]}", f"median: {ordered[3]}", f"worst: {ordered[-1]}"]
+    page = render(shown)
+    assert 'id="series-ids"' in page
+    for name in errors.index:
+        assert f'"{name}":{{"times":["' in page
+
+
+def test_a_single_series_has_no_errors_by_series(tmp_path):
+    wave().to_csv(tmp_path / "wave.csv", index=False)
+    run(config_of(tmp_path / "wave.csv", budget={"trials": 1}), tmp_path / "run")
+    assert read_run(tmp_path / "run").series_errors.empty
+    page = render(load(tmp_path / "run"))
+    assert 'id="series-ids"' not in page
