@@ -20,6 +20,7 @@ from rich.console import Console
 from lstmopt import Forecaster, load, read_config, run, update
 from lstmopt.cli.main import cli
 from lstmopt.config.study_file import replace as with_options
+from lstmopt.data.layout import Spans
 from lstmopt.data.split import make_part as make_series_part
 from lstmopt.forecasting.baselines import fit_baselines
 from lstmopt.forecasting.members import BaselineMember, Mean, NetworkMember
@@ -205,7 +206,7 @@ def test_a_baseline_is_fitted_again_where_that_is_better_on_the_newest_rows(fold
         table.loc[400:474, "load"] = 20 - table.loc[400:474, "load"]  # and back again
     update(folder, table)
     series = kept.read(table)
-    newest = make_series_part(series, kept.scaling, kept.shape, (475, 500), 500)
+    newest = make_series_part(series, kept.scaling, kept.shape, Spans.one((475, 500)))
     for one, other in zip(kept.mean.members, Forecaster.load(folder).mean.members, strict=True):
         if isinstance(one, BaselineMember):
             tried = one.refitted(newest.earlier((0, 475)))
