@@ -46,8 +46,8 @@ WAYS: dict[str, tuple[Scale, bool]] = {
     for scale in ("constant", *SCALES)
 }
 BESIDE = "ridge"
-FEWEST = 19
-"""Windows of the calibration part that 90 % on either side takes."""
+FEWEST = 9
+"""Windows of the calibration part that a level of 90 % takes."""
 
 Arrays = dict[str, NDArray[Any]]
 
