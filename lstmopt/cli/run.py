@@ -83,6 +83,8 @@ if TYPE_CHECKING:
 )
 @click.option("--validation-rows", type=int, help="Of each series, in place of a share.")
 @click.option("--test-rows", type=int, help="Of each series, its last ones.")
+@click.option("--validation-from", metavar="TIME", help="Where validation begins.")
+@click.option("--test-from", metavar="TIME", help="Where the test part begins.")
 @click.option("--folds", type=int, help="Trainings a candidate is judged by, each of earlier rows.")
 @click.option("--gap", type=int, help="Rows left out between training and validation.")
 @click.option("--network", "networks", multiple=True, help="Family of networks; repeatable.")

@@ -79,6 +79,8 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         validation_rows: How many rows that is in place of a share, of each series of a panel.
         test_rows: How many rows after these are the test part, in place of the rest; the two go
             together, and what lies before them is trained on.
+        validation_from: The time from which on rows are validated on, the same in every series.
+        test_from: The time from which on rows are tested on; the two go together.
         folds: How many times a candidate is trained and validated, each time that share of the rows
             earlier; its losses are means over the folds.
         gap: Rows left out between the training and the validation of a fold.
@@ -90,6 +92,8 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     validation: float = 0.15
     validation_rows: AtLeastOne | None = None
     test_rows: AtLeastOne | None = None
+    validation_from: str | None = None
+    test_from: str | None = None
     folds: AtLeastOne = 1
     gap: Annotated[int, Meta(ge=0)] = 0
     history: History = "growing"
@@ -100,18 +104,19 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
                 "split.train + split.validation stays below 1, so that a test part is left, found "
                 f"{(self.train, self.validation)!r}: change it"
             )
-        if (self.validation_rows is None) != (self.test_rows is None):
+        for kind in ("rows", "from"):
+            pair = [f"{part}_{kind}" for part in ("validation", "test")]
+            missing = [name for name in pair if getattr(self, name) is None]
+            if len(missing) == 1:
+                raise LstmoptError(
+                    f"split.{pair[0]} and split.{pair[1]} go together, found one of them: give "
+                    f"split.{missing[0]} too"
+                )
+        if self.test_rows is not None and self.test_from is not None:
             raise LstmoptError(
-                "split.validation_rows and split.test_rows go together, found one of them: give "
-                "the other"
+                "parts are counted or begin at times, found split.test_rows and split.test_from: "
+                "leave one pair out"
             )
-
-    @property
-    def last_rows(self) -> tuple[int, int] | None:
-        """The rows of validation and test where they are counted; None for shares."""
-        if self.validation_rows is None or self.test_rows is None:
-            return None
-        return self.validation_rows, self.test_rows
 
 
 class BudgetOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -47,6 +47,8 @@ _PLACES = {
     "scale_by": ("task", "scale_by"),
     "validation_rows": ("split", "validation_rows"),
     "test_rows": ("split", "test_rows"),
+    "validation_from": ("split", "validation_from"),
+    "test_from": ("split", "test_from"),
     "folds": ("split", "folds"),
     "gap": ("split", "gap"),
     "trials": ("budget", "trials"),

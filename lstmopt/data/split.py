@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from lstmopt.data.cuts import Cut, Shares
 from lstmopt.data.input_columns import Columns
 from lstmopt.data.layout import Ints, Spans
 from lstmopt.data.options import History
@@ -119,13 +120,13 @@ def split_series(
     history: History = "growing",
     calibration: float = 0.0,
     target: TargetOptions | None = None,
-    last_rows: tuple[int, int] | None = None,
+    cut: Cut | None = None,
 ) -> Split:
     """Split by time and scale each fold by its own training rows.
 
     ``fractions`` are those of training and validation, in a panel of each series; the rest is the
-    test part. ``last_rows`` of validation and test stand in their place. Inputs of a
-    validation or test window may reach back into the part before, its targets never. Of several
+    test part. A ``cut`` by counted rows or by dates stands in their place. Inputs of a validation
+    or test window may reach back into the part before, its targets never. Of several
     ``folds`` the newest is validated right before the test part, each older one right before the
     next newer, on as many rows; ``gap`` rows before its validation are left out of its training,
     whose ``history`` grows from the first row or has the oldest fold's length in all of them
@@ -137,18 +138,15 @@ def split_series(
     """
     asked = target or TargetOptions()
     rows, starts = observed_lengths(series), series.layout.starts[:-1]
-    if last_rows is None:
-        n_train, n_validation = ((rows * share).astype(np.int64) for share in fractions)
-    else:
-        n_validation = np.full(len(rows), last_rows[0])
-        n_train = np.maximum(rows - sum(last_rows), 0)
+    cut = cut or Shares(*fractions)
+    n_train, n_validation = cut.rows(series)
     test = np.minimum(n_train + n_validation, rows)
     check = partial(_check, int(rows.sum()), shape, folds > 1 or gap > 0)
     made: list[Fold] = []
     scalings: list[Scaling] = []
     cuts = [
-        tuple(Spans(starts, starts + first, starts + end) for first, end in cut)
-        for cut in _cuts(n_train, n_validation, folds, gap, history)
+        tuple(Spans(starts, starts + first, starts + end) for first, end in pair)
+        for pair in _cuts(n_train, n_validation, folds, gap, history)
     ]
     # what every fold trains on
     scale = fit_target_scale(series, cuts[-1][0], asked)
@@ -165,7 +163,8 @@ def split_series(
         check(f"validation part{of}", len(validation.origins()))
         made.append(Fold(train, validation, scalings[-1].target_std / scalings[0].target_std))
     last = Spans(starts, starts + test, starts + rows)
-    check("test part", _most_windows(last, shape))
+    # who says where it begins may well want one forecast
+    check("test part", _most_windows(last, shape), cut.fewest_tests or FEWEST_WINDOWS)
     newest, *older = made
     split = Split(
         newest.train,
@@ -182,13 +181,13 @@ def split_series(
     return split
 
 
-Cut = tuple[Ints, Ints]
+Ends = tuple[Ints, Ints]
 """The first row and the row after the last of each series, counted from its own first."""
 
 
 def _cuts(
     n_train: Ints, n_validation: Ints, folds: int, gap: int, history: History
-) -> Iterator[tuple[Cut, Cut]]:
+) -> Iterator[tuple[Ends, Ends]]:
     """Yield the rows of each fold's training and validation, the newest first."""
     shortest = n_train - (folds - 1) * n_validation - gap
     for n in range(folds):
@@ -213,12 +212,14 @@ def _most_windows(rows: Spans, shape: Shape) -> int:
     return len(rows.origins(shape.window, shape.horizon))
 
 
-def _check(rows: int, shape: Shape, rolling: bool, name: str, windows: int) -> None:
+def _check(
+    rows: int, shape: Shape, rolling: bool, name: str, windows: int, fewest: int = FEWEST_WINDOWS
+) -> None:
     """Refuse a part of so many ``windows``, which is of a series of so many ``rows``."""
-    if windows < FEWEST_WINDOWS:
+    if windows < fewest:
         fewer = " take fewer folds or a smaller gap," if rolling else ""
         raise LstmoptError(
-            f"each part needs at least {FEWEST_WINDOWS} windows of {shape.window} inputs and "
+            f"each part needs at least {fewest} windows of {shape.window} inputs and "
             f"{shape.horizon} targets without a long gap, found {max(windows, 0)} in the "
             f"{name} of {rows} rows: shorten the window or horizon,{fewer} or give more rows"
         )

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lstmopt.config.options import Config, TaskOptions
+from lstmopt.config.options import Config, SplitOptions, TaskOptions
 from lstmopt.config.study_file import read_config, replace
+from lstmopt.data.cuts import Cut, Dates, LastRows, Shares
 from lstmopt.data.read_series import read_series
-from lstmopt.data.series import Series, observed_lengths
+from lstmopt.data.series import Series
 from lstmopt.data.series_features import SeriesFeatures, series_features
 from lstmopt.data.split import Split, split_series
 from lstmopt.data.windows import Shape
@@ -254,9 +255,8 @@ def prepare(
     if source is None and not config.data.path:
         raise LstmoptError("a study needs a table, found none: give --data CSV or [data] path")
     series = read_series(config.data.path if source is None else source, config.data)
-    lengths, counted = observed_lengths(series), config.split.last_rows
-    usual = int(np.median(lengths))
-    trained = usual - sum(counted) if counted else int(usual * config.split.train)
+    cut_at = _cut_of(config.split)
+    trained, validated = (int(np.median(rows)) for rows in cut_at.rows(series))
     if families:
         rows = max(trained, 1)
         table = default_space(families, series, rows, config.task.window)
@@ -269,7 +269,6 @@ def prepare(
     shape = Shape(longest, config.task.horizon)
     cut = config.split
     fractions = cut.train, cut.validation
-    validated = counted[0] if counted else int(usual * cut.validation)
     forecast = bool(families) or any(objective.quantiles for objective in goals.objectives)
     intervals = with_defaults(
         config.intervals, validated, shape.horizon, cut.folds, forecast, series.panel is not None
@@ -288,7 +287,7 @@ def prepare(
         cut.history,
         intervals.calibration or 0.0,
         config.task.target,
-        counted,
+        cut_at,
     )
     interval_levels(split, config.intervals)
     training = replace(
@@ -425,6 +424,15 @@ def _plain_task(task: TaskOptions) -> dict[str, Any]:
     return {n: v for n, v in plain.items() if n not in later or v != later[n]}
 
 
+def _cut_of(split: SplitOptions) -> Cut:
+    """Return where a study's parts begin."""
+    if split.validation_rows is not None and split.test_rows is not None:
+        return LastRows(split.validation_rows, split.test_rows)
+    if split.validation_from is not None and split.test_from is not None:
+        return Dates(split.validation_from, split.test_from)
+    return Shares(split.train, split.validation)
+
+
 def _plain_training(training: TrainingOptions) -> dict[str, Any]:
     """Return training's options; those that came later are left out where they change nothing."""
     plain: dict[str, Any] = msgspec.to_builtins(training)
@@ -442,8 +450,9 @@ def _plain_split(config: Config) -> dict[str, Any]:
         del plain["folds"], plain["history"]
     if not split.gap:
         del plain["gap"]
-    if split.last_rows is None:
-        del plain["validation_rows"], plain["test_rows"]
+    for name in ("validation_rows", "test_rows", "validation_from", "test_from"):
+        if plain[name] is None:
+            del plain[name]
     return plain
 
 

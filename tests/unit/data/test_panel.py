@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmopt.data.cuts import Dates, LastRows
 from lstmopt.data.layout import Layout, Spans
 from lstmopt.data.options import DataOptions
 from lstmopt.data.panel_rows import fill_panel_gaps
@@ -144,7 +145,7 @@ def test_a_panel_of_one_is_split_and_scaled_as_the_series_is():
     panel = read_series(one, DataOptions())
     assert panel.panel is not None
     shape = Shape(7, 2)
-    for options in ({}, {"folds": 2, "gap": 1}, {"calibration": 0.5}, {"last_rows": (30, 20)}):
+    for options in ({}, {"folds": 2, "gap": 1}, {"calibration": 0.5}, {"cut": LastRows(30, 20)}):
         first, second = (
             split_series(each, shape, (0.6, 0.2), **options) for each in (alone, panel)
         )
@@ -158,6 +159,46 @@ def test_a_panel_of_one_is_split_and_scaled_as_the_series_is():
             np.testing.assert_allclose(theirs.inputs[:rows], mine.inputs, atol=1e-6)
             targets = mine.gather_targets(mine.origins())[0]
             np.testing.assert_allclose(theirs.gather_targets(mine.origins())[0], targets, atol=1e-6)
+
+
+def test_a_test_part_whose_rows_are_counted_may_hold_one_forecast():
+    one = TABLE[TABLE["unique_id"] == "s2"].drop(columns="unique_id")
+    series = read_series(one, DataOptions(target="y"))
+    split = split_series(series, Shape(7, 6), cut=LastRows(20, 6))
+    assert list(split.open_test().origins()) == [LENGTHS[2] - 7]
+    with pytest.raises(LstmoptError, match="at least 1 windows of 7 inputs and 8 targets"):
+        split_series(series, Shape(7, 8), cut=LastRows(20, 6))
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_parts_may_begin_at_a_date_that_is_the_same_in_every_series(zone):
+    table = TABLE.assign(ds=TABLE["ds"].dt.tz_localize(zone))
+    series = read_series(table, DataOptions())
+    split = split_series(series, Shape(7, 2), cut=Dates("2024-02-20", "2024-03-05 00:00"))
+    for part, (first, last) in (
+        (split.validation, ("2024-02-20", "2024-03-04")),
+        (split.open_test(), ("2024-03-05", "2024-06-30")),
+    ):
+        rows = (part.origins()[:, None] + [1, 2]).ravel()
+        times = series.times[rows].tz_localize(None)
+        assert times.min() == pd.Timestamp(first)
+        assert times.max() <= pd.Timestamp(last)
+    assert series.times[split.train.spans.rows()].max().tz_localize(None) < pd.Timestamp(
+        "2024-02-20"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dates", "rule"),
+    [
+        (("soon", "2024-03-05"), "a part begins at a time, found 'soon'"),
+        (("2024-03-05", "2024-03-05"), "split.validation_from lies before split.test_from"),
+        (("2023-03-05", "2024-03-05"), "in the training part"),
+    ],
+)
+def test_dates_that_make_no_parts_are_one_sentence(dates, rule):
+    with pytest.raises(LstmoptError, match=rule):
+        split_series(SERIES, Shape(7, 2), cut=Dates(*dates))
 
 
 @pytest.mark.parametrize("by_series", [True, False])
