@@ -57,7 +57,8 @@ class Verdict:
     is best on validation. ``point_mse`` has the squared error of each point there, in the order of
     ``finalists`` and ``averages``; it is empty where there was no time to look. ``mean`` is what is
     deployed, and ``conformal`` what its intervals rest on, the errors on the test part too; None
-    where the study wants none.
+    where the study wants none. ``series`` has the errors of each series of a panel (see
+    `forecast_table.tabulate_series`), None of a single one.
     """
 
     chosen: Point
