@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,6 +36,7 @@ _DECIMALS = {
 }
 """Numbers whose decimal mark can be no other."""
 
+_MARK = "="
 _GROUPED_COMMA = r"[-+]?\d{1,3},\d{3}"
 _FOOTER = re.compile(r"\s*\"?\s*[^\W\d_]|\s*\"?\s*[©*(#]")
 
@@ -56,12 +57,14 @@ def parse_csv(
     target: str = "",
     separator: str = "",
     decimal: str = "",
+    text_columns: Collection[str] = (),
+    wide: bool = False,
 ) -> Table:
     """Read the text of a CSV: finds the separator, and the header below a preamble.
 
     The header is the last line above the numbers that names the ``target``, else the first of the
-    usual width. What is given of ``separator`` and ``decimal`` holds where the text says nothing
-    else.
+    usual width; of a ``wide`` table names may be numbers. What is given of ``separator`` and
+    ``decimal`` holds where the text says nothing else. Cells of ``text_columns`` stay as they are.
     """
     text, named = _without_directives(text, target)
     text = _with_tabs(text, target)
@@ -74,7 +77,7 @@ def parse_csv(
     separator = named or _separator(top, separator, target)
     widths, starts = _records(text, lines, separator)
     width = max(set(widths), key=lambda w: (widths.count(w), w))
-    header, names = _find_header(text, separator, width, path, target)
+    header, names = _find_header(text, separator, width, path, target, wide)
     if header:
         notices.append(
             f"{header} lines above the header were skipped, the first {top[0].strip()[:40]!r}"
@@ -86,7 +89,7 @@ def parse_csv(
     last = starts[end] - 1 if end < len(starts) else None
     body = "".join(lines[starts[first] - 1 : last]) if first < end else ""
     decimal = _decimal(body, separator, decimal, notices)
-    frame = _read(body, separator, decimal, names)
+    frame = _read(body, separator, decimal, names, text_columns)
     if len(starts[first:end]) == len(frame):
         frame.index = pd.Index(starts[first:end], name=LINE)
     return Table(_without_empty_rows(frame, notices), separator, decimal)
@@ -102,7 +105,11 @@ def without_middle(text: str, recent: int) -> str:
     return "".join([*lines[:_TOP], *between, *lines[last:]])
 
 
-def _read(body: str, separator: str, decimal: str, names: list[str]) -> pd.DataFrame:
+def _read(
+    body: str, separator: str, decimal: str, names: list[str], text_columns: Collection[str]
+) -> pd.DataFrame:
+    # NA may be a name: behind a mark pandas takes it for nothing else
+    as_they_are = {n: _MARK.__add__ for n, name in enumerate(names) if name in text_columns}
     frame = pd.read_csv(
         io.StringIO(body),
         sep=separator,
@@ -112,7 +119,10 @@ def _read(body: str, separator: str, decimal: str, names: list[str]) -> pd.DataF
         index_col=False,
         skipinitialspace=True,
         low_memory=False,
+        converters=as_they_are,
     )
+    for column in as_they_are:
+        frame[column] = frame[column].str.slice(1)
     if separator != "," and not decimal:
         for column in _maybe_thousands(frame):  # 1.062 may be a number of four digits
             cells = pd.read_csv(
@@ -233,7 +243,7 @@ def _top(text: str, separator: str) -> list[list[str]]:
 
 
 def _find_header(
-    text: str, separator: str, width: int, path: Path, target: str
+    text: str, separator: str, width: int, path: Path, target: str, wide: bool
 ) -> tuple[int, list[str]]:
     """Return which record is the header, and its names, as many as there are columns.
 
@@ -254,7 +264,8 @@ def _find_header(
     for n, row in enumerate(rows):
         if len(row) != width or not any(row):
             continue
-        if any(_is_number(field) for field in row if field):
+        numbers = [_is_number(field) for field in row if field]
+        if all(numbers) or (any(numbers) and not wide):
             raise LstmoptError(
                 f"a CSV names its columns in a header, found the numbers {', '.join(row)[:60]!r} "
                 f"in their place in {path}: add a line with {width} names"

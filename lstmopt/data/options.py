@@ -18,6 +18,11 @@ Separator = Annotated[
 ]
 
 
+LONG = ("unique_id", "ds", "y")
+"""What the series, the time and the target are called where nobody says it, as Nixtla's users do:
+https://nixtlaverse.nixtla.io/statsforecast/docs/getting-started/getting_started_short.html"""
+
+
 class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a table is read.
 

@@ -105,6 +105,8 @@ def with_future(
 
 def _varying(numbers: pd.DataFrame, target: str, notices: list[str]) -> pd.DataFrame:
     """Leave out columns that never vary. Raises LstmoptError where the target is one."""
+    if not numbers[target].notna().any():
+        raise LstmoptError(f"a target has values, found none in {target!r}: choose another column")
     constant = [n for n in numbers.columns if not numbers[n].min() < numbers[n].max()]
     if target in constant:
         raise LstmoptError(

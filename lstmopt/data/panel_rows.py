@@ -87,6 +87,8 @@ def regular_panel(
     Raises:
         LstmoptError: Where none is left, and for a table whose times follow no step.
     """
+    if not len(ids):
+        raise LstmoptError("a panel holds rows, found none: give a full table")
     rows = _once(_in_order(ids, times, numbers), notices)
     rows = _without(rows, rows.counts < _FEWEST_ROWS, f"fewer than {_FEWEST_ROWS} rows", notices)
     longest = rows.times[rows.of == int(rows.counts.argmax())]
@@ -227,7 +229,8 @@ def _grid_times(rows: _Sorted, places: Ints, layout: Layout, step: str) -> pd.Da
 def _span(step: str, layout: Layout) -> pd.Timedelta:
     """Return more time than the longest series takes."""
     one = grid(pd.Timestamp("2000-01-01"), pd.Timestamp("2004-01-01"), step)
-    return (int(layout.lengths.max()) + 2) * (one[-1] - one[0]) / max(1, len(one) - 1) * 1.1
+    each = (one[-1] - one[0]).total_seconds() / 86_400 / max(1, len(one) - 1)
+    return pd.Timedelta(days=int(1.1 * each * (int(layout.lengths.max()) + 2)) + 7)
 
 
 def fill_panel_gaps(numbers: Floats, layout: Layout, limit: int) -> tuple[Floats, int]:

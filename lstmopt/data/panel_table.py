@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pandas as pd
 
 from lstmopt.data.csv_reader import Table
-from lstmopt.data.options import DataOptions
+from lstmopt.data.options import LONG, DataOptions
 from lstmopt.data.time_columns import find_time_columns
 from lstmopt.errors import LstmoptError
-
-LONG = ("unique_id", "ds", "y")
-"""What the series, the time and the target are called where nobody says it, as Nixtla's users do:
-https://nixtlaverse.nixtla.io/statsforecast/docs/getting-started/getting_started_short.html"""
 
 
 def files_of(pattern: str | Path) -> list[Path]:
@@ -58,7 +55,7 @@ def as_long(table: Table, options: DataOptions, notices: list[str]) -> tuple[Tab
     """
     frame = table.frame
     if options.wide:
-        return _from_wide(table, options)
+        return _from_wide(table, options, notices)
     missing = [name for name in options.id if name not in frame.columns]
     if missing:
         raise LstmoptError(
@@ -77,7 +74,7 @@ def as_long(table: Table, options: DataOptions, notices: list[str]) -> tuple[Tab
     return table, msgspec.structs.replace(options, **found)
 
 
-def _from_wide(table: Table, options: DataOptions) -> tuple[Table, DataOptions]:
+def _from_wide(table: Table, options: DataOptions, notices: list[str]) -> tuple[Table, DataOptions]:
     """Return a table with a column a series as one with a row a value."""
     frame = table.frame
     times = options.time or find_time_columns(frame.drop(columns=list(options.drop)))
@@ -95,18 +92,45 @@ def _from_wide(table: Table, options: DataOptions) -> tuple[Table, DataOptions]:
         raise LstmoptError(
             "a wide table has a column of numbers for each series, found none: leave --wide out"
         )
+    notices.append(f"{len(chosen):,} series were found, a column each")
     long = frame.melt(list(times), list(chosen), LONG[0], LONG[2])
     long = long.dropna(subset=[LONG[2]])
     read = {"id": LONG[:1], "time": tuple(times), "target": LONG[2], "features": ()}
     return replace(table, frame=long), msgspec.structs.replace(options, **read)
 
 
+def without_nameless(table: Table, names: tuple[str, ...], notices: list[str]) -> Table:
+    """Leave out rows that name no series."""
+    cells = [table.frame[name] for name in names]
+    empty = np.zeros(len(table.frame), bool)
+    for column in cells:
+        empty |= column.isna().to_numpy()
+        if not pd.api.types.is_numeric_dtype(column):
+            words = column.astype("category").cat
+            blank = [not str(word).strip() for word in words.categories]
+            empty |= np.isin(words.codes, np.flatnonzero(blank))
+    if not empty.any():
+        return table
+    notices.append(f"{int(empty.sum()):,} rows name no series in {' and '.join(names)}: left out")
+    return replace(table, frame=table.frame[~empty])
+
+
 def ids_of(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
     """Return what each row's series is called [rows]: its words with / between."""
-    words = [frame[name].astype("category") for name in names]
-    if len(words) == 1:
-        return words[0].cat.rename_categories(lambda word: str(word).strip())
-    joined = words[0].astype(str)
-    for word in words[1:]:
-        joined = joined + "/" + word.astype(str)
+    parts = [_words(frame[name]) for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    joined = parts[0].astype(str)
+    for part in parts[1:]:
+        joined = joined + "/" + part.astype(str)
     return joined
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """Return a column as words without blanks around them, each once."""
+    cells = column.astype("category").cat
+    whole = pd.api.types.is_float_dtype(column)  # whole numbers beside blank cells
+    said = [f"{word:g}" if whole else str(word).strip() for word in cells.categories]
+    places, words = pd.factorize(pd.Index(said, dtype=object))
+    found = pd.Categorical.from_codes(places[cells.codes.to_numpy()], categories=pd.Index(words))
+    return pd.Series(found, column.index)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lstmopt.data.csv_reader import Table, refuse_repeated_names
-from lstmopt.data.options import DataOptions
+from lstmopt.data.options import LONG, DataOptions
 from lstmopt.data.panel_table import files_of, together
 from lstmopt.data.table_files import read_table
 from lstmopt.data.time_columns import find_counter, find_time_columns
@@ -26,6 +26,8 @@ def load_table(
     source: Source, options: DataOptions, notices: list[str], recent: int | None = None
 ) -> Table:
     """Return a raw table whose columns have names of text, each once."""
+    if isinstance(source, pd.Series):  # of a MultiIndex, as groups are often kept
+        source = source.to_frame(str(source.name or options.target or LONG[2]))
     if isinstance(source, pd.DataFrame):
         frame = source.copy(deep=False)
         if isinstance(frame.index, pd.MultiIndex) or frame.index.inferred_type == "string":

@@ -21,7 +21,7 @@ from lstmopt.data.known_ahead import (
 )
 from lstmopt.data.options import DataOptions
 from lstmopt.data.panel import panel_series, with_future
-from lstmopt.data.panel_table import as_long, ids_of
+from lstmopt.data.panel_table import as_long, ids_of, without_nameless
 from lstmopt.data.raw_table import TIMES, Source, load_table, times_of
 from lstmopt.data.rows import fill_gaps, in_order, on_grid, resampled
 from lstmopt.data.series import Floats, Series, last_observed
@@ -124,6 +124,8 @@ def _read_rows(
     table, options = as_long(load_table(source, options, notices, recent), options, notices)
     if options.id and model and model.future is not None:
         table = with_future(table, model.future, options)
+    if options.id:
+        table = without_nameless(table, options.id, notices)
     _check_names(table.frame, options)
     times, reading = times_of(table.frame, options, isinstance(source, pd.DataFrame), notices)
     if recent:  # rows from all over the file were there to see that it ascends

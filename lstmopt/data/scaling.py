@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 class SeriesMoments:
     """The target's mean and deviation in each series of a panel, each [series].
 
-    One that is constant there has a deviation of 1. ``ids`` are the series' names.
+    One that is constant there has the deviation that is usual: as a share of its level, or of one
+    that is always 0 as it is. ``ids`` are the series' names.
     """
 
     ids: tuple[str, ...]
@@ -187,13 +188,16 @@ def fit_scaling(
 
 
 def _moments_by_series(values: Floats, of: Ints, ids: tuple[str, ...]) -> SeriesMoments:
-    """Return the moments of values [n] by series; 0 and 1 of one that has none."""
+    """Return the moments of values [n] by series."""
     count = len(ids)
     seen = np.maximum(np.bincount(of, minlength=count), 1)
     mean = np.bincount(of, values, count) / seen
     std = np.sqrt(np.bincount(of, (values - mean[of]) ** 2, count) / seen)
     varies = std > _CONSTANT * np.abs(mean)
-    return SeriesMoments(ids, mean, np.where(varies, std, 1.0))
+    usual, level = std[varies], np.abs(mean[varies])
+    share = np.median(usual[level > 0] / level[level > 0]) if (level > 0).any() else 1.0
+    instead = np.where(mean == 0, np.median(usual) if len(usual) else 1.0, share * np.abs(mean))
+    return SeriesMoments(ids, mean, np.where(varies, std, instead))
 
 
 _CONSTANT = 1e-9

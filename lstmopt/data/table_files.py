@@ -16,7 +16,7 @@ from charset_normalizer import from_bytes
 from python_calamine import CalamineError
 
 from lstmopt.data.csv_reader import Table, parse_csv, without_middle
-from lstmopt.data.options import DataOptions
+from lstmopt.data.options import LONG, DataOptions
 from lstmopt.errors import LstmoptError
 
 _UNREADABLE = (
@@ -99,7 +99,10 @@ class _File:
         separator, decimal = (",", ".") if sheet else (options.separator, options.decimal)
         if self.recent:
             text = without_middle(text, self.recent)
-        return parse_csv(text, self.path, self.notices, options.target, separator, decimal)
+        ids = () if options.wide else options.id or LONG[:1]
+        return parse_csv(
+            text, self.path, self.notices, options.target, separator, decimal, ids, options.wide
+        )
 
     def _read_archive(self, content: bytes) -> Table:
         """Read a workbook, or the one table in a ``.zip``."""

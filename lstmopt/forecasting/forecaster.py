@@ -237,23 +237,51 @@ class Forecaster:
         last = series.layout.starts[:-1] + observed_lengths(series) - 1 - back
         if series.panel is None:
             return last
-        return last[last + 1 - series.panel.starts[:-1] >= self.rows]
+        long_enough = last[last + 1 - series.panel.starts[:-1] >= self.rows]
+        return long_enough[self._is_known(series, long_enough)]
 
-    def _left_out(self, series: Series) -> list[str]:
-        """Say which series of a panel are too short to be forecast.
+    def _is_known(self, series: Series, last: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say after which rows a forecast has all that it reads, and all known in advance.
 
         Returns:
-            A line, or nothing.
+            Whether it has [rows].
+        """
+        whole = np.ones(len(last), bool)
+        rows = last[:, None] + np.arange(1 - self.shape.window, 1)
+        for column in series.values.T:
+            whole &= np.isfinite(column[rows]).all(axis=1)
+        ahead = last[:, None] + np.arange(2 - self.shape.window, 1 + self.shape.horizon)
+        inside = np.minimum(ahead, len(series.times) - 1)
+        for column in series.known_values.T:
+            whole &= np.isfinite(column[inside]).all(axis=1)
+        return whole
+
+    def _left_out(self, series: Series) -> list[str]:
+        """Say which series of a panel are not forecast, and why.
+
+        Returns:
+            A line for each reason.
         """
         if series.panel is None:
             return []
-        short = np.flatnonzero(observed_lengths(series) < self.rows)
-        if not len(short):
-            return []
+        lengths = observed_lengths(series)
+        last = series.panel.starts[:-1] + lengths - 1
+        long_enough = np.flatnonzero(lengths >= self.rows)
+        known = self._is_known(series, last[long_enough])
+        columns = f" or of {', '.join(series.known)} in advance" if series.known else ""
+        why = {
+            f"fewer than the {self.rows} rows that the model reads": np.flatnonzero(
+                lengths < self.rows
+            ),
+            f"no value in a long gap of the last {self.shape.window} rows{columns}": long_enough[
+                ~known
+            ],
+        }
         return [
-            f"{len(short):,} of {series.panel.count:,} series have fewer than the {self.rows} rows "
-            f"that the model reads and are not forecast: "
-            f"{named([series.panel.ids[place] for place in short])}"
+            f"{len(places):,} of {series.panel.count:,} series have {reason} and are not forecast: "
+            f"{named([series.panel.ids[place] for place in places])}"
+            for reason, places in why.items()
+            if len(places)
         ]
 
     def _named(
@@ -383,9 +411,11 @@ class Forecaster:
         """
         window, scaling = self.shape.window, self.scaling.for_panel(series)
         if not len(origins):
+            columns = ", ".join(series.known)
+            ahead = f" and {columns} of the next {self.shape.horizon}" if columns else ""
             raise LstmoptError(
-                f"this model reads {self.rows} rows before its forecast, found no series that has "
-                "as many: give longer series"
+                f"this model reads {self.rows} rows before its forecast{ahead}, found no series "
+                "that has them: give longer series, without long gaps"
             )
         if origins[0] + 1 < self.rows:
             raise LstmoptError(

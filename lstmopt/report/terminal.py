@@ -99,7 +99,8 @@ def _tested(results: StudyResults, chosen: ChosenEntry, verdict: VerdictEntry) -
     """Say what the test of a network against the best baseline came to."""
     cost = results.bar[verdict.baseline].latency_ms or 0.0
     costs = f"{chosen.latency_ms:.2g} ms a forecast against {cost:.2g} ms"
-    among = f"{verdict.baseline}, the best of {len(results.bar)} baselines on validation"
+    fitted = sum(1 for entry in results.bar.values() if entry.latency_ms is not None)
+    among = f"{verdict.baseline}, the best of {fitted} baselines on validation"
     if sample := results.bar[verdict.baseline].test_sample:
         among += f", on {sample}"
     if verdict.says == "no difference":

@@ -327,3 +327,75 @@ def test_a_model_is_given_rows_to_come_of_every_series():
     np.testing.assert_array_equal(again.known_values, found.known_values)
     given_ = read_series(known, options, ForModel("D", 7, 2, {"price": 3}))
     np.testing.assert_array_equal(given_.known_values[given_.layout.starts[1:] - 1, 0], 3)
+
+
+def test_ids_are_the_texts_that_a_file_holds(tmp_path):
+    names = {"s0": "01", "s1": "1", "s2": "NA", "s3": " x"}
+    table = TABLE.assign(unique_id=TABLE["unique_id"].map(names))
+    table.to_csv(tmp_path / "long.csv", index=False)
+    found = read_series(tmp_path / "long.csv", DataOptions())
+    assert found.layout.ids == ("01", "1", "NA", "x")
+    np.testing.assert_array_equal(found.values, SERIES.values)
+    wide = TABLE.pivot(index="ds", columns="unique_id", values="y").reset_index()
+    wide.columns = ["ds", "1", "2", "10", "3"]
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    read = read_series(tmp_path / "wide.csv", DataOptions(wide=True))
+    assert read.layout.ids == ("1", "2", "10", "3")
+    assert "4 series were found, a column each" in read.notices
+
+
+def test_names_that_differ_by_blanks_or_kind_alone_are_one_series():
+    early, late = TABLE[TABLE.index < 60], TABLE[(TABLE.index >= 60) & (TABLE.index < 120)]
+    for one, other in (("DE", "DE "), (1, "1")):
+        mixed = pd.concat([early.assign(unique_id=one), late.assign(unique_id=other)])
+        found = read_series(mixed, DataOptions())
+        assert found.layout.ids == (str(one).strip(),)
+        np.testing.assert_array_equal(found.values[:, 0], TABLE["y"][:120])
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", None])
+def test_rows_that_name_no_series_are_left_out_and_counted(tmp_path, nothing):
+    extra = TABLE[:70].assign(unique_id=nothing, y=1e6)
+    table = pd.concat([TABLE, extra, TABLE.iloc[[5]].assign(y=99.0)], ignore_index=True)
+    found = read_series(table, DataOptions())
+    assert "70 rows name no series in unique_id: left out" in found.notices
+    assert found.layout.ids == ("s1", "s2", "s3")  # s0 has two values at one time
+    assert found.values.max() < 1e5
+    table.to_csv(tmp_path / "long.csv", index=False)
+    same(read_series(tmp_path / "long.csv", DataOptions()), found)
+
+
+def test_a_long_panel_of_business_days_with_gaps_is_read():
+    days = pd.date_range("2015-01-01", periods=900, freq="B")
+    table = pd.DataFrame({"unique_id": "a", "ds": days, "y": np.arange(900.0)}).drop(index=400)
+    found = read_series(table, DataOptions())
+    assert list(found.times) == list(days)
+
+
+def test_a_constant_series_is_scaled_as_its_level_would_have_it():
+    flat = TABLE.assign(y=TABLE["y"].where(TABLE["unique_id"] != "s1", 0.001))
+    zero = TABLE.assign(y=TABLE["y"].where(TABLE["unique_id"] != "s1", 0.0))
+    stds = {}
+    for name, table in (("flat", flat), ("zero", zero)):
+        split = split_series(read_series(table, DataOptions()), Shape(7, 2))
+        stds[name] = split.scaling.series.std
+    assert stds["flat"][1] < 0.001
+    others = np.delete(stds["zero"], 1)
+    assert stds["zero"][1] == pytest.approx(np.median(others))
+
+
+def test_a_series_with_several_levels_of_index_is_a_table():
+    found = read_series(TABLE.set_index(["unique_id", "ds"])["y"], DataOptions())
+    same(found, SERIES)
+
+
+@pytest.mark.parametrize(
+    ("table", "rule"),
+    [
+        (TABLE[:0], "found none"),
+        (TABLE.assign(y=np.nan), "a target has values, found none in 'y'"),
+    ],
+)
+def test_a_panel_of_nothing_is_one_sentence(table, rule):
+    with pytest.raises(LstmoptError, match=rule):
+        read_series(table, DataOptions())

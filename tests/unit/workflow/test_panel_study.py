@@ -146,7 +146,7 @@ def test_a_new_series_is_forecast_without_training_and_a_short_one_is_named(fini
     found = model.forecast_next(series).set_index("unique_id")["y"]
     assert set(found.index) == {"s1", "new"}
     np.testing.assert_allclose(found["new"], 100 * found["s1"], rtol=0.02)
-    with pytest.raises(LstmoptError, match="found no series that has as many"):
+    with pytest.raises(LstmoptError, match="found no series that has them"):
         model.predict(short)
 
 
@@ -211,3 +211,30 @@ def test_a_single_series_has_no_errors_by_series(tmp_path):
     assert read_run(tmp_path / "run").series_errors.empty
     page = render(load(tmp_path / "run"))
     assert 'id="series-ids"' not in page
+
+
+def test_a_series_without_what_is_known_in_advance_is_named_and_the_rest_goes_on(tmp_path):
+    table = TABLE.assign(price=np.arange(len(TABLE)) % 5)
+    table.to_csv(tmp_path / "shops.csv", index=False)
+    known = {"path": str(tmp_path / "shops.csv"), "target": "y", "known": ["price"]}
+    run(study(tmp_path / "shops.csv", data=known, budget={"trials": 2}), tmp_path / "run")
+    model = Forecaster.load(tmp_path / "run")
+    ahead = [
+        pd.DataFrame(
+            {
+                "unique_id": name,
+                "ds": pd.date_range(rows["ds"].max(), periods=4)[1:],
+                "price": [1, 2, 3],
+            }
+        )
+        for name, rows in TABLE.groupby("unique_id")
+        if name != "s4"
+    ]
+    series = model.read(table, pd.concat(ahead))
+    told = [notice for notice in series.notices if "are not forecast" in notice]
+    assert len(told) == 1
+    assert "of price in advance" in told[0]
+    assert told[0].endswith(": s4")
+    assert set(model.forecast_next(series)["unique_id"]) == {"s0", "s1", "s2", "s3", "s5"}
+    with pytest.raises(LstmoptError, match="and price of the next 3, found no series"):
+        model.predict(table)
