@@ -106,7 +106,8 @@ class Figures:
         """Return every figure by its name, in the order of the report."""
         over: Sequence[Over] = ("trials", "epochs", "minutes")
         drawn = {"front": self.front(), "forecasts": self.forecasts()}
-        drawn |= {"series_errors": self.series_errors()}
+        if not self.run.series_errors.empty:
+            drawn |= {"series_errors": self.series_errors()}
         drawn |= {"residuals": self.residuals(), "errors_by_lead": self.errors_by_lead()}
         drawn |= {"coverage": self.coverage(), "reliability": self.reliability()}
         drawn |= {f"history_{each}": self.history(each) for each in over}

@@ -83,8 +83,6 @@ def _belongs(run: RunData, name: str) -> bool:
         return run.finished
     if name == "errors_by_lead":
         return run.finished and run.results.study.horizon > 1
-    if name == "series_errors":
-        return not run.series_errors.empty
     if name == "coverage":  # over time, which series of a panel have one of their own of
         return bool(with_intervals(run.results)) and run.series_errors.empty
     if name == "reliability":

@@ -128,7 +128,7 @@ def test_the_report_shows_them_and_a_figure_by_lead(done):
     found = load(done[0])
     page = found.write_report().read_text()
     assert all(f'<th scope="col">{name}' in page for name in ("MASE", "sMAPE (%)", "bias (load)"))
-    assert "which repeating the value 24 rows ago makes on the training part" in page
+    assert "which repeating the value 24 rows ago makes before the test part" in page
     for metric in METRICS:
         drawn = found.figures.errors_by_lead(metric=metric)
         drawn_line = next(trace for trace in drawn.data if trace.name == "repeat")
