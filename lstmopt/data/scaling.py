@@ -56,8 +56,8 @@ class Scaling:
         """
         if column == 0:
             values = self.target.transformed(values)
-        if column == 0 and self.series is not None and of is not None:
-            mean, std = self.series.beside(of, 1)
+        if column == 0 and self.series is not None:
+            mean, std = self._of_series(of, 1)
             return (values - mean) / std
         if self.std[column] == 0:
             return np.zeros_like(values)
@@ -72,8 +72,8 @@ class Scaling:
             of: Which series of a panel each is of [windows]; None for a single one.
         """
         found: Floats = scaled.astype(np.float64)
-        if self.series is not None and of is not None:
-            mean, std = self.series.beside(of, scaled.ndim)
+        if self.series is not None:
+            mean, std = self._of_series(of, scaled.ndim)
             return found * std + mean
         return found * self.target_std + self.target_mean
 
@@ -125,9 +125,15 @@ class Scaling:
         In the transformed target's units 1, but in a panel the deviation of each series: only so
         may those of several be thrown together.
         """
-        if self.series is None or of is None:
+        if self.series is None:
             return np.ones((1, 1))
-        return self.series.beside(of, 2)[1]
+        return self._of_series(of, 2)[1]
+
+    def _of_series(self, of: Ints | None, dimensions: int) -> tuple[Floats, Floats]:
+        """Return mean and deviation of series. Raises ValueError where nothing says which."""
+        if self.series is None or of is None:
+            raise ValueError("a panel's values are scaled by their series, found no series")
+        return self.series.beside(of, dimensions)
 
     @property
     def deviation(self) -> float:

@@ -117,8 +117,14 @@ class Forecaster:
             Forecasts in the target's own units [windows, horizon].
 
         Raises:
-            LstmoptError: Where a member is a baseline, which looks at more than a window.
+            LstmoptError: Where a member is a baseline, which looks at more than a window, and for
+                a model of several series.
         """
+        if self.scaling.series is not None:
+            raise LstmoptError(
+                "windows alone do not say of which series they are, found a model of several: give "
+                "the table to predict or look_back"
+            )
         networks = self.mean.networks
         if len(networks) < len(self.mean.members):
             raise LstmoptError(

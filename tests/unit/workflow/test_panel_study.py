@@ -150,6 +150,16 @@ def test_a_new_series_is_forecast_without_training_and_a_short_one_is_named(fini
         model.predict(short)
 
 
+def test_windows_alone_are_not_forecast_as_nothing_says_of_which_series_they_are(finished):
+    folder, _ = finished
+    model = Forecaster.load(folder / "run")
+    shape = (1, model.shape.window, model.features)
+    with pytest.raises(LstmoptError, match="windows alone do not say of which series"):
+        model.forecast(np.zeros(shape))
+    with pytest.raises(ValueError, match="found no series"):
+        model.scaling.own(np.zeros((1, 3)))
+
+
 def test_a_look_back_is_of_each_series(finished):
     folder, _ = finished
     model = Forecaster.load(folder / "run")
