@@ -21,7 +21,7 @@ def check_quantiles(quantiles: Iterable[float]) -> tuple[float, ...]:
         They, the median among them.
 
     Raises:
-        LstmoptError: For one outside 0 to 1, and for what does not ascend.
+        LstmoptError: For one outside 0 to 1, for what does not ascend, and for the median alone.
     """
     given = tuple(quantiles)
     for quantile in given:
@@ -35,6 +35,11 @@ def check_quantiles(quantiles: Iterable[float]) -> tuple[float, ...]:
                 f"quantiles ascend and each is there once, found {one:g} before {next_one:g}: "
                 "order them"
             )
+    if given == (MEDIAN,):
+        raise LstmoptError(
+            "quantiles lie beside the median, found 0.5 alone: add others, or train with loss = "
+            '"absolute"'
+        )
     return tuple(sorted({*given, MEDIAN})) if given else ()
 
 
@@ -48,7 +53,7 @@ def quantiles_of_levels(levels: Iterable[float]) -> tuple[float, ...]:
         They, ascending.
     """
     tails = {round((100 - level) / 200, 9) for level in levels}
-    return check_quantiles(sorted({MEDIAN, *tails, *(round(1 - tail, 9) for tail in tails)}))
+    return check_quantiles(sorted({*tails, *(round(1 - tail, 9) for tail in tails)}))
 
 
 def quantile_text(quantiles: Iterable[float]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstmopt.data.layout import Ints, Spans, ranges
+from lstmopt.search_space.quantiles import MEDIAN
 
 Floats = NDArray[np.float64]
 
@@ -269,18 +270,20 @@ class Quantiles:
     def spreads(self) -> Floats:
         """Return how far the outer quantiles lie below and above the median.
 
+        A side without a quantile is as the other.
+
         Returns:
             Distances over that of a standard normal target [2, windows, horizon].
         """
         values, (first, *_, last) = self.values.astype(np.float64), self.probabilities
-        median = values[..., self.probabilities.index(0.5)]
-        below, above = median - values[..., 0], values[..., -1] - median
-        return np.stack([_in_deviations(below, first), _in_deviations(above, last)])
-
-
-def _in_deviations(distances: Floats, share: float) -> Floats:
-    """Return distances of a quantile from the median in a normal target's deviations."""
-    return distances / abs(NormalDist().inv_cdf(share)) if share != 0.5 else distances
+        median = values[..., self.probabilities.index(MEDIAN)]
+        outer = {first: values[..., 0], last: values[..., -1]}
+        sides = [
+            np.abs(end - median) / abs(NormalDist().inv_cdf(share))
+            for share, end in outer.items()
+            if share != MEDIAN
+        ]
+        return np.stack([sides[0], sides[-1]])
 
 
 def pinball_loss(quantiles: Quantiles, truth: Floats) -> float:
@@ -336,7 +339,7 @@ class ScoredForecasts:
     @property
     def quantiles(self) -> Quantiles:
         """Quantiles; of a forecaster without any its forecast, as the median."""
-        return self.own_quantiles or Quantiles((0.5,), self.forecasts[..., None])
+        return self.own_quantiles or Quantiles((MEDIAN,), self.forecasts[..., None])
 
     @property
     def leads(self) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from lstmopt.networks.head_posterior import HeadPosterior, fit_posterior
 from lstmopt.networks.spread_head import SpreadHead
 from lstmopt.results.run import read_run
 from lstmopt.search_space import Architecture
+from lstmopt.training.metrics import Quantiles
 from lstmopt.training.uncertainty import posterior_of
 from support.architectures import lstm
 from support.networks import NORMALISATIONS, make_network
@@ -156,6 +157,14 @@ def test_forecast_quantiles_say_how_far_off_a_forecast_may_be_on_either_side():
     reach = NormalDist().inv_cdf(0.95)
     np.testing.assert_allclose(median - reach * below, found.values[..., 0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(median + reach * above, found.values[..., 4], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.5), (0.5, 0.9)])
+def test_a_side_without_a_quantile_is_as_far_as_the_other(shares):
+    values = np.array([1.0, 3.0])[None, None]
+    below, above = Quantiles(shares, values).spreads()
+    expected = 2 / NormalDist().inv_cdf(0.9)
+    assert below[0, 0] == above[0, 0] == pytest.approx(expected)
 
 
 def test_quantiles_of_a_mean_are_means_where_all_members_have_the_same():

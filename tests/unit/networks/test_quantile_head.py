@@ -143,7 +143,7 @@ def test_a_network_without_quantiles_has_none_to_give():
         model.forecast_quantiles(torch.zeros(1, 6, 2))
 
 
-@given(st.sets(st.integers(1, 99), max_size=5))
+@given(st.sets(st.integers(1, 99), min_size=1, max_size=5))
 def test_levels_are_the_ends_of_their_intervals(levels):
     shares = quantiles_of_levels(levels)
     assert len(shares) == 2 * len(levels) + 1
@@ -163,6 +163,7 @@ def test_levels_are_the_ends_of_their_intervals(levels):
         ((0.1, 0.1), "quantiles ascend and each is there once, found 0.1 before 0.1"),
         ((0.9, 0.1), "quantiles ascend and each is there once, found 0.9 before 0.1"),
         ((float("nan"),), "a quantile lies between 0 and 1, found nan"),
+        ((0.5,), "quantiles lie beside the median, found 0.5 alone"),
     ],
 )
 def test_what_are_no_quantiles_is_refused(given_, rule):
