@@ -32,8 +32,8 @@ class Split:
 
     ``ends`` are the rows at which what lies before validation, validation, and test end, in a panel
     in all series together. ``older`` are the folds before the newest one, which is ``train`` and
-    ``validation``, the newest of them first. ``test`` says where the test part lies, ``options``
-    what the target's scale was asked.
+    ``validation``, the newest of them first. ``test`` says where the test part of a panel lies,
+    ``by_series`` whether each of its series is scaled by itself.
     """
 
     train: Part

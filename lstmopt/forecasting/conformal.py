@@ -56,7 +56,7 @@ class Conformal:
 
     Attributes:
         errors: Truth minus forecast [windows, horizon], both transformed (`TargetScale`), in time's
-            order and in units of ``unit``, NaN where no truth was observed.
+            order and in units of deviations (`in_units`), NaN where no truth was observed.
         later: Errors that came after these, which the ends follow; None where they do not.
         scale: By what intervals are scaled.
         least: The least deviation below and above that counts, by lead [2, 1, horizon]; None for
