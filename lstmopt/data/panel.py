@@ -155,7 +155,7 @@ def _kept(reading: DataOptions, inputs: Mapping[str, list[str]], names: list[str
         reading,
         drop=(),
         features=tuple(n for n in reading.features or () if n in kept and n not in reading.known),
-        known=tuple(n for n in reading.known if n in kept or n in HOLIDAYS),
+        known=(*(n for n in reading.known if n in kept), *(n for n in HOLIDAYS if n in names)),
         categories={n: found for n, found in reading.categories.items() if n in kept},
     )
 

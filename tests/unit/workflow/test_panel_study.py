@@ -248,3 +248,16 @@ def test_a_series_without_what_is_known_in_advance_is_named_and_the_rest_goes_on
     assert set(model.forecast_next(series)["unique_id"]) == {"s0", "s1", "s2", "s3", "s5"}
     with pytest.raises(LstmoptError, match="and price of the next 3, found no series"):
         model.predict(table)
+
+
+def test_holidays_are_known_in_advance_of_every_series(tmp_path):
+    TABLE.to_csv(tmp_path / "shops.csv", index=False)
+    data = {"path": str(tmp_path / "shops.csv"), "target": "y", "holidays": "US"}
+    run(study(tmp_path / "shops.csv", data=data, budget={"trials": 2}), tmp_path / "run")
+    model = Forecaster.load(tmp_path / "run")
+    assert model.data.known == ("holiday", "workingday")
+    series = model.read(TABLE)
+    monday = pd.Timestamp("2024-01-15")  # Martin Luther King's
+    place = list(series.times).index(monday)
+    assert list(series.known_values[place]) == [1, 0]
+    assert len(model.forecast_next(series)) == 6 * 3
