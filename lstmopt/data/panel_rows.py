@@ -59,6 +59,11 @@ class _Sorted:
         """How many rows each series has [series]."""
         return np.bincount(self.of, minlength=len(self.ids))
 
+    @property
+    def first(self) -> Ints:
+        """The first row of each series [series]."""
+        return np.cumsum(self.counts) - self.counts
+
 
 def regular_panel(
     ids: pd.Series,
@@ -151,11 +156,9 @@ def _places(rows: _Sorted, step: str, notices: list[str]) -> tuple[Ints, _Sorted
     A step of one length is counted from each series' own first time, another on one calendar.
     """
     walls = _comparable(rows.times, step)
-    first = np.concatenate([[0], np.cumsum(rows.counts)[:-1]])
-    seconds = None if parse_sessions(step) else fixed_length(step)
-    if seconds is not None:
+    first, length = rows.first, _length(step, walls)
+    if length is not None:
         since = walls.asi8 - walls.asi8[first][rows.of]
-        length = round(seconds * _PER_SECOND[walls.unit])
         places, rest = np.divmod(since, length)
         off = rest != 0
     else:
@@ -166,7 +169,7 @@ def _places(rows: _Sorted, step: str, notices: list[str]) -> tuple[Ints, _Sorted
     apart[first] = 1
     coarse = np.bincount(rows.of, apart == 1, len(rows.ids)) * 2 < rows.counts
     odd = np.bincount(rows.of, off, len(rows.ids)) > 0
-    lengths = places[np.append(first[1:], len(places)) - 1] + 1
+    lengths = places[first + rows.counts - 1] + 1
     sparse = lengths > _SPARSE * rows.counts
     bad = odd | coarse | sparse
     kept = _without(rows, bad, f"another step than {step}", notices)
@@ -181,11 +184,15 @@ def _comparable(times: pd.DatetimeIndex, step: str) -> pd.DatetimeIndex:
     return walls.tz_localize(None)
 
 
+def _length(step: str, walls: pd.DatetimeIndex) -> int | None:
+    """Return how long a step is in the unit of times, None where it has no length of its own."""
+    seconds = None if parse_sessions(step) else fixed_length(step)
+    return None if seconds is None else round(seconds * _PER_SECOND[walls.unit])
+
+
 def _on_grid(rows: _Sorted, places: Ints, step: str, to_come: int) -> PanelRows:
     """Spread rows over the grid of each series, with so many rows after its last target."""
-    counts = rows.counts
-    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    lengths = places[np.append(first[1:], len(places)) - 1] + 1
+    lengths = places[rows.first + rows.counts - 1] + 1
     if to_come:
         known = np.isfinite(rows.numbers[:, 0])
         last = np.zeros(len(rows.ids), np.int64)
@@ -208,11 +215,10 @@ def _on_grid(rows: _Sorted, places: Ints, step: str, to_come: int) -> PanelRows:
 def _grid_times(rows: _Sorted, places: Ints, layout: Layout, step: str) -> pd.DatetimeIndex:
     """Return the time of every row of the grid."""
     walls = _comparable(rows.times, step)
-    begins = walls[np.concatenate([[0], np.cumsum(np.bincount(rows.of))[:-1]])]
+    begins = walls[rows.first]
     inside = np.arange(layout.starts[-1]) - np.repeat(layout.starts[:-1], layout.lengths)
-    seconds = None if parse_sessions(step) else fixed_length(step)
-    if seconds is not None:
-        length = round(seconds * _PER_SECOND[walls.unit])
+    length = _length(step, walls)
+    if length is not None:
         counted = np.repeat(begins.asi8, layout.lengths) + inside * length
         found = pd.DatetimeIndex(counted.view(f"M8[{walls.unit}]"))
     else:
