@@ -100,7 +100,7 @@ def truncate(series: Series, end: int | NDArray[np.int64]) -> Series:
     """Return the series without the rows from ``end`` on.
 
     Of a panel every row stays, so that its number does, and what comes from ``end`` on in its
-    series [series] is missing there.
+    series [series] is missing there, but for what is known in advance.
     """
     if series.panel is not None:
         gone = ranges(series.panel.starts[:-1] + end, series.panel.starts[1:])

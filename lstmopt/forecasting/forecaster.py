@@ -229,11 +229,11 @@ class Forecaster:
         last = self._last_rows(series)
         part, scaling = self._part(series, last)
         scaled, of = self.mean(part), _series_of(series, last)
-        named = self._named(series, last, self.shape.horizon)
+        names = self._named(series, last, self.shape.horizon)
         times = times_after(series, last, self.shape.horizon)
         found = {"time": times, series.target: scaling.own(scaled, of).ravel()}
         ends = intervals(part, series.target, scaled, scaling, of)
-        return pd.DataFrame(named | found | ends)
+        return pd.DataFrame(names | found | ends)
 
     def _last_rows(self, series: Series, back: int = 0) -> NDArray[np.int64]:
         """Return the row of the last target of each series, or ``back`` before it.
@@ -394,6 +394,8 @@ class Forecaster:
             )
         begins = series.layout.starts[series.layout.of_rows(last)] + self.rows - 1
         rows = ranges(np.maximum(last - origins + 1, begins), last + 1)
+        if series.panel is not None:  # the rest goes on without what a gap hides
+            rows = rows[self._is_known(series, rows)]
         part, scaling = self._part(series, rows)
         scaled, of = self.mean(part), _series_of(series, rows)
         leads = np.arange(1, horizon + 1)

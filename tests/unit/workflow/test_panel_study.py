@@ -170,6 +170,16 @@ def test_a_look_back_is_of_each_series(finished):
     np.testing.assert_allclose(found["truth"], truth.loc[keys])
 
 
+def test_a_look_back_goes_on_without_what_a_long_gap_hides(finished):
+    folder, _ = finished
+    model = Forecaster.load(folder / "run")
+    gone = TABLE[TABLE["unique_id"] == "s2"].index[-70:-40]  # longer than what is filled
+    series = model.read(TABLE.drop(index=gone), whole=True)
+    found = model.look_back(series, 60).groupby("unique_id").size()
+    assert found["s5"] == 60 * 3
+    assert 0 < found["s2"] < 60 * 3
+
+
 @pytest.mark.parametrize("sample_by", ["rows", "series"])
 def test_an_epoch_may_have_fewer_windows(finished, tmp_path, sample_by):
     folder, _ = finished
